@@ -1,0 +1,27 @@
+# Options that hold for every target of the project.
+option(KVERN_BUILD_TESTS "build the tests" ON)
+option(KVERN_BUILD_FUZZERS "build the libFuzzer targets (clang only)" OFF)
+set(KVERN_SANITIZE "" CACHE STRING "sanitizers for every target: address,undefined or thread")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "build type" FORCE)
+endif()
+
+# One tree for programs and plugins, in the build folder as in an installation: bin/ and lib/kvern/plugins/.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+set(KVERN_PLUGIN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/kvern/plugins)
+set(KVERN_TEST_PLUGIN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/kvern/test_plugins)
+
+add_compile_options(-Wall -Wextra)
+if(KVERN_SANITIZE)
+  add_compile_options(-fsanitize=${KVERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${KVERN_SANITIZE})
+endif()

@@ -1,0 +1,1 @@
+// Compiles the precompiled header; holds nothing of its own.
