@@ -1,0 +1,72 @@
+// Generation: one loop of few verbs over a model and a cache. Options have the names and meanings of
+// transformers.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <kvern/cache.hpp>
+#include <kvern/model.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kvern {
+
+struct GenerationConfig {
+  bool do_sample = false;
+  double temperature = 1.0;
+  int64_t top_k = 50;  ///< 0 = off
+  double top_p = 1.0;
+  std::optional<double> min_p;
+  double repetition_penalty = 1.0;
+  int64_t num_return_sequences = 1;
+  std::optional<int64_t> max_new_tokens;
+  int64_t max_length = 20;              ///< prompt included; counts if max_new_tokens is not set
+  std::vector<int64_t> eos_token_id;    ///< empty: nothing ends a row early
+  std::optional<int64_t> pad_token_id;  ///< fills rows that ended; the first eos id if not set
+  bool use_cache = true;                ///< false: every step feeds everything again
+  std::optional<uint64_t> seed;         ///< of the CPU generator; not set: a random one
+  int64_t prefill_chunk_size = 0;       ///< feed prompts in pieces of so many tokens; 0 = whole
+};
+
+/// Rows of equal length; mask 0 marks padding on the left.
+struct Prompt {
+  std::vector<std::vector<int64_t>> input_ids;       ///< [B][L]
+  std::vector<std::vector<int64_t>> attention_mask;  ///< [B][L] of 0 and 1, or empty = all ones
+};
+
+enum class FinishReason {
+  stop,
+  length
+};  ///< an eos id; or max_new_tokens, max_length, the model's or the cache's limit
+
+struct GenerationTimings {
+  double prefill_seconds = 0, decode_seconds = 0;
+  int64_t prefill_tokens = 0, decode_tokens = 0;  ///< over all rows
+};
+
+struct GenerationResult {
+  std::vector<std::vector<int64_t>>
+      sequences;  ///< [B * num_return_sequences], prompt included, ended rows padded
+  std::vector<FinishReason> finish_reason;  ///< per row
+  std::vector<int64_t> new_tokens;          ///< per row, eos included, padding not
+  GenerationTimings timings;
+  uint64_t seed = 0;  ///< the one used, if sampled
+};
+
+/// Watches a generation; every function may be empty. Called on the calling thread.
+struct GenerationEvents {
+  std::function<void(int64_t done, int64_t total)> on_prefill;      ///< prompt tokens fed so far
+  std::function<void(const std::vector<int64_t> &next)> on_tokens;  ///< [rows] one token per row and step
+  std::function<void(int64_t step, const at::Tensor &logits)> on_logits;  ///< raw, float32 [rows, V]
+  std::function<void(int64_t step, const at::Tensor &scores)> on_scores;  ///< after the processors
+  std::function<bool()> stop_requested;  ///< true: end now, as if at the length limit
+};
+
+/// Continues each row of the prompt. The cache may hold tokens already: those positions are not fed again
+/// (the caller vouches that they are the prompt's own). Afterwards it holds what it keeps of all tokens but
+/// the last. Throws Error(input) if the prompt is empty, does not fit the model or the cache, or has an id
+/// outside the vocabulary.
+GenerationResult generate(const Model &model, Cache &cache, const Prompt &prompt,
+                          const GenerationConfig &config, const GenerationEvents &events = {});
+
+}  // namespace kvern

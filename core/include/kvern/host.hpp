@@ -1,0 +1,43 @@
+// The services that a cache plugin gets from its host: counted memory within a budget, a log, and extensions.
+#pragma once
+#include <kvern/abi/cache_abi.h>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace kvern {
+
+struct MemoryStats {
+  int64_t live = 0, peak = 0;  ///< bytes held by caches now, and at most so far
+  int64_t buffers = 0;         ///< buffers not yet released
+};
+
+struct HostOptions {
+  int64_t memory_budget = 0;  ///< bytes that caches may hold together; 0 = no limit
+  std::function<void(int level, const std::string &line)>
+      log;  ///< empty: warnings and errors go to standard error
+};
+
+/// One host serves any number of caches, on any number of threads; it outlives them (Cache sees to that).
+class Host {
+ public:
+  explicit Host(HostOptions options = {});
+  ~Host();
+  Host(const Host &) = delete;
+  Host &operator=(const Host &) = delete;
+
+  /// What plugins get. Lives as long as this object.
+  const kvern_host *table() const;
+  MemoryStats memory() const;
+
+  /// Offers an extension under `id` ("kvern.rope/1"). The table is borrowed and outlives the host; nullptr
+  /// withdraws it. Before the first cache is created, not concurrently with calls of plugins.
+  void offer(const std::string &id, const void *table);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kvern
