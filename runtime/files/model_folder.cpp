@@ -1,0 +1,107 @@
+// Looks at file names only; nothing is opened.
+#include "runtime/files/model_folder.hpp"
+
+#include <algorithm>
+#include <kvern/error.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/support/printable.hpp"
+
+namespace kvern::files {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path &folder, const std::string &why) {
+  throw Error(ErrorKind::model, printable(folder.string(), 4096) + ": " + why);
+}
+
+std::vector<std::string> file_names(const fs::path &folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool matches(const std::string &name, const std::string &prefix, const std::string &suffix) {
+  return name.size() >= prefix.size() + suffix.size() && name.compare(0, prefix.size(), prefix) == 0 &&
+         name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+constexpr const char *kSave =
+    "python -c \"from transformers import AutoModelForCausalLM as M; "
+    "M.from_pretrained('X').save_pretrained('X', "
+    "safe_serialization=True)\"";
+
+struct Other {
+  const char *prefix, *suffix;
+  const char *what;
+  std::string convert;
+};
+
+// In the order in which they tell most about the folder.
+const std::vector<Other> &other_formats() {
+  static const std::vector<Other> formats = {
+      {"pytorch_model", ".bin", "PyTorch pickles",
+       std::string("convert them, with the folder for X: ") + kSave},
+      {"consolidated.", ".pth", "weights as Meta published them",
+       "convert them with transformers' convert_llama_weights_to_hf.py (python -m "
+       "transformers.models.llama.convert_llama_weights_to_hf --input_dir X --model_size SIZE --output_dir "
+       "Y)"},
+      {"consolidated", ".safetensors", "weights under the names of their maker, not of transformers",
+       "download the model in the Hugging Face layout (model.safetensors with config.json)"},
+      {"", ".gguf", "a GGUF file",
+       "take the model it was made from, or convert it: python -c \"from transformers import "
+       "AutoModelForCausalLM as M; "
+       "M.from_pretrained('X', gguf_file='FILE').save_pretrained('Y', safe_serialization=True)\""},
+      {"", ".h5", "TensorFlow weights",
+       "convert them with from_pretrained('X', from_tf=True) and save_pretrained('X', "
+       "safe_serialization=True)"},
+      {"", ".msgpack", "Flax weights",
+       "convert them with from_pretrained('X', from_flax=True) and save_pretrained('X', "
+       "safe_serialization=True)"},
+      {"adapter_model", ".safetensors", "an adapter only",
+       "merge it into its base model with peft: merge_and_unload(), then save_pretrained('X')"},
+      {"tokenizer.model", "", "a SentencePiece tokenizer but no weights kvern can read",
+       "download model.safetensors too, and convert the tokenizer: python -c \"from transformers import "
+       "AutoTokenizer "
+       "as T; T.from_pretrained('X').save_pretrained('X')\""},
+  };
+  return formats;
+}
+
+}  // namespace
+
+void require_model_folder(const fs::path &folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (status.type() == fs::file_type::not_found)
+    refuse(folder, "no such folder; a model is a folder with config.json");
+  if (error) refuse(folder, "cannot be read: " + error.message());
+  if (!fs::is_directory(status)) {
+    const bool gguf = matches(folder.filename().string(), "", ".gguf");
+    refuse(folder, gguf ? "is a GGUF file; kvern reads Hugging Face folders (config.json, model.safetensors)"
+                        : "is a file; give the folder that holds config.json and model.safetensors");
+  }
+  fs::directory_iterator listing(folder, error);
+  if (error) refuse(folder, "cannot be read: " + error.message());
+}
+
+void refuse_without_safetensors(const fs::path &folder) {
+  const std::vector<std::string> names = file_names(folder);
+  if (names.empty()) refuse(folder, "is empty; a model is a folder with config.json and model.safetensors");
+  for (const Other &format : other_formats()) {
+    for (const std::string &name : names) {
+      if (!matches(name, format.prefix, format.suffix)) continue;
+      refuse(folder,
+             "has no model.safetensors but " + printable(name) + ": " + format.what + "; " + format.convert);
+    }
+  }
+  refuse(folder, "has neither model.safetensors nor model.safetensors.index.json");
+}
+
+}  // namespace kvern::files

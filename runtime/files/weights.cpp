@@ -1,0 +1,117 @@
+// Finds the weights' files, checks that index and shards tell the same, and looks names up.
+#include "runtime/files/weights.hpp"
+
+#include <algorithm>
+#include <kvern/error.hpp>
+
+#include "runtime/files/json.hpp"
+#include "runtime/files/model_folder.hpp"
+#include "runtime/support/printable.hpp"
+
+namespace kvern::files {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *kSingle = "model.safetensors";
+constexpr const char *kIndex = "model.safetensors.index.json";
+
+[[noreturn]] void refuse(const fs::path &path, const std::string &why) {
+  throw Error(ErrorKind::model, printable(path.string(), 4096) + ": " + why);
+}
+
+// Shard file -> the tensors that the index expects in it.
+std::map<std::string, std::vector<std::string>> read_index(const fs::path &path) {
+  const JsonObject map = JsonObject::read(path).object("weight_map");
+  std::map<std::string, std::vector<std::string>> shards;
+  for (const std::string &tensor : map.keys()) {
+    const std::string file = map.string(tensor);
+    const bool plain = !file.empty() && file != "." && file != ".." && file.find('/') == std::string::npos;
+    if (!plain) {
+      map.fail(tensor, in_quotes(file) + " must be the name of a file in the same folder, without a path");
+    }
+    shards[file].push_back(tensor);
+  }
+  if (shards.empty()) refuse(path, "weight_map is empty; it should name the shard of each tensor");
+  return shards;
+}
+
+SafetensorsFile open_shard(const fs::path &index, const std::string &file, const std::string &first_tensor) {
+  const fs::path path = index.parent_path() / file;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    refuse(path, "this shard is missing; " + std::string(kIndex) + " places " + in_quotes(first_tensor) +
+                     " in it. Download the whole folder");
+  }
+  return SafetensorsFile(path);
+}
+
+// Every tensor where the index says it is, and none that the index does not know.
+void check_shard(const fs::path &index, const SafetensorsFile &shard,
+                 const std::vector<std::string> &expected) {
+  const std::string file = printable(shard.path().filename().string());
+  for (const std::string &tensor : expected) {
+    if (shard.contains(tensor)) continue;
+    refuse(index, "places tensor " + in_quotes(tensor) + " in " + file + ", which does not hold it" +
+                      "; index and shards are not of the same model");
+  }
+  if (shard.entries().size() == expected.size()) return;
+  const std::vector<std::string> &known = expected;
+  for (const auto &[tensor, entry] : shard.entries()) {
+    if (std::binary_search(known.begin(), known.end(), tensor)) continue;
+    refuse(index, "does not list tensor " + in_quotes(tensor) + ", which " + file +
+                      " holds; index and shards are not of the same model");
+  }
+}
+
+}  // namespace
+
+Weights Weights::open(const fs::path &folder) {
+  require_model_folder(folder);
+  Weights weights;
+  weights.folder_ = folder;
+  std::error_code ignored;
+  const fs::path single = folder / kSingle, index = folder / kIndex;
+  if (fs::exists(single, ignored)) {
+    weights.shards_.emplace_back(single);
+  } else if (fs::exists(index, ignored)) {
+    for (const auto &[file, tensors] : read_index(index)) {
+      weights.shards_.push_back(open_shard(index, file, tensors.front()));
+      check_shard(index, weights.shards_.back(), tensors);
+    }
+  } else {
+    refuse_without_safetensors(folder);
+  }
+  for (size_t i = 0; i < weights.shards_.size(); ++i) {
+    for (const auto &[name, entry] : weights.shards_[i].entries()) weights.shard_of_.emplace(name, i);
+  }
+  return weights;
+}
+
+std::vector<std::string> Weights::names() const {
+  std::vector<std::string> names;
+  for (const auto &[name, shard] : shard_of_) names.push_back(name);
+  return names;
+}
+
+TensorView Weights::tensor(const std::string &name) const {
+  const auto found = shard_of_.find(name);
+  if (found == shard_of_.end()) {
+    refuse(folder_, "the weights have no tensor " + in_quotes(name) + did_you_mean(name, names()));
+  }
+  return shards_[found->second].tensor(name);
+}
+
+size_t Weights::total_bytes() const {
+  size_t bytes = 0;
+  for (const SafetensorsFile &shard : shards_) {
+    for (const auto &[name, entry] : shard.entries()) bytes += entry.end - entry.begin;
+  }
+  return bytes;
+}
+
+void Weights::prefetch() const {
+  for (const SafetensorsFile &shard : shards_) shard.prefetch();
+}
+
+}  // namespace kvern::files

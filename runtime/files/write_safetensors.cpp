@@ -1,0 +1,69 @@
+// The inverse of parse_safetensors, which checks what is written here before anyone sees it.
+#include "runtime/files/write_safetensors.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <kvern/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "runtime/support/printable.hpp"
+
+namespace kvern::files {
+namespace {
+
+using Item = std::pair<const std::string, TensorView>;
+
+std::vector<const Item *> in_file_order(const std::map<std::string, TensorView> &tensors) {
+  std::vector<const Item *> order;
+  for (const Item &item : tensors) order.push_back(&item);
+  std::stable_sort(order.begin(), order.end(), [](const Item *a, const Item *b) {
+    return item_size(a->second.dtype) > item_size(b->second.dtype);
+  });
+  return order;
+}
+
+std::string header_text(const std::vector<const Item *> &order,
+                        const std::map<std::string, std::string> &metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  size_t begin = 0;
+  for (const Item *item : order) {
+    const TensorView &view = item->second;
+    header[item->first] = {{"dtype", dtype_name(view.dtype)},
+                           {"shape", view.shape},
+                           {"data_offsets", {begin, begin + view.bytes}}};
+    begin += view.bytes;
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  return text;
+}
+
+}  // namespace
+
+std::string safetensors_bytes(const std::map<std::string, TensorView> &tensors,
+                              const std::map<std::string, std::string> &metadata) {
+  const auto order = in_file_order(tensors);
+  const std::string header = header_text(order, metadata);
+  const uint64_t length = header.size();
+  std::string out(sizeof length, '\0');
+  std::memcpy(out.data(), &length, sizeof length);
+  out += header;
+  for (const Item *item : order) {
+    if (item->second.bytes != 0) out.append(static_cast<const char *>(item->second.data), item->second.bytes);
+  }
+  parse_safetensors(reinterpret_cast<const std::byte *>(out.data()), out.size(), "the tensors to write");
+  return out;
+}
+
+void write_safetensors(const std::filesystem::path &path, const std::map<std::string, TensorView> &tensors,
+                       const std::map<std::string, std::string> &metadata) {
+  const std::string bytes = safetensors_bytes(tensors, metadata);
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) throw Error(ErrorKind::output, printable(path.string(), 4096) + ": cannot be written");
+}
+
+}  // namespace kvern::files

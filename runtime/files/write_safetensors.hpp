@@ -1,0 +1,22 @@
+// Writes a safetensors file: for tests, and for tools that make small models. Tensors of any size, all in
+// memory.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "runtime/files/safetensors.hpp"
+
+namespace kvern::files {
+
+/// The bytes of the file as the format's own writer lays it out: largest item size first, header padded so
+/// that every tensor is aligned. Of each view `dtype`, `shape`, `data` and `bytes` are used. Throws
+/// Error(model) where `bytes` is not the product of the shape.
+std::string safetensors_bytes(const std::map<std::string, TensorView> &tensors,
+                              const std::map<std::string, std::string> &metadata = {});
+
+/// Writes them; throws Error(output) where that fails.
+void write_safetensors(const std::filesystem::path &path, const std::map<std::string, TensorView> &tensors,
+                       const std::map<std::string, std::string> &metadata = {});
+
+}  // namespace kvern::files
