@@ -172,6 +172,7 @@ typedef struct kvern_step {
   void *stream;           /* device work is ordered after this; NULL on a CPU */
 } kvern_step;
 
+/* Keys that update hands out are turned to the positions of the view, whatever the flags say. */
 enum {
   KVERN_VIEW_RAW_K = 1u, /* update and attend want k before rotation */
   KVERN_VIEW_RAW_Q = 2u  /* attend wants q before rotation */
@@ -181,7 +182,7 @@ enum {
  * Key j of row r has position first_pos[r] + j; or, where key_pos is not NULL, head h's key j has position
  * key_pos[r * row_stride + h * head_stride + j] (a stride of 0: the same for all). Negative: never seen; such a slot must
  * still hold finite numbers. q_pos: NULL, or [rows * n_new], the new tokens' positions where a layer counts in its own
- * way: rotation, mask and bias then all use it. The pointers are good until the layer's next call, or end. */
+ * way: rotation, mask and bias then all use it. The pointers are good until a call names another layer, or end. */
 typedef struct kvern_view {
   uint32_t struct_size, flags;
   int64_t kv_len;

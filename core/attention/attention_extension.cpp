@@ -1,0 +1,68 @@
+#include "core/attention/attention_extension.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <vector>
+
+#include "core/attention/kernel_call.hpp"
+#include "core/torch/parallel.hpp"
+
+namespace kvern {
+namespace {
+
+kvern_status refuse(kvern_error *error, kvern_status code, const char *message) {
+  error->code = code;
+  std::snprintf(error->message, sizeof error->message, "%s", message);
+  return code;
+}
+
+/// Rows [begin, begin + n) of a piece, all of which have a result already (join) or none of which has.
+void run_rows(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 &piece, int64_t begin,
+              int64_t n, bool join, bool first_of_all) {
+  const KeySource keys{piece.k, piece.v, piece.first_pos, piece.key_pos, piece.row_stride, piece.head_stride};
+  auto c = kernel_call(call, q_pos, keys, piece.row_begin + begin, n);
+  c.k = static_cast<const char *>(c.k) + begin * c.k_stride.row * kernels::size_of(c.kv_type);
+  c.v = static_cast<const char *>(c.v) + begin * c.v_stride.row * kernels::size_of(c.kv_type);
+  if (c.first_pos) c.first_pos += begin;
+  if (c.key_pos) c.key_pos += begin * c.key_pos_row_stride;
+  c.merge = join;
+  if (join && !first_of_all) c.sinks = nullptr;  // sinks count once
+  kernels::attention(c, parallel());
+}
+
+void run_pieces(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 *pieces, int64_t n_pieces,
+                bool merge) {
+  // The first piece of a row starts its result, the others join it.
+  std::vector<char> seen(static_cast<size_t>(call.q->shape[0]), 0);
+  for (int64_t i = 0; i < n_pieces; ++i) {
+    const auto &piece = pieces[i];
+    char *of_piece = seen.data() + piece.row_begin;
+    for (int64_t r = 0, n = 0; r < piece.rows; r += n) {
+      for (n = 1; r + n < piece.rows && of_piece[r + n] == of_piece[r];) ++n;
+      run_rows(call, q_pos, piece, r, n, merge || of_piece[r], !of_piece[r]);
+    }
+    for (int64_t r = 0; r < piece.rows; ++r) of_piece[r] = 1;
+  }
+}
+
+kvern_status run(void *, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *pieces,
+                 int64_t n_pieces, int32_t merge, void *, kvern_error *error) {
+  if (call->bias) return refuse(error, KVERN_UNSUPPORTED, "attention over pieces takes no bias");
+  if (!call->lse) return refuse(error, KVERN_INVALID_ARGUMENT, "attention over pieces needs lse");
+  if (n_pieces <= 0) return refuse(error, KVERN_INVALID_ARGUMENT, "attention over no piece at all");
+  try {
+    run_pieces(*call, q_pos, pieces, n_pieces, merge != 0);
+    return KVERN_OK;
+  } catch (const std::exception &e) {
+    return refuse(error, KVERN_INTERNAL, e.what());
+  }
+}
+
+}  // namespace
+
+const kvern_attention_1 *attention_extension() {
+  static const kvern_attention_1 table{sizeof(kvern_attention_1), 0, nullptr, &run};
+  return &table;
+}
+
+}  // namespace kvern

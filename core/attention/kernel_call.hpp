@@ -1,0 +1,22 @@
+// From the ABI's words to a call of the attention kernel: shapes, strides, number formats.
+#pragma once
+#include <kvern/abi/cache_abi.h>
+
+#include "core/kernels/attention.hpp"
+
+namespace kvern {
+
+/// Where the keys of one piece are and which positions they have.
+struct KeySource {
+  const DLTensor *k = nullptr, *v = nullptr;  ///< [rows, kv_heads, len, dim]
+  const int64_t *first_pos = nullptr, *key_pos = nullptr;
+  int64_t row_stride = 0, head_stride = 0;
+};
+
+/// The kernel's call for rows row_begin .. row_begin + rows - 1 of the request's q and out, over all of
+/// `keys`, whose row 0 serves row_begin; q_pos [all rows * n_new]. The request's own k and v are not looked
+/// at.
+kernels::AttentionCall kernel_call(const kvern_attend &request, const int64_t *q_pos, const KeySource &keys,
+                                   int64_t row_begin, int64_t rows);
+
+}  // namespace kvern

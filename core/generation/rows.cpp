@@ -1,0 +1,49 @@
+#include "core/generation/rows.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kvern {
+
+Rows::Rows(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config)
+    : ids_(std::move(ids)),
+      eos_(config.eos_token_id),
+      pad_(0),
+      ended_(ids_.size(), false),
+      new_tokens_(ids_.size(), 0) {
+  if (config.pad_token_id)
+    pad_ = *config.pad_token_id;
+  else if (!eos_.empty())
+    pad_ = eos_.front();
+}
+
+std::vector<int64_t> Rows::append(const at::Tensor &next) {
+  const auto *chosen = next.const_data_ptr<int64_t>();
+  std::vector<int64_t> added;
+  for (size_t r = 0; r < ids_.size(); ++r) {
+    added.push_back(ended_[r] ? pad_ : chosen[r]);
+    ids_[r].push_back(added.back());
+    if (ended_[r]) continue;
+    ++new_tokens_[r];
+    ended_[r] = std::find(eos_.begin(), eos_.end(), chosen[r]) != eos_.end();
+  }
+  return added;
+}
+
+bool Rows::all_ended() const { return std::find(ended_.begin(), ended_.end(), false) == ended_.end(); }
+
+at::Tensor Rows::tensor() const {
+  auto t = at::empty({static_cast<int64_t>(ids_.size()), length()}, at::kLong);
+  auto *out = t.data_ptr<int64_t>();
+  for (const auto &row : ids_) out = std::copy(row.begin(), row.end(), out);
+  return t;
+}
+
+void Rows::finish(GenerationResult &result) {
+  result.sequences = std::move(ids_);
+  result.new_tokens = std::move(new_tokens_);
+  for (const bool ended : ended_)
+    result.finish_reason.push_back(ended ? FinishReason::stop : FinishReason::length);
+}
+
+}  // namespace kvern

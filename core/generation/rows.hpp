@@ -1,0 +1,32 @@
+// The rows of a generation: ids so far, which of them have ended, and why.
+#pragma once
+#include <kvern/generation.hpp>
+#include <vector>
+
+#include "core/torch/torch.hpp"
+
+namespace kvern {
+
+class Rows {
+ public:
+  Rows(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config);
+
+  /// Adds one token per row; rows that have ended get padding instead. Returns what was added.
+  std::vector<int64_t> append(const at::Tensor &next);
+  bool all_ended() const;
+  int64_t length() const { return static_cast<int64_t>(ids_.front().size()); }
+  const std::vector<std::vector<int64_t>> &ids() const { return ids_; }
+  /// int64 [R, L]
+  at::Tensor tensor() const;
+  /// Moves the rows into a result, with the reason and the number of tokens of each.
+  void finish(GenerationResult &result);
+
+ private:
+  std::vector<std::vector<int64_t>> ids_;
+  std::vector<int64_t> eos_;
+  int64_t pad_;
+  std::vector<bool> ended_;
+  std::vector<int64_t> new_tokens_;
+};
+
+}  // namespace kvern

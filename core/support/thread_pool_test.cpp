@@ -1,0 +1,81 @@
+#include "core/support/thread_pool.hpp"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "tests/support/test.hpp"
+
+using kvern::ThreadPool;
+
+namespace {
+
+struct Count {
+  std::vector<std::atomic<int>> visits;
+  std::atomic<bool> aligned{true};
+  int64_t grain;
+  Count(int64_t n, int64_t g) : visits(n), grain(g) {}
+  static void body(void *arg, int64_t begin, int64_t end) {
+    auto &self = *static_cast<Count *>(arg);
+    if (begin % self.grain != 0) self.aligned = false;
+    for (int64_t i = begin; i < end; ++i) ++self.visits[i];
+  }
+  bool all_once() const {
+    for (const auto &v : visits)
+      if (v != 1) return false;
+    return true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Every index is visited once, in pieces that begin at multiples of the grain") {
+  for (int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    for (int64_t n : {0, 1, 7, 64, 1000})
+      for (int64_t grain : {1, 3, 64}) {
+        Count count(n, grain);
+        pool.run(n, grain, &Count::body, &count);
+        CHECK(count.all_once());
+        CHECK(count.aligned);
+      }
+  }
+}
+
+TEST_CASE("Loops from several threads take turns on one pool") {
+  ThreadPool pool(3);
+  std::vector<std::thread> callers;
+  std::atomic<int> good{0};
+  for (int c = 0; c < 4; ++c)
+    callers.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        Count count(50, 1);
+        pool.run(50, 1, &Count::body, &count);
+        good += count.all_once();
+      }
+    });
+  for (auto &caller : callers) caller.join();
+  CHECK(good == 800);
+}
+
+TEST_CASE("A loop inside a loop runs in place") {
+  ThreadPool pool(4);
+  struct Nested {
+    ThreadPool &pool;
+    std::atomic<int> sum{0};
+  } nested{pool};
+  pool.run(
+      8, 1,
+      [](void *arg, int64_t begin, int64_t end) {
+        auto &self = *static_cast<Nested *>(arg);
+        for (int64_t i = begin; i < end; ++i)
+          self.pool.run(
+              3, 1,
+              [](void *inner, int64_t b, int64_t e) {
+                static_cast<Nested *>(inner)->sum += static_cast<int>(e - b);
+              },
+              &self);
+      },
+      &nested);
+  CHECK(nested.sum == 24);
+}

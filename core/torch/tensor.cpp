@@ -1,0 +1,75 @@
+#include "core/torch/tensor.hpp"
+
+#include <kvern/error.hpp>
+#include <string>
+
+namespace kvern {
+
+at::ScalarType to_torch(Dtype type) {
+  switch (type) {
+    case Dtype::f32:
+      return at::kFloat;
+    case Dtype::f16:
+      return at::kHalf;
+    case Dtype::bf16:
+      return at::kBFloat16;
+    case Dtype::i64:
+      return at::kLong;
+    case Dtype::i32:
+      return at::kInt;
+    case Dtype::u8:
+      return at::kByte;
+  }
+  throw Error(ErrorKind::internal, "a number format without a LibTorch type");
+}
+
+Dtype from_torch(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return Dtype::f32;
+    case at::kHalf:
+      return Dtype::f16;
+    case at::kBFloat16:
+      return Dtype::bf16;
+    case at::kLong:
+      return Dtype::i64;
+    case at::kInt:
+      return Dtype::i32;
+    case at::kByte:
+      return Dtype::u8;
+    default:
+      throw Error(ErrorKind::internal, std::string("a tensor of type ") + at::toString(type));
+  }
+}
+
+Borrowed::Borrowed(const at::Tensor &tensor) : shape_{}, strides_{}, dl_{} {
+  if (tensor.dim() > 4)
+    throw Error(ErrorKind::internal, "a tensor of more than 4 dimensions at the border to a cache");
+  for (int64_t i = 0; i < tensor.dim(); ++i) {
+    shape_[i] = tensor.size(i);
+    strides_[i] = tensor.stride(i);
+  }
+  dl_.data = tensor.data_ptr();
+  dl_.device = {kDLCPU, 0};
+  dl_.ndim = static_cast<int32_t>(tensor.dim());
+  dl_.dtype = to_dlpack(from_torch(tensor.scalar_type()));
+  dl_.shape = shape_.data();
+  dl_.strides = strides_.data();
+}
+
+kernels::Dtype to_kernel(Dtype type) {
+  switch (type) {
+    case Dtype::f32:
+      return kernels::Dtype::f32;
+    case Dtype::f16:
+      return kernels::Dtype::f16;
+    case Dtype::bf16:
+      return kernels::Dtype::bf16;
+    default:
+      throw Error(ErrorKind::internal, "kernels do not compute with " + std::string(dtype_name(type)));
+  }
+}
+
+kernels::Dtype to_kernel(DLDataType type) { return to_kernel(from_dlpack(type)); }
+
+}  // namespace kvern
