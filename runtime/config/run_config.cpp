@@ -1,0 +1,194 @@
+// Text to tree, overrides into the tree, tree to structure: all three say where a wrong value came from.
+#include "runtime/config/run_config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <kvern/error.hpp>
+#include <sstream>
+#include <utility>
+
+#include "runtime/config/byte_size.hpp"
+#include "runtime/config/options.hpp"
+#include "runtime/config/toml.hpp"
+#include "runtime/support/printable.hpp"
+
+namespace kvern::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_override(const Option &option) { return option.place.rfind("--", 0) == 0; }
+
+std::vector<std::string> split_key(const std::string &key) {
+  std::vector<std::string> parts;
+  std::istringstream stream(key);
+  for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+  return parts;
+}
+
+// Sets the value at a dotted key, making the tables on the way.
+void apply(OptionTable &top, const Override &override) {
+  OptionTable *table = &top;
+  const std::vector<std::string> parts = split_key(override.key);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    auto found =
+        std::find_if(table->begin(), table->end(), [&](const auto &item) { return item.first == parts[i]; });
+    const bool last = i + 1 == parts.size();
+    if (found == table->end()) {
+      table->emplace_back(parts[i], Option{OptionTable{}, override.value.place});
+      found = std::prev(table->end());
+    }
+    if (last) {
+      found->second = override.value;
+      return;
+    }
+    table = std::get_if<OptionTable>(&found->second.value);
+    if (table == nullptr) {
+      throw Error(ErrorKind::config, override.value.place + ": " + in_quotes(parts[i]) + " is no table but " +
+                                         describe(found->second));
+    }
+  }
+}
+
+constexpr std::array<std::pair<const char *, const char *>, 10> kDtypes{{{"float32", "float32"},
+                                                                         {"f32", "float32"},
+                                                                         {"fp32", "float32"},
+                                                                         {"bfloat16", "bfloat16"},
+                                                                         {"bf16", "bfloat16"},
+                                                                         {"float16", "float16"},
+                                                                         {"f16", "float16"},
+                                                                         {"fp16", "float16"},
+                                                                         {"half", "float16"},
+                                                                         {"float", "float32"}}};
+
+void read_dtype(TableReader &reader, const std::string &key, std::optional<std::string> &out) {
+  std::optional<std::string> name;
+  reader.read(key, name);
+  if (!name) return;
+  for (const auto &[known, meaning] : kDtypes) {
+    if (*name == known) out = meaning;
+  }
+  if (!out) {
+    reader.fail(key, "the type " + in_quotes(*name) + " is unknown; known are float32, bfloat16, float16" +
+                         did_you_mean(*name, {"float32", "bfloat16", "float16"}));
+  }
+}
+
+void read_memory_budget(TableReader &reader, std::optional<int64_t> &out) {
+  constexpr const char *kKey = "memory_budget";
+  const Option *option = reader.find(kKey);
+  if (option == nullptr) return;
+  if (const int64_t *bytes = std::get_if<int64_t>(&option->value); bytes != nullptr && *bytes > 0)
+    out = *bytes;
+  if (const auto *text = std::get_if<std::string>(&option->value)) out = parse_byte_size(*text);
+  if (!out) {
+    reader.fail(kKey, "expected bytes or an amount like \"2GB\" or \"512MiB\", found " + describe(*option));
+  }
+}
+
+fs::path resolve(const std::string &path, const Option &option, const fs::path &folder) {
+  const fs::path given(path);
+  if (given.is_absolute() || is_override(option)) return given;
+  std::error_code ignored;
+  return fs::exists(folder / given, ignored) ? folder / given : given;
+}
+
+void read_paths(TableReader &reader, const fs::path &folder, RunConfig &out) {
+  std::optional<std::string> model;
+  reader.read("model", model);
+  if (model) out.model = resolve(*model, *reader.find("model"), folder);
+  std::optional<std::vector<std::string>> plugins;
+  reader.read("plugin_path", plugins);
+  if (!plugins) return;
+  for (const std::string &path : *plugins)
+    out.plugin_path.push_back(resolve(path, *reader.find("plugin_path"), folder));
+}
+
+void read_generation(TableReader &reader, GenerationOptions &out) {
+  const auto positive = [](double x) { return x > 0; };
+  const auto share = [](double x) { return x >= 0 && x <= 1; };
+  reader.read("do_sample", out.do_sample);
+  reader.read("temperature", out.temperature, positive, "a number above 0");
+  reader.read("top_k", out.top_k, 0);
+  reader.read("top_p", out.top_p, share, "a number from 0 to 1");
+  reader.read("min_p", out.min_p, share, "a number from 0 to 1");
+  reader.read("repetition_penalty", out.repetition_penalty, positive, "a number above 0");
+  reader.read("max_new_tokens", out.max_new_tokens, 1);
+  reader.read("max_length", out.max_length, 1);
+  reader.read("num_return_sequences", out.num_return_sequences, 1);
+  reader.read("eos_token_id", out.eos_token_id, 0);
+  reader.read("pad_token_id", out.pad_token_id, 0);
+  reader.read("use_cache", out.use_cache);
+  reader.read("prefill_chunk_size", out.prefill_chunk_size, 0);
+}
+
+RunConfig read_tree(const OptionTable &top, const fs::path &folder) {
+  RunConfig config;
+  TableReader reader(top, "");
+  read_paths(reader, folder, config);
+  read_dtype(reader, "dtype", config.dtype);
+  read_dtype(reader, "cache_dtype", config.cache_dtype);
+  reader.read("threads", config.threads, 1);
+  reader.read("seed", config.seed, 0);
+  read_memory_budget(reader, config.memory_budget);
+  std::optional<std::string> cache;
+  reader.read("cache_implementation", cache);
+  if (cache) config.cache_implementation = *cache;
+  if (const OptionTable *options = reader.table("cache_config")) config.cache_config = *options;
+  const OptionTable none, *section = reader.table("generation");
+  TableReader generation(section != nullptr ? *section : none, "generation");
+  read_generation(generation, config.generation);
+  generation.finish({&reader});
+  reader.finish({&generation});
+  return config;
+}
+
+std::string read_file(const fs::path &path) {
+  const std::string name = printable(path.string(), 4096);
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    throw Error(ErrorKind::config, name + ": is a directory; a configuration is a TOML file");
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const bool absent = errno == ENOENT || errno == ENOTDIR;
+    throw Error(ErrorKind::config,
+                name + (absent ? ": no such file; a configuration is a TOML file"
+                               : std::string(": cannot be read: ") + std::strerror(errno)));
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+Override parse_set(std::string_view text) {
+  const std::string place = "--set " + printable(text, 200);
+  const size_t equals = text.find('=');
+  const std::string key(text.substr(0, equals));
+  const bool bad_key = key.empty() || key.front() == '.' || key.back() == '.' ||
+                       key.find("..") != std::string::npos || key.find(' ') != std::string::npos;
+  if (equals == std::string_view::npos || bad_key) {
+    throw Error(ErrorKind::config, place + ": expected KEY=VALUE, as in cache_config.nbits=4");
+  }
+  return {key, parse_toml_value(text.substr(equals + 1), place)};
+}
+
+RunConfig load_run_config(const std::optional<fs::path> &file, const std::vector<Override> &overrides) {
+  if (!file) return parse_run_config("", "", "", overrides);
+  return parse_run_config(read_file(*file), printable(file->string(), 4096), file->parent_path(), overrides);
+}
+
+RunConfig parse_run_config(std::string_view text, const std::string &name, const fs::path &folder,
+                           const std::vector<Override> &overrides) {
+  OptionTable tree = parse_toml(text, name);
+  for (const Override &override : overrides) apply(tree, override);
+  return read_tree(tree, folder);
+}
+
+}  // namespace kvern::config

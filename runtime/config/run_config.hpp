@@ -1,0 +1,72 @@
+// The configuration of a run: a TOML file, then overrides in their order, as one checked structure. Nothing
+// is opened but the file itself; whether the cache and its options exist is asked later (check_options).
+//
+//   model = "models/demo"              # folder; without it, the built-in model
+//   dtype = "bfloat16"                 # of the weights: float32, bfloat16, float16; without it, as stored
+//   cache_dtype = "float16"            # of keys and values; without it, as dtype
+//   threads = 2
+//   seed = 1
+//   plugin_path = ["plugins"]          # folders searched first for cache plugins
+//   memory_budget = "2GB"              # of all caches together; a number is bytes
+//   cache_implementation = "quantized"
+//   [cache_config]                     # the cache's own options, whatever they are
+//   nbits = 4
+//   [generation]                       # transformers' names
+//   max_new_tokens = 100
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <kvern/options.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvern::config {
+
+/// Set where the configuration says so; else the model's generation_config.json and transformers' defaults
+/// count.
+struct GenerationOptions {
+  std::optional<bool> do_sample, use_cache;
+  std::optional<double> temperature, top_p, min_p, repetition_penalty;
+  std::optional<int64_t> top_k;  ///< 0 = off
+  std::optional<int64_t> max_new_tokens, max_length, num_return_sequences;
+  std::optional<std::vector<int64_t>> eos_token_id;  ///< an empty list: nothing ends a row early
+  std::optional<int64_t> pad_token_id;
+  std::optional<int64_t> prefill_chunk_size;  ///< 0 = whole prompts
+};
+
+struct RunConfig {
+  std::optional<std::filesystem::path> model;     ///< none: the built-in model
+  std::optional<std::string> dtype, cache_dtype;  ///< "float32", "bfloat16" or "float16"
+  std::optional<int64_t> threads;
+  std::optional<int64_t> seed;
+  std::vector<std::filesystem::path> plugin_path;
+  std::optional<int64_t> memory_budget;  ///< bytes
+  std::string cache_implementation = "dynamic";
+  OptionTable cache_config;
+  GenerationOptions generation;
+};
+
+/// One value that replaces what the file says. `key` is dotted ("cache_config.nbits"); `value.place` names
+/// the flag.
+struct Override {
+  std::string key;
+  Option value;
+};
+
+/// "KEY=VALUE" of a --set: VALUE is a TOML value, or, where it is none, a string. Throws Error(config).
+Override parse_set(std::string_view text);
+
+/// Relative folders in the file are meant from the file's own folder, or, where they do not exist there, from
+/// the working directory; those of overrides from the working directory. Throws Error(config): the file is
+/// absent or unreadable, is no TOML, or has an unknown key (with the nearest known), a wrong type or an
+/// impossible value.
+RunConfig load_run_config(const std::optional<std::filesystem::path> &file,
+                          const std::vector<Override> &overrides = {});
+
+/// The same for a text, called `name` in messages; relative folders are meant from `folder`.
+RunConfig parse_run_config(std::string_view text, const std::string &name,
+                           const std::filesystem::path &folder, const std::vector<Override> &overrides = {});
+
+}  // namespace kvern::config

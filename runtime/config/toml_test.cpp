@@ -1,0 +1,115 @@
+#include "runtime/config/toml.hpp"
+
+#include "tests/support/error_text.hpp"
+#include "tests/support/test.hpp"
+
+using kvern::Option;
+using kvern::OptionArray;
+using kvern::OptionTable;
+using kvern::config::parse_toml;
+using kvern::config::parse_toml_value;
+using kvern::test::error_text;
+
+namespace {
+
+std::string refusal(const std::string &text) {
+  return error_text(kvern::ErrorKind::config, [&] { parse_toml(text, "run.toml"); });
+}
+
+template <class T>
+T value_of(const std::string &text) {
+  return std::get<T>(parse_toml_value(text, "--set x").value);
+}
+
+}  // namespace
+
+TEST_CASE("Values keep their type, their order and the line they stand in") {
+  const OptionTable table =
+      parse_toml("zeta = 1\nalpha = 2.5\n\nname = 'x'\nyes = true\n[sub]\nlist = [1, 'two']\n", "run.toml");
+  REQUIRE(table.size() == 5);
+  CHECK(table[0].first == "zeta");
+  CHECK(std::get<int64_t>(table[0].second.value) == 1);
+  CHECK(std::get<double>(table[1].second.value) == 2.5);
+  CHECK(table[2].second.place == "run.toml:4");
+  CHECK(std::get<bool>(table[3].second.value));
+  const auto &sub = std::get<OptionTable>(table[4].second.value);
+  CHECK(std::get<OptionArray>(sub[0].second.value).size() == 2);
+  CHECK(sub[0].second.place == "run.toml:7");
+}
+
+TEST_CASE("A text that is no TOML is refused with file and line") {
+  CHECK_THAT(refusal("a = 1\nb = \n"), Catch::StartsWith("run.toml:2: is not valid TOML: "));
+  CHECK_THAT(refusal("a = 1\na = 2\n"),
+             Catch::StartsWith("run.toml:2: is not valid TOML: ") && Catch::Contains("already exists"));
+  CHECK_THAT(refusal("a = \"x\n"), Catch::StartsWith("run.toml:1: is not valid TOML: "));
+  CHECK_THAT(refusal("a = [1, 2\n"), Catch::Contains("run.toml:") && Catch::Contains("is not valid TOML"));
+}
+
+TEST_CASE("A word without quotes is told that strings stand in quotes") {
+  CHECK(refusal("a = 1\ncache_implementation = static # mine\n") ==
+        "run.toml:2: is not valid TOML: strings stand in quotes: \"static\"");
+}
+
+TEST_CASE("A number that does not fit is refused instead of being cut") {
+  CHECK(refusal("\na = 99999999999999999999") ==
+        "run.toml:2: an integer is too large; integers have 64 bits");
+  CHECK(refusal("a = 1e999") == "run.toml:1: a number is too large");
+}
+
+TEST_CASE("Dates are no options") {
+  CHECK(refusal("a = 1979-05-27") ==
+        "run.toml:1: a date or time; no option is one. A string stands in quotes");
+}
+
+TEST_CASE("Nesting without end is refused before it is parsed") {
+  CHECK(refusal("a = 1\nb = " + std::string(100000, '[')) == "run.toml:2: is nested more than 32 deep");
+  CHECK(refusal("a = " + std::string(100, '{')) == "run.toml:1: is nested more than 32 deep");
+  std::string key = "a";
+  for (int i = 0; i < 1000; ++i) key += ".a";
+  CHECK(refusal(key + " = 1") == "run.toml:1: is nested more than 32 deep");
+}
+
+TEST_CASE("Brackets and dots inside of strings and comments do not count as nesting") {
+  const std::string many(100, '[');
+  CHECK_NOTHROW(parse_toml(
+      "a = \"" + many + "\" # " + many + "\nb = '''\n" + many + "'''\nc = \"\\\"" + many + "\"", "f"));
+  std::string list = "0.5";
+  for (int i = 0; i < 100; ++i) list += ", 0.5";
+  CHECK_NOTHROW(parse_toml("a = [" + list + "]", "f"));
+}
+
+TEST_CASE("A text of many megabytes is no configuration") {
+  CHECK(refusal(std::string(2 << 20, '\n')) ==
+        "run.toml: is larger than 1 MB; a configuration is a small text");
+}
+
+TEST_CASE("A value on its own is TOML where it can be, else a string") {
+  CHECK(value_of<int64_t>("4") == 4);
+  CHECK(value_of<double>("0.5") == 0.5);
+  CHECK(value_of<bool>("false") == false);
+  CHECK(value_of<std::string>("static") == "static");
+  CHECK(value_of<std::string>("./models/demo v2") == "./models/demo v2");
+  CHECK(value_of<std::string>("\"4\"") == "4");
+  CHECK(value_of<std::string>("") == "");
+  CHECK(value_of<std::string>("2024-01-01") == "2024-01-01");
+  CHECK(value_of<OptionArray>("[1, 2]").size() == 2);
+  CHECK(value_of<OptionTable>("{ nbits = 4 }")[0].first == "nbits");
+}
+
+TEST_CASE("A value on its own cannot smuggle in a second key") {
+  CHECK(value_of<std::string>("1\nb = 2") == "1\nb = 2");
+  CHECK(value_of<std::string>("1\n[sub]") == "1\n[sub]");
+}
+
+TEST_CASE("A value that begins like TOML must be TOML") {
+  CHECK(error_text(kvern::ErrorKind::config, [] { parse_toml_value("[1, 2", "--set a=[1, 2"); }) ==
+        "--set a=[1, 2: is no valid TOML value; a string that begins with a quote or a bracket stands in "
+        "quotes");
+}
+
+TEST_CASE("All parts of a value on its own have its place") {
+  const Option option = parse_toml_value("{ a = [1] }", "--set c={ a = [1] }");
+  const auto &inner = std::get<OptionTable>(option.value)[0].second;
+  CHECK(inner.place == "--set c={ a = [1] }");
+  CHECK(std::get<OptionArray>(inner.value)[0].place == inner.place);
+}
