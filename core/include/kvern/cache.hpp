@@ -18,7 +18,9 @@ namespace kvern {
 
 class CacheError : public Error {
  public:
+  /// Of kind out_of_memory for OUT_OF_MEMORY and OUT_OF_CAPACITY, else of kind plugin.
   CacheError(kvern_status status, const std::string &message);
+  CacheError(kvern_status status, ErrorKind kind, const std::string &message);
   kvern_status status() const { return status_; }
 
  private:
@@ -51,6 +53,8 @@ struct CacheSpec {
 
 class Cache {
  public:
+  struct State;  ///< what is behind it; of no use outside core/host
+
   /// Throws CacheError if the plugin cannot hold these layers or rejects an option.
   static Cache create(std::shared_ptr<Host> host, const kvern_plugin &plugin, const CacheSpec &spec);
   ~Cache();
@@ -89,7 +93,6 @@ class Cache {
   bool in_step() const;
 
  private:
-  struct State;
   explicit Cache(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

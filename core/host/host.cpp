@@ -1,0 +1,194 @@
+// The host's memory, log and extensions, as C functions that no exception leaves.
+#include <kvern/error.hpp>
+#include <kvern/host.hpp>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <new>
+
+#include "core/host/error_text.hpp"
+#include "core/host/tensor_text.hpp"
+
+namespace kvern {
+namespace {
+
+constexpr size_t kAlignment = 64;
+
+/// What the plugin's kvern_buffer is the beginning of.
+struct Buffer {
+  kvern_buffer base;
+  int64_t bytes;
+  int64_t *dims;  ///< shape, then strides
+};
+static_assert(offsetof(Buffer, base) == 0);
+
+Buffer *make_buffer(const DLTensor &prototype, int64_t bytes) {
+  const auto ndim = static_cast<size_t>(prototype.ndim);
+  auto *buffer = static_cast<Buffer *>(std::malloc(sizeof(Buffer) + 2 * ndim * sizeof(int64_t)));
+  if (!buffer) return nullptr;
+  const size_t room = (static_cast<size_t>(bytes) + kAlignment) / kAlignment * kAlignment;
+  void *data = std::aligned_alloc(kAlignment, room);
+  if (!data) return std::free(buffer), nullptr;
+  auto *dims = reinterpret_cast<int64_t *>(buffer + 1);
+  int64_t stride = 1;
+  for (size_t i = ndim; i-- > 0;) {
+    dims[i] = prototype.shape[i];
+    dims[ndim + i] = stride;
+    if (__builtin_mul_overflow(stride, dims[i], &stride)) stride = 0;  // only beside a size of 0
+  }
+  const DLTensor tensor = {data, prototype.device, prototype.ndim, prototype.dtype, dims, dims + ndim, 0};
+  return new (buffer) Buffer{{tensor}, bytes, dims};
+}
+
+void free_buffer(Buffer *buffer) {
+  std::free(buffer->base.tensor.data);
+  std::free(buffer);
+}
+
+bool fits(const kvern_span *span, const DLTensor &tensor) {
+  if (!span) return true;
+  if (span->axis < 0 || span->axis >= tensor.ndim) return false;
+  return span->begin >= 0 && span->begin <= span->end && span->end <= tensor.shape[span->axis];
+}
+
+void log_to_stderr(int level, const std::string &line) {
+  if (level < KVERN_LOG_WARNING) return;
+  std::fprintf(stderr, "kvern: %s: %s\n", level == KVERN_LOG_WARNING ? "warning" : "error", line.c_str());
+}
+
+}  // namespace
+
+struct Host::State {
+  HostOptions options;
+  kvern_host table{};
+  std::atomic<int64_t> live{0}, peak{0}, buffers{0};
+  std::map<std::string, const void *, std::less<>> extensions;
+
+  /// Counts bytes in, or says that the budget does not allow them.
+  bool reserve(int64_t bytes) {
+    const int64_t limit = options.memory_budget > 0 ? options.memory_budget : INT64_MAX;
+    int64_t now = live.load();
+    do {
+      if (bytes > limit - now) return false;
+    } while (!live.compare_exchange_weak(now, now + bytes));
+    int64_t high = peak.load();
+    while (high < now + bytes && !peak.compare_exchange_weak(high, now + bytes)) {
+    }
+    return true;
+  }
+
+  void log(int level, const char *message) noexcept try {
+    const std::string line = message ? message : "";
+    if (options.log)
+      options.log(level, line);
+    else
+      log_to_stderr(level, line);
+  } catch (...) {  // a log that fails must not stop what it reports on
+  }
+
+  kvern_status refuse_budget(const DLTensor &prototype, int64_t bytes, kvern_error *error) const {
+    return set_error(error, KVERN_OUT_OF_MEMORY,
+                     "the memory budget of " + bytes_text(options.memory_budget) + " has no room for " +
+                         bytes_text(bytes) + " more (" + tensor_text(prototype) + "): caches hold " +
+                         bytes_text(live.load()));
+  }
+
+  kvern_status alloc(const DLTensor &prototype, kvern_buffer **out, kvern_error *error) {
+    if (prototype.device.device_type != kDLCPU)
+      return set_error(error, KVERN_INVALID_ARGUMENT,
+                       "this host has memory on the CPU only, not on device type " +
+                           std::to_string(static_cast<int>(prototype.device.device_type)));
+    const int64_t bytes = tensor_bytes(prototype);
+    if (bytes < 0)
+      return set_error(error, KVERN_INVALID_ARGUMENT, "no memory could hold " + tensor_text(prototype));
+    if (!reserve(bytes)) return refuse_budget(prototype, bytes, error);
+    Buffer *buffer = make_buffer(prototype, bytes);
+    if (!buffer) {
+      live -= bytes;
+      return set_error(
+          error, KVERN_OUT_OF_MEMORY,
+          "the system has no memory for " + bytes_text(bytes) + " (" + tensor_text(prototype) + ")");
+    }
+    ++buffers;
+    *out = &buffer->base;
+    return KVERN_OK;
+  }
+
+  void release(kvern_buffer *released) {
+    if (!released) return;
+    auto *buffer = reinterpret_cast<Buffer *>(released);
+    live -= buffer->bytes;
+    --buffers;
+    free_buffer(buffer);
+  }
+};
+
+namespace {
+
+kvern_status map_buffer(kvern_buffer *buffer, const kvern_span *reads, const kvern_span *writes,
+                        void **address, kvern_error *error) {
+  if (!buffer || !address)
+    return set_error(error, KVERN_INVALID_ARGUMENT, "map wants a buffer and an address");
+  for (const kvern_span *span : {reads, writes})
+    if (!fits(span, buffer->tensor))
+      return set_error(error, KVERN_INVALID_ARGUMENT,
+                       "map of [" + std::to_string(span->begin) + ", " + std::to_string(span->end) +
+                           ") on axis " + std::to_string(span->axis) + " is outside of the buffer " +
+                           tensor_text(buffer->tensor));
+  *address = buffer->tensor.data;
+  return KVERN_OK;
+}
+
+}  // namespace
+
+Host::Host(HostOptions options) : state_(std::make_unique<State>()) {
+  state_->options = std::move(options);
+  kvern_host &table = state_->table;
+  table.struct_size = sizeof(kvern_host);
+  table.abi_major = KVERN_ABI_MAJOR;
+  table.abi_minor = KVERN_ABI_MINOR;
+  table.ctx = state_.get();
+  table.log = [](void *ctx, int32_t level, const char *message) {
+    static_cast<State *>(ctx)->log(level, message);
+  };
+  table.alloc = [](void *ctx, const DLTensor *prototype, int32_t, kvern_buffer **out, kvern_error *error) {
+    if (!prototype || !out)
+      return set_error(error, KVERN_INVALID_ARGUMENT, "alloc wants a prototype and an out");
+    return static_cast<State *>(ctx)->alloc(*prototype, out, error);
+  };
+  table.release = [](void *ctx, kvern_buffer *buffer) { static_cast<State *>(ctx)->release(buffer); };
+  table.map = [](void *, kvern_buffer *buffer, const kvern_span *reads, const kvern_span *writes,
+                 void **address,
+                 kvern_error *error) { return map_buffer(buffer, reads, writes, address, error); };
+  table.get_extension = [](void *ctx, const char *id) -> const void * {
+    const auto &known = static_cast<State *>(ctx)->extensions;
+    const auto found = id ? known.find(std::string_view(id)) : known.end();
+    return found == known.end() ? nullptr : found->second;
+  };
+}
+
+Host::~Host() {
+  const MemoryStats left = memory();
+  if (left.buffers > 0)
+    state_->log(KVERN_LOG_WARNING, ("caches never released " + std::to_string(left.buffers) + " buffers, " +
+                                    bytes_text(left.live))
+                                       .c_str());
+}
+
+const kvern_host *Host::table() const { return &state_->table; }
+
+MemoryStats Host::memory() const {
+  return {state_->live.load(), state_->peak.load(), state_->buffers.load()};
+}
+
+void Host::offer(const std::string &id, const void *table) {
+  if (table)
+    state_->extensions[id] = table;
+  else
+    state_->extensions.erase(id);
+}
+
+}  // namespace kvern

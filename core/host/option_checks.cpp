@@ -1,0 +1,84 @@
+// The user's options against those that a plugin accepts: names and types. Values are the plugin's to judge.
+#include <kvern/plugin_registry.hpp>
+
+#include <algorithm>
+
+namespace kvern {
+namespace {
+
+const char *type_text(int32_t type) {
+  switch (type) {
+    case KVERN_BOOL:
+      return "true or false";
+    case KVERN_INT:
+      return "an integer";
+    case KVERN_FLOAT:
+      return "a number";
+    case KVERN_STRING:
+      return "a string";
+    case KVERN_TABLE:
+      return "a table";
+    case KVERN_ARRAY:
+      return "an array";
+  }
+  return "of an unknown type";
+}
+
+std::string value_text(const kvern_option &option) {
+  switch (option.type) {
+    case KVERN_BOOL:
+      return option.i ? "true" : "false";
+    case KVERN_INT:
+      return "the integer " + std::to_string(option.i);
+    case KVERN_FLOAT:
+      return "the number " + std::to_string(option.f);
+    case KVERN_STRING:
+      return std::string("the string \"") + (option.s ? option.s : "") + "\"";
+  }
+  return type_text(option.type);
+}
+
+std::vector<std::string> accepted_names(const kvern_plugin &plugin) {
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < plugin.n_options; ++i) names.emplace_back(plugin.options[i]->key);
+  return names;
+}
+
+std::string unknown_option(const kvern_plugin &plugin, const std::string &key) {
+  const std::vector<std::string> names = accepted_names(plugin);
+  std::string text =
+      "cache '" + std::string(plugin.name) + "' has no option '" + key + "'" + did_you_mean(key, names);
+  if (names.empty()) return text + "; it has none";
+  text += text.back() == '?' ? " It has " : "; it has ";
+  for (size_t i = 0; i < names.size(); ++i) text += (i ? ", " : "") + names[i];
+  return text;
+}
+
+/// "" if the option is accepted, else what is wrong with it.
+std::string complaint(const kvern_plugin &plugin, const kvern_option &option) {
+  const std::string key = option.key ? option.key : "";
+  const auto *end = plugin.options + plugin.n_options;
+  const auto *accepted = std::find_if(plugin.options, end, [&](const auto *o) { return key == o->key; });
+  if (accepted == end) return unknown_option(plugin, key);
+  const int32_t wanted = (*accepted)->type;
+  if (option.type == wanted || (wanted == KVERN_FLOAT && option.type == KVERN_INT)) return "";
+  return "option '" + key + "' of cache '" + plugin.name + "' must be " + type_text(wanted) + ", not " +
+         value_text(option);
+}
+
+}  // namespace
+
+void check_options(const kvern_plugin &plugin, const kvern_option *const *options, uint32_t n_options,
+                   const std::string &place) {
+  const std::string where = place.empty() ? "" : place + ": ";
+  for (uint32_t i = 0; i < n_options; ++i) {
+    const std::string wrong = complaint(plugin, *options[i]);
+    if (!wrong.empty()) throw Error(ErrorKind::config, where + wrong);
+    for (uint32_t j = 0; j < i; ++j)
+      if (std::string_view(options[i]->key) == options[j]->key)
+        throw Error(ErrorKind::config,
+                    where + "option '" + options[i]->key + "' of cache '" + plugin.name + "' is given twice");
+  }
+}
+
+}  // namespace kvern
