@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Builds and runs all tests: release, under the sanitizers, fuzz targets, format. Ends with `N passed, N failed`.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+parts=(format release asan tsan fuzz)
+fuzz_seconds=30
+
+usage() {
+  cat <<END
+usage: scripts/test.sh [--only PART]...
+
+Installs what is missing (scripts/setup.sh --tests), builds and tests. Without --only every part runs, in this order:
+  format    clang-format and a few rules of the project
+  release   all tests, optimised
+  asan      all tests with the address and undefined behaviour sanitizers
+  tsan      the tests labelled 'threaded' with the thread sanitizer
+  fuzz      every fuzz target for $fuzz_seconds s, from its kept inputs
+
+KVERN_REFERENCE_DIRS, where set, names further folders of reference cases (docs/reference.md).
+END
+}
+
+passed=0
+failed=0
+failures=()
+
+count() { # count PASSED FAILED NAME
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+  if [ "$2" -gt 0 ]; then failures+=("$3"); fi
+}
+
+# ctest's own numbers; a run without that line, and one that found no test, is a failure.
+run_ctest() {
+  local preset=$1 log=$here/build/$1-ctest.log line
+  shift
+  (cd "$here" && "$@" ctest --preset "$preset" --no-tests=error --parallel "$(nproc)") 2>&1 </dev/null | tee "$log" || true
+  line=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" || true)
+  if [[ $line =~ ,\ ([0-9]+)\ tests\ failed\ out\ of\ ([0-9]+) ]]; then
+    count $((BASH_REMATCH[2] - BASH_REMATCH[1])) "${BASH_REMATCH[1]}" "tests of $preset"
+  else
+    count 0 1 "ctest of $preset"
+  fi
+}
+
+built() { # built PRESET: configures and builds; a failure is counted
+  if configure "$1" && build "$1"; then return 0; fi
+  count 0 1 "build of $1"
+  return 1
+}
+
+part_release() {
+  if built release; then run_ctest release; fi
+}
+
+part_asan() {
+  local suppressions=$here/tests/sanitizers
+  export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
+  export LSAN_OPTIONS=suppressions=$suppressions/lsan.supp:print_suppressions=0
+  export UBSAN_OPTIONS=print_stacktrace=1
+  if built asan; then run_ctest asan; fi
+}
+
+# The thread sanitizer of gcc 12 cannot start where addresses are randomised by more than 28 bits.
+part_tsan() {
+  local fixed=()
+  if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -gt 28 ] && setarch -R true 2>/dev/null; then
+    fixed=(setarch -R)
+  fi
+  export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+  if built tsan; then run_ctest tsan "${fixed[@]}"; fi
+}
+
+# fuzz_one PROGRAM: inputs that are found go to the build folder, never to the kept ones.
+fuzz_one() {
+  local program=$1 name=${1##*/fuzz_} folder=$here/build/fuzz/runs/${1##*/}
+  rm -rf "$folder"
+  mkdir -p "$folder/corpus"
+  if "$program" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -timeout=25 -print_final_stats=1 \
+    -artifact_prefix="$folder/" "$folder/corpus" "$here/tests/fuzz/corpus/$name" >"$folder/log" 2>&1 </dev/null; then
+    printf 'ok    fuzz_%s: %s\n' "$name" "$(grep -E '^Done ' "$folder/log" || echo finished)"
+  else
+    printf 'FAIL  fuzz_%s: see %s; the input lies beside it\n' "$name" "$folder/log"
+    tail -n 40 "$folder/log"
+    return 1
+  fi
+}
+
+part_fuzz() {
+  local program count_of=0 bad
+  if ! built fuzz; then return; fi
+  export UBSAN_OPTIONS=print_stacktrace=1
+  export -f fuzz_one
+  export here fuzz_seconds
+  for program in "$here"/build/fuzz/fuzzers/fuzz_*; do
+    if [ -x "$program" ]; then count_of=$((count_of + 1)); fi
+  done
+  if [ $count_of -eq 0 ]; then
+    count 0 1 "no fuzz targets"
+    return
+  fi
+  printf '%s\n' "$here"/build/fuzz/fuzzers/fuzz_* |
+    xargs -P "$(nproc)" -I{} bash -c 'fuzz_one {}' | tee "$here/build/fuzz/summary.log" || true
+  bad=$((count_of - $(grep -c '^ok ' "$here/build/fuzz/summary.log" || true)))
+  count $((count_of - bad)) "$bad" "fuzz targets"
+}
+
+sources() {
+  local folder
+  for folder in core plugins sdk runtime tests bench; do
+    if [ -d "$here/$folder" ]; then find "$here/$folder" -name '*.[ch]pp' -o -name '*.[ch]'; fi
+  done
+}
+
+# rule TEXT PATTERN [FILES THAT MAY]: no source but those has a line of that pattern.
+rule() {
+  local found
+  found=$(sources | grep -vE "${3:-^$}" | xargs grep -nE "$2" || true)
+  if [ -z "$found" ]; then
+    say "ok    $1"
+    count 1 0 "$1"
+  else
+    say "FAIL  $1:"
+    say "$found"
+    count 0 1 "$1"
+  fi
+}
+
+part_format() {
+  if ! command -v clang-format >/dev/null; then
+    say "skip  format of the sources: no clang-format"
+  elif sources | xargs clang-format --dry-run -Werror; then
+    say "ok    format of the sources"
+    count 1 0 format
+  else
+    say "FAIL  format of the sources: run clang-format -i on the files above"
+    count 0 1 format
+  fi
+  rule "tests include Catch2 through tests/support/test.hpp" '#include <catch2/' 'tests/support/(test\.hpp|main\.cpp)$'
+  rule "LibTorch comes through core/torch/torch.hpp" '#include [<"](torch/|ATen/|c10/)' 'core/torch/torch\.hpp$'
+  rule "shared libraries are never unloaded" '\bdlclose *\('
+}
+
+only=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --only)
+      [[ " ${parts[*]} " == *" ${2:-} "* && -n ${2:-} ]] || die "--only takes one of: ${parts[*]}"
+      only+=("$2")
+      shift 2
+      ;;
+    --help) usage; exit ;;
+    *) usage >&2; die "unknown option '$1'" ;;
+  esac
+done
+if [ ${#only[@]} -gt 0 ]; then parts=("${only[@]}"); fi
+
+"$here/scripts/setup.sh" --tests
+for part in "${parts[@]}"; do
+  title "$part"
+  SECONDS=0
+  "part_$part"
+  say "-- $part took $SECONDS s"
+done
+
+title "all parts: ${parts[*]}"
+for failure in "${failures[@]+"${failures[@]}"}"; do say "failed: $failure"; done
+say "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
