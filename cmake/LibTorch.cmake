@@ -1,10 +1,10 @@
 # LibTorch from the `torch` wheel, by imported targets of our own: find_package(Torch) asks for a CUDA toolkit and
 # forces the CUDA libraries into everything that links it. scripts/setup.sh puts the wheel where this looks.
 set(KVERN_LIBTORCH_VERSION 2.11.0)
-if(DEFINED ENV{XDG_CACHE_HOME})
-  set(_kvern_cache $ENV{XDG_CACHE_HOME}/kvern)
-else()
+if("$ENV{XDG_CACHE_HOME}" STREQUAL "")
   set(_kvern_cache $ENV{HOME}/.cache/kvern)
+else()
+  set(_kvern_cache $ENV{XDG_CACHE_HOME}/kvern)
 endif()
 set(KVERN_TORCH_DIR ${_kvern_cache}/libtorch-${KVERN_LIBTORCH_VERSION}/torch
     CACHE PATH "the torch folder of the unpacked wheel: include/ and lib/ inside")

@@ -1,0 +1,64 @@
+# What `cmake --install` puts where, and the target kvern_plugins. Included last: it takes what the folders have made.
+#   bin/                      kvern, kvern-reference
+#   lib/kvern/plugins/        the caches
+#   lib/cmake/kvern/          find_package(kvern): kvern::sdk and kvern_add_plugin
+#   include/kvern/            abi/, and the SDK's headers
+#   share/kvern/              models/demo, configs
+# The tree can be moved: programs find their own things from where they are, and LibTorch by its absolute path.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# The build folder has the same share/ as an installation.
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/kvern/models)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/share/kvern/models/demo SYMBOLIC)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/configs ${PROJECT_BINARY_DIR}/share/kvern/configs SYMBOLIC)
+
+# The modules of plugins/*/ that go where kvern looks for caches (a plugin made for a test does not).
+function(_kvern_caches result)
+  set(caches)
+  get_property(folders DIRECTORY ${PROJECT_SOURCE_DIR}/plugins PROPERTY SUBDIRECTORIES)
+  foreach(folder ${folders})
+    get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
+    foreach(target ${targets})
+      get_target_property(type ${target} TYPE)
+      get_target_property(output ${target} LIBRARY_OUTPUT_DIRECTORY)
+      if(type STREQUAL "MODULE_LIBRARY" AND output STREQUAL KVERN_PLUGIN_OUTPUT_DIRECTORY)
+        list(APPEND caches ${target})
+      endif()
+    endforeach()
+  endforeach()
+  set(${result} ${caches} PARENT_SCOPE)
+endfunction()
+
+add_custom_target(kvern_plugins)
+_kvern_caches(_caches)
+if(_caches)
+  add_dependencies(kvern_plugins ${_caches})
+  install(TARGETS ${_caches} LIBRARY DESTINATION lib/kvern/plugins)
+endif()
+
+foreach(_program kvern kvern-reference)
+  if(TARGET ${_program})
+    set_target_properties(${_program} PROPERTIES INSTALL_RPATH ${KVERN_TORCH_DIR}/lib)
+    install(TARGETS ${_program} RUNTIME DESTINATION bin)
+  endif()
+endforeach()
+
+foreach(_headers ${PROJECT_SOURCE_DIR}/core/include/kvern/abi ${PROJECT_SOURCE_DIR}/sdk/include/kvern/sdk)
+  if(EXISTS ${_headers})
+    install(DIRECTORY ${_headers} DESTINATION include/kvern FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+  endif()
+endforeach()
+
+foreach(_folder models/demo configs)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${_folder})
+    install(DIRECTORY ${_folder}/ DESTINATION share/kvern/${_folder}
+      FILES_MATCHING PATTERN "*.json" PATTERN "*.safetensors" PATTERN "*.toml" PATTERN "*.md")
+  endif()
+endforeach()
+install(FILES LICENSE README.md DESTINATION share/doc/kvern)
+
+configure_file(${PROJECT_SOURCE_DIR}/cmake/kvernConfig.cmake.in ${PROJECT_BINARY_DIR}/kvernConfig.cmake @ONLY)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/kvernConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/kvernConfig.cmake ${PROJECT_BINARY_DIR}/kvernConfigVersion.cmake
+  cmake/KvernPlugin.cmake cmake/plugin_exports.map DESTINATION lib/cmake/kvern)
