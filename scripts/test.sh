@@ -55,9 +55,7 @@ part_release() {
 }
 
 part_asan() {
-  local suppressions=$here/tests/sanitizers
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
-  export LSAN_OPTIONS=suppressions=$suppressions/lsan.supp:print_suppressions=0
   export UBSAN_OPTIONS=print_stacktrace=1
   if built asan; then run_ctest asan; fi
 }
