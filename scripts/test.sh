@@ -136,7 +136,7 @@ part_format() {
     count 0 1 format
   fi
   rule "tests include Catch2 through tests/support/test.hpp" '#include <catch2/' 'tests/support/(test\.hpp|main\.cpp)$'
-  rule "LibTorch comes through core/torch/torch.hpp" '#include [<"](torch/|ATen/|c10/)' 'core/torch/torch\.hpp$'
+  rule "LibTorch comes through core/torch/torch.hpp" '#include [<"](torch/|ATen/|c10/)' 'core/(torch|include/kvern)/[a-z_]+\.hpp$'
   rule "shared libraries are never unloaded" '\bdlclose *\('
 }
 
