@@ -1,0 +1,27 @@
+// The cache that keeps everything and grows as the text does.
+#include <kvern/sdk/plugin.hpp>
+#include <kvern/sdk/slot_cache.hpp>
+
+namespace {
+
+namespace sdk = kvern::sdk;
+
+class Dynamic : public sdk::SlotCache<sdk::DenseLayer> {
+ public:
+  static constexpr const char *name = "dynamic";
+  static constexpr const char *version = "1.0.0";
+  static constexpr const char *summary = "keeps every key and value, in memory that grows with the text";
+
+  explicit Dynamic(const sdk::Create &create) : SlotCache(create, {.expected = create.max_tokens}) {
+    sdk::require_attention_layers(create, name);
+  }
+
+  std::unique_ptr<Dynamic> clone() const { return std::unique_ptr<Dynamic>(new Dynamic(*this)); }
+
+ private:
+  Dynamic(const Dynamic &) = default;
+};
+
+}  // namespace
+
+KVERN_PLUGIN(Dynamic)

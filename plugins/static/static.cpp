@@ -1,0 +1,40 @@
+// The cache that takes all of its memory at once: as soon as the rows are known nothing is allocated and
+// nothing moves.
+#include <kvern/sdk/plugin.hpp>
+#include <kvern/sdk/slot_cache.hpp>
+
+namespace {
+
+namespace sdk = kvern::sdk;
+
+class Static : public sdk::SlotCache<sdk::DenseLayer> {
+ public:
+  static constexpr const char *name = "static";
+  static constexpr const char *version = "1.0.0";
+  static constexpr const char *summary =
+      "keeps every key and value, in memory that is taken once and never moves";
+
+  static std::vector<sdk::Option> options() { return {sdk::integer_option("max_cache_len", 0)}; }
+
+  explicit Static(const sdk::Create &create)
+      : SlotCache(create, {.capacity = length(create), .preallocate = true}) {
+    sdk::require_attention_layers(create, name);
+  }
+
+  std::unique_ptr<Static> clone() const { return std::unique_ptr<Static>(new Static(*this)); }
+
+ private:
+  Static(const Static &) = default;
+
+  static int64_t length(const sdk::Create &create) {
+    const int64_t written = create.options.integer("max_cache_len", 0);
+    const int64_t length = written > 0 ? written : create.max_tokens;
+    if (length > 0) return length;
+    sdk::fail(KVERN_INVALID_ARGUMENT,
+              "static needs the option 'max_cache_len': the host does not say how many tokens are to come");
+  }
+};
+
+}  // namespace
+
+KVERN_PLUGIN(Static)

@@ -1,0 +1,37 @@
+// What a cache is made with.
+#pragma once
+#include <kvern/sdk/host.hpp>
+#include <kvern/sdk/layers.hpp>
+#include <kvern/sdk/options.hpp>
+
+KVERN_SDK_BEGIN
+
+/// The argument of a cache's constructor. Options are valid during the constructor only; the rest may be
+/// copied and kept.
+struct Create {
+  Host host;
+  Layers layers;
+  Options options;
+  DLDataType type;                          ///< of keys and values
+  int64_t max_rows, max_tokens, max_cross;  ///< what the host expects; 0 = unknown
+  void *stream;                             ///< NULL on a CPU
+  const kvern_create *raw;                  ///< to be handed on, changed, to an inner cache
+};
+
+/// UNSUPPORTED unless the cache is to live in the memory of the CPU and every layer of its own keeps keys and
+/// values of the tokens themselves; `plugin` is the name in the message.
+inline void require_attention_layers(const Create &create, std::string_view plugin) {
+  if (create.host.device().device_type != kDLCPU) {
+    fail(KVERN_UNSUPPORTED, plugin, " keeps its keys in the memory of the CPU, not on another device");
+  }
+  for (std::size_t i = 0; i < create.layers.size(); ++i) {
+    const uint32_t kind = create.layers[i].kind;
+    if (kind == KVERN_LAYER_NONE || kind == KVERN_LAYER_ATTENTION) continue;
+    fail(KVERN_UNSUPPORTED, plugin, " cannot hold layer ", i, ": it is ",
+         kind == KVERN_LAYER_CROSS   ? "cross-attention (encoder_decoder can)"
+         : kind == KVERN_LAYER_STATE ? "recurrent (mamba can)"
+                                     : "of an unknown kind");
+  }
+}
+
+KVERN_SDK_END

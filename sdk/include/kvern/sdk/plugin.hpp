@@ -1,0 +1,82 @@
+// Makes a plugin of a cache class: KVERN_PLUGIN(Class), once per library, in one source file.
+#pragma once
+#include <kvern/sdk/instance.hpp>
+
+KVERN_SDK_BEGIN
+
+namespace detail {
+
+/// The declared options of a class, for ever.
+template <class C>
+const std::vector<Option> &declared_options() {
+  static const auto &options = *new std::vector<Option>([] {
+    if constexpr (requires { C::options(); }) return C::options();
+    return std::vector<Option>{};
+  }());
+  return options;
+}
+
+template <CacheClass C>
+const kvern_plugin *plugin_table();
+
+inline void check_host(const kvern_host &host) {
+  const bool usable = KVERN_HAS(&host, kvern_host, alloc) && KVERN_HAS(&host, kvern_host, release) &&
+                      KVERN_HAS(&host, kvern_host, map);
+  if (!usable) fail(KVERN_INVALID_ARGUMENT, "the host offers no memory: alloc, release and map are required");
+}
+
+template <CacheClass C>
+kvern_status create(const kvern_host *host, const kvern_create *create, kvern_cache **out,
+                    kvern_error *error) noexcept {
+  return guarded(error, [&] {
+    check_host(*host);
+    const kvern_create ours = known_part(*create);
+    Layers layers;
+    for (uint32_t i = 0; i < ours.n_layers; ++i) layers.push_back(read_layer(*ours.layers[i], i));
+    const Options options({ours.options, ours.n_options}, declared_options<C>());
+    const Create request{Host(host, ours.device), std::move(layers), options,     ours.dtype, ours.max_rows,
+                         ours.max_tokens,         ours.max_cross,    ours.stream, &ours};
+    Instance<C>::make(plugin_table<C>(), request, out);
+  });
+}
+
+template <CacheClass C>
+const char *build_of() {
+  if constexpr (requires { C::build; }) return C::build;
+  return "";
+}
+
+template <CacheClass C>
+kvern_plugin *make_plugin_table() {
+  auto &pointers = *new std::vector<const kvern_option *>;
+  for (const Option &option : declared_options<C>()) pointers.push_back(&option);
+  auto *table = new kvern_plugin{};
+  table->struct_size = sizeof *table;
+  table->abi_major = KVERN_ABI_MAJOR;
+  table->abi_minor = KVERN_ABI_MINOR;
+  table->n_options = static_cast<uint32_t>(pointers.size());
+  table->name = C::name;
+  table->version = C::version;
+  table->summary = C::summary;
+  table->build = build_of<C>();
+  table->options = pointers.data();
+  table->create = create<C>;
+  return table;
+}
+
+template <CacheClass C>
+const kvern_plugin *plugin_table() {
+  static const kvern_plugin *const table = make_plugin_table<C>();
+  return table;
+}
+
+}  // namespace detail
+
+KVERN_SDK_END
+
+/// Exports the plugin whose caches are objects of Class (a CacheClass, see verbs.hpp).
+#define KVERN_PLUGIN(Class)                                                                 \
+  extern "C" __attribute__((visibility("default"))) const kvern_plugin *kvern_plugin_entry( \
+      const kvern_host *) {                                                                 \
+    return ::kvern::sdk::detail::plugin_table<Class>();                                     \
+  }

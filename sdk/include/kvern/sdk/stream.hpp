@@ -1,0 +1,166 @@
+// Byte streams of save and load, with a running check sum. Numbers are little-endian as on every platform
+// that is served.
+#pragma once
+#include <bit>
+#include <kvern/sdk/failure.hpp>
+#include <vector>
+
+KVERN_SDK_BEGIN
+
+static_assert(std::endian::native == std::endian::little,
+              "the streams are written as the machine has the numbers");
+
+/// 64 bits over a sequence of bytes, independent of how it is cut into calls. It finds accidents, not malice.
+class CheckSum {
+ public:
+  void add(const void *data, std::size_t size) {
+    const auto *bytes = static_cast<const unsigned char *>(data);
+    for (; size > 0 && filled_ != 0; --size) add_byte(*bytes++);
+    for (; size >= 8; size -= 8, bytes += 8) {
+      uint64_t word;
+      std::memcpy(&word, bytes, 8);
+      mix(word);
+    }
+    for (; size > 0; --size) add_byte(*bytes++);
+  }
+
+  uint64_t value() const {
+    CheckSum closed = *this;
+    closed.mix(closed.word_ ^ (static_cast<uint64_t>(filled_) << 56));
+    return closed.state_;
+  }
+
+ private:
+  void add_byte(unsigned char byte) {
+    word_ |= static_cast<uint64_t>(byte) << (8 * filled_);
+    if (++filled_ < 8) return;
+    mix(word_);
+    word_ = 0;
+    filled_ = 0;
+  }
+  void mix(uint64_t word) {
+    state_ = (state_ ^ word) * 0x9FB21C651E98DF25ull;
+    state_ ^= state_ >> 32;
+  }
+
+  uint64_t state_ = 0x6B7665726E2F31ull;
+  uint64_t word_ = 0;
+  int filled_ = 0;
+};
+
+/// Writes to the host's stream. Throws INVALID_ARGUMENT if the stream does not take it all.
+class Writer {
+ public:
+  explicit Writer(const kvern_stream_io &stream) : stream_(stream) {}
+
+  void bytes(const void *data, int64_t size) {
+    sum_.add(data, static_cast<std::size_t>(size));
+    // io takes a pointer that it may write through in the other direction
+    auto *next = static_cast<std::byte *>(const_cast<void *>(data));
+    while (size > 0) {
+      const int64_t taken = stream_.io(stream_.ctx, next, static_cast<uint64_t>(size));
+      if (taken <= 0 || taken > size) {
+        fail(KVERN_INVALID_ARGUMENT, "the stream did not take the last ", size,
+             " bytes offered: nothing usable was saved");
+      }
+      next += taken;
+      size -= taken;
+    }
+  }
+
+  template <class Number>
+  void number(Number value) {
+    static_assert(std::is_arithmetic_v<Number>);
+    bytes(&value, sizeof value);
+  }
+
+  void string(std::string_view value) {
+    number(static_cast<uint32_t>(value.size()));
+    bytes(value.data(), static_cast<int64_t>(value.size()));
+  }
+
+  uint64_t check_sum() const { return sum_.value(); }
+
+ private:
+  const kvern_stream_io &stream_;
+  CheckSum sum_;
+};
+
+/// Reads from the host's stream, never more than asked. Everything it returns may be hostile: check a size
+/// before anything is allocated from it.
+class Reader {
+ public:
+  explicit Reader(const kvern_stream_io &stream) : stream_(stream) {}
+
+  /// Fills all of it, or throws BAD_DATA.
+  void bytes(void *data, int64_t size) {
+    auto *next = static_cast<std::byte *>(data);
+    int64_t left = size;
+    while (left > 0) {
+      const int64_t got = stream_.io(stream_.ctx, next, static_cast<uint64_t>(left));
+      if (got <= 0 || got > left) {
+        fail(KVERN_BAD_DATA, "the stream ", got < 0 ? "could not be read" : "ends", " after ",
+             count_ + size - left, " bytes, in the middle of a saved cache");
+      }
+      next += got;
+      left -= got;
+    }
+    count_ += size;
+    sum_.add(data, static_cast<std::size_t>(size));
+  }
+
+  template <class Number>
+  Number number() {
+    static_assert(std::is_arithmetic_v<Number>);
+    Number value{};
+    bytes(&value, sizeof value);
+    return value;
+  }
+
+  /// BAD_DATA outside least .. most; `what` names the number in the message.
+  int64_t integer(const char *what, int64_t least, int64_t most) {
+    const auto value = number<int64_t>();
+    if (value < least || value > most) {
+      fail(KVERN_BAD_DATA, "the saved cache has ", what, " = ", value, ", which is not in ", least, " .. ",
+           most);
+    }
+    return value;
+  }
+
+  /// A number that must be what this cache has.
+  void expect(const char *what, int64_t ours) {
+    const auto value = number<int64_t>();
+    if (value != ours) {
+      fail(KVERN_BAD_DATA, "the saved cache has ", what, " = ", value, ", this one has ", ours);
+    }
+  }
+
+  std::string string(std::size_t most) {
+    const auto size = number<uint32_t>();
+    if (size > most) fail(KVERN_BAD_DATA, "the saved cache has a name of ", size, " bytes");
+    std::string value(size, '\0');
+    bytes(value.data(), size);
+    return value;
+  }
+
+  /// `count` numbers, taking memory only as they arrive.
+  std::vector<int64_t> integers(int64_t count) {
+    std::vector<int64_t> values;
+    while (count > 0) {
+      const int64_t part = std::min<int64_t>(count, 8192);
+      values.resize(values.size() + static_cast<std::size_t>(part));
+      bytes(values.data() + (values.size() - static_cast<std::size_t>(part)), part * 8);
+      count -= part;
+    }
+    return values;
+  }
+
+  uint64_t check_sum() const { return sum_.value(); }
+
+ private:
+  const kvern_stream_io &stream_;
+  CheckSum sum_;
+  int64_t count_ = 0;
+};
+
+KVERN_SDK_END
