@@ -28,8 +28,8 @@ concept SlotLayer = std::constructible_from<L, const LayerCreate &> &&
 
 /// What it may have: the cache offers the verbs that follow from it.
 template <class L>  // rows of different lengths, imports that begin late: make slots finite that nobody may
-                    // see
-                    concept ClearsSlots = requires(L &l, int64_t n) {
+// see
+concept ClearsSlots = requires(L &l, int64_t n) {
   l.clear(n, n, n);
 };
 template <class L>  // gather: row i becomes what row rows[i] was; cannot fail
@@ -57,6 +57,7 @@ struct SlotPolicy {
   int64_t capacity = -1;     ///< slots of a row at most; -1 = no limit
   bool preallocate = false;  ///< take all of the capacity at once, and keep it on reset: addresses stay
   int64_t expected = 0;      ///< slots that will probably do; 0 = unknown
+  bool exact = false;        ///< never take more than is needed now
 };
 
 template <SlotLayer L>
