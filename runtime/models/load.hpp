@@ -1,0 +1,21 @@
+// From a Hugging Face folder to a running model.
+#pragma once
+#include <filesystem>
+#include <kvern/dtype.hpp>
+#include <kvern/model.hpp>
+#include <memory>
+#include <optional>
+
+namespace kvern {
+
+struct LoadOptions {
+  std::optional<Dtype>
+      dtype;  ///< f32, bf16 or f16: weights of another type are converted; none = they stay mapped
+};
+
+/// Reads config.json and maps the weights of `folder`. Throws Error(model): a file is absent or wrong, the
+/// architecture is unknown, a tensor is missing or of another shape or type than config.json asks for.
+/// Tensors that the model does not use are no error.
+std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const LoadOptions &options = {});
+
+}  // namespace kvern

@@ -1,0 +1,43 @@
+// y = x W + b with weights as they lie in the file. The one place that chooses how such a product is
+// computed.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "core/kernels/matmul.hpp"
+#include "core/kernels/parallel.hpp"
+#include "runtime/models/weight.hpp"
+
+namespace kvern::models {
+
+/// Rows of f32 numbers in memory of someone else.
+struct Rows {
+  float *data = nullptr;
+  int64_t rows = 0;
+  int64_t stride = 0;  ///< numbers from row to row
+};
+
+/// One weight matrix with its bias.
+struct Matrix {
+  Weight weight;  ///< [out, in], or [in, out] if layout is k_n
+  Weight bias;    ///< [out], or empty
+  kernels::WeightLayout layout = kernels::WeightLayout::n_k;
+
+  int64_t in() const { return weight.shape[layout == kernels::WeightLayout::n_k ? 1 : 0]; }
+  int64_t out() const { return weight.shape[layout == kernels::WeightLayout::n_k ? 0 : 1]; }
+};
+
+enum class Into { replace, add };
+
+/// y[:, 0:out] = (or +=, if into is add) x[:, 0:in] W + b, sums in f32. x and y do not overlap.
+void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into,
+             const kernels::Parallel &parallel);
+
+/// Several matrices that read the same x; their outputs lie side by side in y.
+struct Projection {
+  std::vector<Matrix> parts;
+
+  void operator()(const Rows &x, const Rows &y, Into into, const kernels::Parallel &parallel) const;
+};
+
+}  // namespace kvern::models

@@ -1,0 +1,32 @@
+// A tensor of a model file as the blocks use it: where its numbers are and in which format. Owns nothing but
+// a share of the memory they lie in.
+#pragma once
+#include <cstdint>
+#include <kvern/dtype.hpp>
+#include <memory>
+#include <vector>
+
+#include "core/kernels/dtype.hpp"
+
+namespace kvern::models {
+
+/// Row-major. Empty (data is null) where a model has no such tensor.
+struct Weight {
+  const void *data = nullptr;
+  kernels::Dtype dtype = kernels::Dtype::f32;
+  std::vector<int64_t> shape;
+  std::shared_ptr<const void> owner;
+
+  explicit operator bool() const { return data != nullptr; }
+  int64_t size() const {
+    int64_t n = 1;
+    for (int64_t extent : shape) n *= extent;
+    return n;
+  }
+};
+
+/// f32, bf16 and f16 of the host's types; throws Error(internal) for any other.
+kernels::Dtype kernel_dtype(Dtype dtype);
+Dtype host_dtype(kernels::Dtype dtype);
+
+}  // namespace kvern::models
