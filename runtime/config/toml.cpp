@@ -1,5 +1,5 @@
-// The library parses recursively, saturates numbers that are too large and tells of a bare word that it is no
-// float: what it gets is checked before, what it gives is checked after.
+// The library (toml11 3.7.1) parses recursively, reads beyond its buffer at invalid UTF-8, saturates numbers that are
+// too large and says of a bare word that it is no float: what it gets is checked before, what it gives after.
 #include "runtime/config/toml.hpp"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <toml.hpp>
 
 #include "runtime/support/printable.hpp"
+#include "runtime/support/utf8.hpp"
 
 namespace kvern::config {
 namespace {
@@ -109,6 +110,10 @@ std::string without_function_name(const std::string &what) {
 
 toml::value parse_checked(std::string_view text, const std::string &file) {
   if (text.size() > kMaxText) refuse(file, "is larger than 1 MB; a configuration is a small text");
+  if (const auto bad = invalid_utf8(text)) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(*bad), '\n');
+    refuse(at_line(file, static_cast<size_t>(line)), "is not valid UTF-8; TOML is UTF-8 text");
+  }
   check_depth(text, file);
   std::istringstream stream{std::string(text)};
   try {

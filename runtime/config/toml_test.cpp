@@ -56,6 +56,12 @@ TEST_CASE("A number that does not fit is refused instead of being cut") {
   CHECK(refusal("a = 1e999") == "run.toml:1: a number is too large");
 }
 
+TEST_CASE("A text that is no UTF-8 is refused before it is parsed") {
+  CHECK(refusal("a = 1\nb = '\xb5" + std::string(100, '\xb5') + "'") ==
+        "run.toml:2: is not valid UTF-8; TOML is UTF-8 text");
+  CHECK(refusal("# \xff") == "run.toml:1: is not valid UTF-8; TOML is UTF-8 text");
+}
+
 TEST_CASE("Dates are no options") {
   CHECK(refusal("a = 1979-05-27") ==
         "run.toml:1: a date or time; no option is one. A string stands in quotes");

@@ -102,14 +102,37 @@ void read_yarn(const JsonObject &rope, RopeParameters &out) {
   out.truncate = rope.boolean("truncate", true);
 }
 
-void read_scaling(const JsonObject &rope, RopeParameters &out) {
+// How long the model was in pretraining: beside the rope object before inside of it, and for the types that
+// stretch, where nobody says it, what the model is now.
+void read_original_length(const JsonObject &config, const JsonObject &rope, RopeParameters &out) {
+  constexpr const char *kOriginal = "original_max_position_embeddings", *kNow = "max_position_embeddings";
+  const bool stretches =
+      out.type == RopeType::llama3 || out.type == RopeType::yarn || out.type == RopeType::longrope;
+  if (config.has(kOriginal)) {
+    out.original_max_position_embeddings = config.size(kOriginal);
+  } else if (rope.has(kOriginal)) {
+    out.original_max_position_embeddings = rope.size(kOriginal);
+  } else if (stretches) {
+    out.original_max_position_embeddings = config.size(kNow);
+  }
+}
+
+void read_factor(const JsonObject &config, const JsonObject &rope, RopeParameters &out) {
+  const bool from_lengths = out.type == RopeType::yarn || out.type == RopeType::longrope;
+  if (from_lengths && !rope.has("factor")) {
+    out.factor = static_cast<double>(config.size("max_position_embeddings")) /
+                 static_cast<double>(*out.original_max_position_embeddings);
+  } else {
+    out.factor = positive(rope, "factor");
+  }
+}
+
+void read_scaling(const JsonObject &config, const JsonObject &rope, RopeParameters &out) {
   out.type = read_type(rope);
   if (out.type == RopeType::standard) return;
-  if (out.type != RopeType::longrope || rope.has("factor")) out.factor = positive(rope, "factor");
+  read_original_length(config, rope, out);
+  read_factor(config, rope, out);
   out.attention_factor = optional_number(rope, "attention_factor");
-  if (rope.has("original_max_position_embeddings")) {
-    out.original_max_position_embeddings = rope.size("original_max_position_embeddings");
-  }
   if (out.type == RopeType::longrope) read_longrope(rope, out);
   if (out.type == RopeType::yarn) read_yarn(rope, out);
   if (out.type == RopeType::llama3) read_llama3(rope, out);
@@ -126,17 +149,11 @@ RopeParameters read_rope_parameters(const JsonObject &config, const RopeDefaults
                                     const std::string &layer_type) {
   RopeParameters out;
   const std::optional<JsonObject> rope = rope_object(config, layer_type);
-  if (rope) read_scaling(*rope, out);
+  if (rope) read_scaling(config, *rope, out);
   out.theta = inside_or_above(rope, config, {"rope_theta", "rotary_emb_base"}, defaults.theta);
   out.partial_rotary_factor =
       inside_or_above(rope, config, {"partial_rotary_factor", "rotary_pct"}, defaults.partial_rotary_factor);
   if (out.partial_rotary_factor > 1) config.fail("partial_rotary_factor", "should be at most 1");
-  if (!out.original_max_position_embeddings && config.has("original_max_position_embeddings")) {
-    out.original_max_position_embeddings = config.size("original_max_position_embeddings");
-  }
-  if (out.type == RopeType::llama3 && !out.original_max_position_embeddings) {
-    rope->fail("original_max_position_embeddings", "is missing; the type llama3 needs it");
-  }
   return out;
 }
 

@@ -15,9 +15,10 @@ enum class RopeType { standard, linear, dynamic, yarn, longrope, llama3 };
 /// transformers' name of the type: "default", "linear", ...
 std::string rope_type_name(RopeType type);
 
-/// Fields are transformers' and present where the type uses them: `factor` for linear, dynamic, yarn and
-/// llama3 (there required) and perhaps longrope; the low and high frequency factors for llama3; the betas and
-/// mscales for yarn; the short and long factors (one per rotated pair) for longrope.
+/// Fields are transformers' and have values where the type uses them: `factor` for all but standard (for yarn
+/// and longrope, where no factor is given, max_position_embeddings over the original one),
+/// `original_max_position_embeddings` for llama3, yarn and longrope, the frequency factors for llama3, betas
+/// and mscales for yarn, short and long factors (one per rotated pair) for longrope.
 struct RopeParameters {
   RopeType type = RopeType::standard;
   double theta = 10000.0;

@@ -21,6 +21,9 @@ struct Option {
   std::string place;
 };
 
+// clang 14 with libstdc++ 12 must see an Option made and destroyed before it first looks into a table's pairs.
+static_assert(sizeof(Option{}) > 0);
+
 /// The tree as the C structs that kvern_create wants; owns them, and is neither copied nor moved while they
 /// are in use.
 class AbiOptions {

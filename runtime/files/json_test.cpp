@@ -1,0 +1,129 @@
+#include "runtime/files/json.hpp"
+
+#include <cmath>
+
+#include "tests/support/error_text.hpp"
+#include "tests/support/test.hpp"
+
+using kvern::files::JsonObject;
+
+namespace {
+
+JsonObject parsed(const std::string &text) { return JsonObject::parse(text, "c.json"); }
+
+template <class Call>
+std::string refusal(Call call) {
+  return kvern::test::error_text(kvern::ErrorKind::model, call);
+}
+
+}  // namespace
+
+TEST_CASE("Values are read by their type") {
+  const JsonObject json = parsed(R"({"i": 3, "f": 0.5, "b": true, "s": "x", "is": [1, 2], "fs": [1, 0.5],
+                                     "ss": ["a"], "o": {"deep": {"k": 7}}})");
+  CHECK(json.integer("i") == 3);
+  CHECK(json.number("i") == 3.0);
+  CHECK(json.number("f") == 0.5);
+  CHECK(json.boolean("b"));
+  CHECK(json.string("s") == "x");
+  CHECK(json.integers("is") == std::vector<int64_t>{1, 2});
+  CHECK(json.numbers("fs") == std::vector<double>{1, 0.5});
+  CHECK(json.strings("ss") == std::vector<std::string>{"a"});
+  CHECK(json.object("o").object("deep").integer("k") == 7);
+  CHECK(json.integer_or_list("i") == std::vector<int64_t>{3});
+  CHECK(json.integer_or_list("is") == std::vector<int64_t>{1, 2});
+}
+
+TEST_CASE("Null counts as absent") {
+  const JsonObject json = parsed(R"({"x": null})");
+  CHECK_FALSE(json.has("x"));
+  CHECK(json.integer("x", 5) == 5);
+  CHECK(json.number("y", 0.5) == 0.5);
+  CHECK(json.boolean("y", true));
+  CHECK(json.string("y", "z") == "z");
+  CHECK(json.size("y", 9) == 9);
+  CHECK(json.integer_or_list("x").empty());
+  CHECK(refusal([&] { json.integer("x"); }) == "c.json: x: is null; a value is needed");
+}
+
+TEST_CASE("An object outlives the document it came from") {
+  const JsonObject inner = parsed(R"({"a": {"b": 1}})").object("a");
+  CHECK(inner.integer("b") == 1);
+}
+
+TEST_CASE("A wrong type is refused with file, path and both types") {
+  const JsonObject json =
+      parsed(R"({"hidden_size": "64", "n": 1.5, "flag": 1, "list": [1, "x"], "o": {"k": []},
+                                     "big": 18446744073709551615, "yes": true})");
+  CHECK(refusal([&] { json.integer("hidden_size"); }) ==
+        "c.json: hidden_size: expected an integer, found a string");
+  CHECK(refusal([&] { json.integer("n"); }) ==
+        "c.json: n: expected an integer, found a number with a fraction");
+  CHECK(refusal([&] { json.integer("yes"); }) == "c.json: yes: expected an integer, found a boolean");
+  CHECK(refusal([&] { json.integer("big"); }) == "c.json: big: is too large; integers have 64 bits");
+  CHECK(refusal([&] { json.number("hidden_size"); }) ==
+        "c.json: hidden_size: expected a number, found a string");
+  CHECK(refusal([&] { json.boolean("flag"); }) == "c.json: flag: expected true or false, found an integer");
+  CHECK(refusal([&] { json.string("flag"); }) == "c.json: flag: expected a string, found an integer");
+  CHECK(refusal([&] { json.integers("list"); }) == "c.json: list[1]: expected an integer, found a string");
+  CHECK(refusal([&] { json.numbers("list"); }) == "c.json: list[1]: expected a number, found a string");
+  CHECK(refusal([&] { json.strings("list"); }) == "c.json: list[0]: expected a string, found an integer");
+  CHECK(refusal([&] { json.integers("flag"); }) ==
+        "c.json: flag: expected a list of integers, found an integer");
+  CHECK(refusal([&] { json.numbers("o"); }) == "c.json: o: expected a list of numbers, found an object");
+  CHECK(refusal([&] { json.strings("o"); }) == "c.json: o: expected a list of strings, found an object");
+  CHECK(refusal([&] { json.integer_or_list("o"); }) ==
+        "c.json: o: expected an integer or a list of integers, found an object");
+  CHECK(refusal([&] { json.object("n"); }) ==
+        "c.json: n: expected an object, found a number with a fraction");
+  CHECK(refusal([&] { json.object("o").string("k"); }) == "c.json: o.k: expected a string, found a list");
+}
+
+TEST_CASE("A missing key is answered with the nearest one") {
+  CHECK(refusal([] { parsed(R"({"hidden_dim": 1})").integer("hidden_size"); }) ==
+        "c.json: hidden_size: is missing; did you mean 'hidden_dim'?");
+  CHECK(refusal([] { parsed("{}").integer("hidden_size"); }) == "c.json: hidden_size: is missing");
+}
+
+TEST_CASE("A size is positive and fits 31 bits") {
+  const JsonObject json = parsed(R"({"zero": 0, "huge": 4294967296, "one": 1})");
+  CHECK(json.size("one") == 1);
+  CHECK(refusal([&] { json.size("zero"); }) ==
+        "c.json: zero: expected an integer from 1 to 2147483647, found 0");
+  CHECK(refusal([&] { json.size("huge"); }) ==
+        "c.json: huge: expected an integer from 1 to 2147483647, found 4294967296");
+}
+
+TEST_CASE("Numbers that Python writes and JSON lacks are read, in both spellings") {
+  const JsonObject json = parsed(R"({"a": Infinity, "b": -Infinity, "c": NaN, "d": {"__float__": "Infinity"},
+                                     "s": "NaN, Infinity", "t": "\"Infinity", "l": [0.0, Infinity]})");
+  CHECK(json.number("a") == INFINITY);
+  CHECK(json.number("b") == -INFINITY);
+  CHECK(std::isnan(json.number("c")));
+  CHECK(json.number("d") == INFINITY);
+  CHECK(json.string("s") == "NaN, Infinity");
+  CHECK(json.string("t") == "\"Infinity");
+  CHECK(json.numbers("l")[1] == INFINITY);
+  CHECK(refusal([&] { json.integer("a"); }) == "c.json: a: expected an integer, found a number");
+}
+
+TEST_CASE("A text that is no JSON object is refused with line and column") {
+  CHECK_THAT(refusal([] { parsed("{\n  \"a\": ,\n}"); }),
+             Catch::StartsWith("c.json: is not valid JSON: parse error at line 2, column 8: "));
+  CHECK_THAT(refusal([] { parsed("{\"a\": \"\xff\"}"); }),
+             Catch::StartsWith("c.json: is not valid JSON: parse error") && Catch::Contains("\\xff"));
+  CHECK_THAT(refusal([] { parsed(""); }), Catch::StartsWith("c.json: is not valid JSON: "));
+  CHECK(refusal([] { parsed("[1]"); }) == "c.json: expected an object ({...}) at the top, found a list");
+}
+
+TEST_CASE("A key may stand once in an object, and again in another") {
+  CHECK_NOTHROW(parsed(R"({"a": {"k": 1}, "b": {"k": 1}, "c": [{"k": 1}, {"k": 2}]})"));
+  CHECK(refusal([] { parsed(R"({"a": {"k": 1, "k": 2}})"); }) ==
+        "c.json: the key 'k' stands twice in one object; each key may be given once");
+}
+
+TEST_CASE("Nesting without end is refused or read, but never overflows") {
+  CHECK_THAT(refusal([] { parsed("{\"a\":" + std::string(1 << 20, '[')); }),
+             Catch::StartsWith("c.json: is not valid JSON"));
+  CHECK_NOTHROW(parsed("{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}"));
+}
