@@ -93,6 +93,7 @@ endif()
 
 if(KVERN_BUILD_TESTS)
   add_custom_target(threaded_tests COMMENT "All tests labelled `threaded` are built")
+  add_custom_target(kvern_test_plugins COMMENT "All plugins that exist for tests are built")
   # Catch2's main, compiled once; tests include tests/support/test.hpp and never Catch2 itself
   add_library(kvern_test_main STATIC ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
   target_include_directories(kvern_test_main PUBLIC ${PROJECT_SOURCE_DIR})

@@ -9,16 +9,19 @@ void check_created(Cache::State &state);
 
 Cache::State::~State() {
   if (!cache) return;
-  try {
-    if (in_step && !lost) run("end", [&] { return ops().end(cache, 0, &error); });
-    run("destroy", [&] { return ops().destroy(cache), KVERN_OK; });
-  } catch (const std::exception &thrown) {
-    host->table()->log(host->table()->ctx, KVERN_LOG_ERROR, thrown.what());
-  }
+  const auto attempt = [this](const char *verb, auto &&body) {
+    try {
+      run(verb, body);
+    } catch (const std::exception &thrown) {
+      host->table()->log(host->table()->ctx, KVERN_LOG_ERROR, thrown.what());
+    }
+  };
+  if (in_step && !lost) attempt("end", [&] { return ops().end(cache, 0, &error); });
+  attempt("destroy", [&] { return ops().destroy(cache), KVERN_OK; });
 }
 
 void Cache::State::fail(const char *verb, kvern_status status) {
-  if (status < KVERN_OK || status > KVERN_INTERNAL) status = KVERN_INTERNAL;
+  status = known_status(status);
   if (status == KVERN_DEVICE_ERROR || status == KVERN_INTERNAL) lost = true;
   if (in_step && status != KVERN_UNSUPPORTED) failed = true;
   error.message[sizeof error.message - 1] = '\0';

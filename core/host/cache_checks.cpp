@@ -9,6 +9,10 @@ namespace {
 constexpr int64_t kMostKeys = int64_t{1} << 40;
 constexpr uint32_t kKnownViewFlags = KVERN_VIEW_RAW_K | KVERN_VIEW_RAW_Q;
 
+std::string handed_out_text(const DLTensor &tensor) {
+  return tensor.shape ? tensor_text(tensor) : std::string("of no shape");
+}
+
 std::string expected_text(const Expected &expected) {
   return shape_text(expected.shape, expected.ndim) + " " + dtype_text(expected.dtype) + " on the CPU" +
          (expected.last_stride_is_one ? ", last stride 1" : "");
@@ -48,8 +52,8 @@ void check_tensor(Cache::State &state, const char *verb, const DLTensor &tensor,
   const char *wrong = tensor_complaint(tensor, expected);
   if (!wrong) return;
   state.defect(std::string(verb) + " of layer " + std::to_string(expected.layer) + " handed out " +
-               expected.what + " " + tensor_text(tensor) + ", expected " + expected_text(expected) + ": " +
-               wrong);
+               expected.what + " " + handed_out_text(tensor) + ", expected " + expected_text(expected) +
+               ": " + wrong);
 }
 
 void check_view(Cache::State &state, int layer, const kvern_view &view) {

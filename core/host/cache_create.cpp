@@ -1,6 +1,7 @@
 // Makes a cache: the model's layers and the user's options in the form of the ABI, and checks of what comes
 // back.
 #include <algorithm>
+#include <cctype>
 
 #include <kvern/plugin_registry.hpp>
 #include "core/host/cache_state.hpp"
@@ -70,20 +71,40 @@ void check_user_options(const kvern_plugin &plugin, const OptionTable &options) 
   check_options(plugin, all.data(), all.size(), "");
 }
 
+bool speaks_of(std::string_view message, std::string_view word) {
+  const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  for (size_t at = message.find(word); at != message.npos; at = message.find(word, at + 1)) {
+    const size_t after = at + word.size();
+    if ((at == 0 || !in_word(message[at - 1])) && (after == message.size() || !in_word(message[after])))
+      return true;
+  }
+  return false;
+}
+
 /// The place of the first option that the plugin's message speaks of, as "run.toml:12: ", or "".
 std::string place_of(const OptionTable &options, std::string_view message) {
   for (const auto &[key, option] : options)
-    if (!option.place.empty() && message.find(key) != message.npos) return option.place + ": ";
+    if (!option.place.empty() && speaks_of(message, key)) return option.place + ": ";
   return "";
 }
 
 [[noreturn]] void refused(const kvern_plugin &plugin, const CacheSpec &spec, kvern_status status,
                           const kvern_error &error) {
+  status = known_status(status);
   const std::string why =
       *error.message ? error.message : std::string("create failed: ") + status_name(status);
   const std::string text = place_of(spec.options, why) + "cache '" + plugin.name + "': " + why;
   if (status == KVERN_INVALID_ARGUMENT) throw CacheError(status, ErrorKind::config, text);
   throw CacheError(status, text);
+}
+
+void check_states(const std::vector<LayerSpec> &layers) {
+  for (const LayerSpec &layer : layers)
+    for (const LayerSpec::State &state : layer.states)
+      if (state.shape.size() > kMostStateDims)
+        throw Error(ErrorKind::internal, "a recurrent state of " + std::to_string(state.shape.size()) +
+                                             " dimensions; a cache holds at most " +
+                                             std::to_string(kMostStateDims));
 }
 
 bool has_kind(const std::vector<LayerSpec> &layers, std::initializer_list<uint32_t> kinds) {
@@ -124,6 +145,7 @@ void check_created(Cache::State &state) {
 
 Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, const CacheSpec &spec) {
   check_user_options(plugin, spec.options);
+  check_states(spec.layers);
   auto state = std::make_unique<State>();
   state->host = std::move(host);
   state->plugin = &plugin;

@@ -6,6 +6,13 @@
 
 namespace kvern {
 
+constexpr size_t kMostStateDims = 8;  ///< of a recurrent state, without rows and tokens
+
+/// A status that this host does not know is read as INTERNAL.
+inline kvern_status known_status(kvern_status status) {
+  return status < KVERN_OK || status > KVERN_INTERNAL ? KVERN_INTERNAL : status;
+}
+
 struct Cache::State {
   std::shared_ptr<Host> host;
   const kvern_plugin *plugin = nullptr;

@@ -77,9 +77,8 @@ namespace {
 /// Checks a handed out state [rows, ...] or, as a TENTATIVE step wants it to write, [rows, n_new, ...].
 void check_state(Cache::State &s, int layer, int slot, const char *what, const DLTensor &tensor,
                  bool by_token) {
-  constexpr size_t most = 10;
   const LayerSpec::State &spec = s.layers[layer].states[slot];
-  int64_t shape[most];
+  int64_t shape[kMostStateDims + 2];
   int32_t ndim = 0;
   shape[ndim++] = s.rows;
   if (by_token) shape[ndim++] = s.n_new;
@@ -139,6 +138,8 @@ void Cache::end_rows(const std::vector<int64_t> &row_keep) {
   s.fail("end_rows", status);
 }
 
-bool Cache::in_step() const { return state_->in_step; }
+bool Cache::in_step() const { return state_->in_step && !state_->lost; }
+
+bool Cache::lost() const { return state_->lost; }
 
 }  // namespace kvern

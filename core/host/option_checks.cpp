@@ -2,6 +2,7 @@
 #include <kvern/plugin_registry.hpp>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace kvern {
 namespace {
@@ -24,6 +25,12 @@ const char *type_text(int32_t type) {
   return "of an unknown type";
 }
 
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
 std::string value_text(const kvern_option &option) {
   switch (option.type) {
     case KVERN_BOOL:
@@ -31,7 +38,7 @@ std::string value_text(const kvern_option &option) {
     case KVERN_INT:
       return "the integer " + std::to_string(option.i);
     case KVERN_FLOAT:
-      return "the number " + std::to_string(option.f);
+      return "the number " + number_text(option.f);
     case KVERN_STRING:
       return std::string("the string \"") + (option.s ? option.s : "") + "\"";
   }

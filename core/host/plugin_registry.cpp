@@ -16,6 +16,16 @@ namespace {
   throw Error(ErrorKind::plugin, path.string() + ": " + why);
 }
 
+/// The dynamic linker's own words out of what Boost.DLL throws, without the path that they begin with.
+std::string load_failure(const std::string &what, const fs::path &path) {
+  constexpr std::string_view opening = "dlerror system message: ", closing = "): ";
+  const size_t begin = what.find(opening), end = what.rfind(closing);
+  if (begin == what.npos || end == what.npos || end < begin) return what;
+  std::string text = what.substr(begin + opening.size(), end - begin - opening.size());
+  const std::string prefix = path.string() + ": ";
+  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+}
+
 /// A library that is in the process, and what its entry function gave: the table, or why there is none.
 struct Loaded {
   boost::dll::shared_library library;
@@ -34,7 +44,9 @@ class Registry {
   /// loaded is tried again next time; one that could is asked once.
   const kvern_plugin *table(const fs::path &path) {
     const std::lock_guard lock(mutex_);
-    const std::string key = fs::canonical(path).string();
+    std::error_code failed;
+    const std::string key = fs::canonical(path, failed).string();
+    if (failed) refuse(path, "the file cannot be read: " + failed.message());
     auto found = loaded_.find(key);
     if (found == loaded_.end()) found = loaded_.emplace(key, load(path)).first;
     if (!found->second.plugin) throw Error(ErrorKind::plugin, found->second.refusal);
@@ -48,7 +60,7 @@ class Registry {
       namespace dll = boost::dll;
       loaded.library.load(path.string(), dll::load_mode::rtld_now | dll::load_mode::rtld_local);
     } catch (const std::exception &failed) {
-      refuse(path, std::string("the library cannot be loaded: ") + failed.what());
+      refuse(path, "the library cannot be loaded: " + load_failure(failed.what(), path));
     }
     try {
       loaded.plugin = call_entry(entry_of(loaded.library, path), path.string());

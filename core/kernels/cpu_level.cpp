@@ -1,6 +1,10 @@
 // Detection by cpuid (the compiler's builtin also asks the system whether it saves the registers).
 #include "core/kernels/cpu_level.hpp"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -12,14 +16,21 @@ namespace {
 constexpr CpuLevel kLevels[] = {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512_vnni,
                                 CpuLevel::avx512_bf16};
 
+#if defined(__x86_64__)
+/// By hand: clang's builtin does not know the name before version 18.
+bool has_f16c() {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & (1u << 29)) != 0;
+}
+#endif
+
 bool processor_has(CpuLevel level) {
 #if defined(__x86_64__)
   switch (level) {
     case CpuLevel::portable:
       return true;
     case CpuLevel::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             __builtin_cpu_supports("f16c");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case CpuLevel::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");

@@ -1,8 +1,213 @@
-// Matrix products, for now by their definition.
+// Few rows: the weights go by once, several rows together. Many rows: a blocked product of packed panels.
 #include "core/kernels/matmul.hpp"
 
-namespace kvern::kernels {
+#include <algorithm>
+#include <kvern/error.hpp>
 
-void matmul(const MatmulCall &call, const Parallel &) { matmul_reference(call); }
+#include "core/kernels/scratch.hpp"
+#include "core/kernels/simd/level_ops.hpp"
+
+namespace kvern::kernels {
+namespace {
+
+constexpr int64_t kTaskBytes = 1 << 16;  // weights that are worth handing to another thread
+constexpr int64_t kDotRows = 128;        // rows of W whose results are held before they go to y
+constexpr int64_t kLongColumns = 2048;   // columns of a [K, N] matrix whose sums are held
+constexpr int64_t kAheadBytes = 1024;    // how far ahead of reading weights are asked for
+constexpr int64_t kDepth = 256;          // 32-bit elements of k in a panel
+constexpr int64_t kTileRows = 96;        // rows of x that stay in cache while panels go by
+constexpr int64_t kTaskPanels = 8;       // panels packed together
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+void check(const MatmulCall &c) {
+  if (c.m < 0 || c.n < 0 || c.k < 0) throw Error(ErrorKind::internal, "matmul: a negative size");
+}
+
+RowBlock weight_rows(const MatmulCall &c, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  return {element_at(c.w, c.w_type, row * c.w_stride + column),
+          c.w_type,
+          c.w_stride,
+          rows,
+          columns,
+          kAheadBytes / size_of(c.w_type)};
+}
+
+/// y columns [column, column + n) from sums, with bias and what y held.
+void put_sums(const MatmulCall &c, const float *sums, int64_t sums_stride, int64_t column, int64_t n) {
+  for (int64_t m = 0; m < c.m; ++m) {
+    const float *from = sums + m * sums_stride;
+    float *to = c.y + m * c.y_stride + column;
+    for (int64_t i = 0; i < n; ++i) {
+      float sum = from[i];
+      if (c.bias) sum += load_element(c.bias, c.bias_type, column + i);
+      to[i] = c.accumulate ? to[i] + sum : sum;
+    }
+  }
+}
+
+/// x in the order in which dot_rows reads the weights, padded to whole vectors.
+FloatRows ordered_x(const MatmulCall &c, const LevelOps &ops) {
+  int64_t stride = round_up(c.k, 2 * ops.width);
+  float *x = thread_scratch(ScratchUser::caller, c.m * stride);
+  for (int64_t m = 0; m < c.m; ++m) {
+    std::fill(x + m * stride + c.k, x + (m + 1) * stride, 0.0f);
+    ops.order_pairs(c.w_type, c.x + m * c.x_stride, x + m * stride, c.k);
+  }
+  return {x, stride, c.m};
+}
+
+void few_rows_n_k(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
+  FloatRows x = ordered_x(c, ops);
+  int64_t grain =
+      round_up(std::max<int64_t>(kTaskBytes / std::max<int64_t>(c.k * size_of(c.w_type), 1), 8), 8);
+  parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
+    float *sums = thread_scratch(ScratchUser::worker, c.m * kDotRows);
+    for (int64_t row = begin; row < end; row += kDotRows) {
+      int64_t rows = std::min(kDotRows, end - row);
+      ops.dot_rows(x, weight_rows(c, row, rows, 0, c.k), sums, kDotRows);
+      put_sums(c, sums, kDotRows, row, rows);
+    }
+  });
+}
+
+void few_rows_k_n(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
+  int64_t stride = kLongColumns;
+  FloatRows x = {const_cast<float *>(c.x), c.x_stride, c.m};
+  int64_t share = (c.n + parallel.threads - 1) / parallel.threads;
+  int64_t grain = round_up(std::clamp<int64_t>(share, 128, kLongColumns), 64);
+  parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
+    float *sums = thread_scratch(ScratchUser::worker, (c.m + 1) * stride), *row = sums + c.m * stride;
+    for (int64_t column = begin; column < end; column += kLongColumns) {
+      int64_t n = std::min(kLongColumns, end - column);
+      std::fill(sums, sums + c.m * stride, 0.0f);
+      ops.sum_long_rows(x, weight_rows(c, 0, c.k, column, n), sums, stride);
+      for (int64_t m = 0; m < c.m; ++m) {
+        std::copy(sums + m * stride, sums + m * stride + n, row);
+        ops.restore_pairs(c.w_type, row, sums + m * stride, n);
+      }
+      put_sums(c, sums, stride, column, n);
+    }
+  });
+}
+
+/// A product of many rows: which arithmetic, and how it is cut.
+struct Blocked {
+  const MatmulCall &call;
+  const LevelOps &ops;
+  bool in_bf16;
+  FloatRows a;  // x, or x as pairs of bf16
+  int64_t depth, panel_width, task_columns;
+
+  Blocked(const MatmulCall &c, const LevelOps &table, int64_t threads) : call(c), ops(table) {
+    in_bf16 = c.round_x && c.w_type == Dtype::bf16 && ops.gemm_panel_bf16;
+    depth = kDepth * (in_bf16 ? 2 : 1);
+    panel_width = 2 * ops.width;
+    int64_t share = threads > 1 ? c.n / (4 * threads) : c.n;
+    task_columns = std::clamp(round_up(share, panel_width), panel_width, kTaskPanels * panel_width);
+    a = {const_cast<float *>(c.x), c.x_stride, c.m};
+    if (in_bf16) round_x_to_bf16();
+  }
+
+  void round_x_to_bf16() {
+    int64_t stride = (call.k + 1) / 2;
+    a = {thread_scratch(ScratchUser::caller, call.m * stride), stride, call.m};
+    for (int64_t m = 0; m < call.m; ++m) {
+      a.data[m * stride + stride - 1] = 0.0f;
+      ops.convert_row(call.x + m * call.x_stride, Dtype::f32, a.data + m * stride, Dtype::bf16, call.k);
+    }
+  }
+
+  void pack(int64_t column, int64_t columns, int64_t k, int64_t k_size, float *panel) const {
+    bool by_rows = call.layout == WeightLayout::k_n;
+    RowBlock w = by_rows ? weight_rows(call, k, k_size, column, columns)
+                         : weight_rows(call, column, columns, k, k_size);
+    auto f = in_bf16 ? (by_rows ? ops.pack_rows_bf16 : ops.pack_columns_bf16)
+                     : (by_rows ? ops.pack_rows : ops.pack_columns);
+    f(w, panel);
+  }
+
+  void multiply(const FloatRows &x, int64_t elements, const float *panel, float *c, int64_t c_stride,
+                bool add) const {
+    (in_bf16 ? ops.gemm_panel_bf16 : ops.gemm_panel)(x, elements, panel, c, c_stride, add);
+  }
+
+  /// One panel with kTileRows or fewer rows of x; `edge` takes the product if the panel is wider than what is
+  /// left of y.
+  void tile(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t k, int64_t k_size,
+            const float *panel, float *edge, bool add) const {
+    int64_t elements = in_bf16 ? (k_size + 1) / 2 : k_size;
+    FloatRows x = {a.data + row * a.stride + (in_bf16 ? k / 2 : k), a.stride, rows};
+    float *y = call.y + row * call.y_stride + column;
+    if (columns == panel_width) return multiply(x, elements, panel, y, call.y_stride, add);
+    multiply(x, elements, panel, edge, panel_width, false);
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t i = 0; i < columns; ++i) {
+        float &to = y[r * call.y_stride + i];
+        to = edge[r * panel_width + i] + (add ? to : 0.0f);
+      }
+    }
+  }
+
+  void start_with_bias(int64_t begin, int64_t end) const {
+    for (int64_t m = 0; m < call.m; ++m) {
+      for (int64_t n = begin; n < end; ++n) {
+        float &y = call.y[m * call.y_stride + n];
+        y = load_element(call.bias, call.bias_type, n) + (call.accumulate ? y : 0.0f);
+      }
+    }
+  }
+
+  void columns(int64_t begin, int64_t end) const {
+    if (call.bias) start_with_bias(begin, end);
+    int64_t panel_floats = kDepth * panel_width;
+    float *panels = thread_scratch(ScratchUser::worker, kTaskPanels * panel_floats + kTileRows * panel_width);
+    float *edge = panels + kTaskPanels * panel_floats;
+    for (int64_t k = 0; k < call.k; k += depth) {
+      int64_t k_size = std::min(depth, call.k - k);
+      bool add = k > 0 || call.accumulate || call.bias;
+      for (int64_t n = begin; n < end; n += panel_width) {
+        pack(n, std::min(panel_width, end - n), k, k_size, panels + (n - begin) / panel_width * panel_floats);
+      }
+      for (int64_t row = 0; row < call.m; row += kTileRows) {
+        for (int64_t n = begin; n < end; n += panel_width) {
+          tile(row, std::min(kTileRows, call.m - row), n, std::min(panel_width, end - n), k, k_size,
+               panels + (n - begin) / panel_width * panel_floats, edge, add);
+        }
+      }
+    }
+  }
+
+  void run(const Parallel &parallel) const {
+    int64_t tasks = (call.n + task_columns - 1) / task_columns;
+    parallel_for(parallel, tasks, 1, [this](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        columns(i * task_columns, std::min((i + 1) * task_columns, call.n));
+    });
+  }
+};
+
+void no_products(const MatmulCall &c) {
+  for (int64_t m = 0; m < c.m; ++m) {
+    for (int64_t n = 0; n < c.n; ++n) {
+      float &y = c.y[m * c.y_stride + n];
+      y = (c.accumulate ? y : 0.0f) + (c.bias ? load_element(c.bias, c.bias_type, n) : 0.0f);
+    }
+  }
+}
+
+}  // namespace
+
+void matmul(const MatmulCall &call, const Parallel &parallel) {
+  check(call);
+  if (call.m == 0 || call.n == 0) return;
+  if (call.k == 0) return no_products(call);
+  const LevelOps &ops = level_ops();
+  const Parallel alone = serial();
+  const Parallel &threads = call.n * call.k * size_of(call.w_type) < 2 * kTaskBytes ? alone : parallel;
+  if (call.m > matvec_max_m) return Blocked(call, ops, threads.threads).run(threads);
+  if (call.layout == WeightLayout::n_k) return few_rows_n_k(call, ops, threads);
+  few_rows_k_n(call, ops, threads);
+}
 
 }  // namespace kvern::kernels

@@ -28,7 +28,6 @@ void look_up(const Weight &table, const int64_t *ids, const Rows &out, const ker
 
 Decoder::Decoder(const DecoderDescription &description, WeightReader reader) : config_(description.config) {
   const DecoderNames &names = description.names;
-  reader.choose_prefix(names.prefixes, names.embedding + ".weight");
   if (config_.rope) rope_ = std::make_unique<Rope>(*config_.rope);
   if (rope_)
     rope_extension_ = std::make_unique<RopeExtension>(*rope_, static_cast<int32_t>(config_.layers.size()));

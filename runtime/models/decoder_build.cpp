@@ -21,13 +21,24 @@ std::vector<LayerSpec> layer_specs(const DecoderConfig &config) {
   return specs;
 }
 
+DecoderBuilder::DecoderBuilder(const DecoderConfig &config, const DecoderNames &names, WeightReader &reader,
+                               const Rope *rope)
+    : config_(config), names_(names), reader_(reader), rope_(rope), prefix_(names.prefixes.front()) {
+  for (const std::string &prefix : names.prefixes) {
+    if (!reader.contains(prefix + names.embedding + ".weight")) continue;
+    prefix_ = prefix;
+    return;
+  }
+}
+
 Weight DecoderBuilder::embedding() const {
-  return reader_.read(names_.embedding + ".weight", {{"vocab_size", config_.vocab_size}, hidden(config_)});
+  return reader_.read(prefix_ + names_.embedding + ".weight",
+                      {{"vocab_size", config_.vocab_size}, hidden(config_)});
 }
 
 Weight DecoderBuilder::positions() const {
   if (config_.learned_positions == 0) return {};
-  return reader_.read(names_.positions + ".weight",
+  return reader_.read(prefix_ + names_.positions + ".weight",
                       {{"positions", config_.learned_positions}, hidden(config_)});
 }
 
@@ -40,7 +51,7 @@ NormWeights DecoderBuilder::norm(const std::string &name, const Axis &axis) cons
   return norm;
 }
 
-NormWeights DecoderBuilder::final_norm() const { return norm(names_.final_norm, hidden(config_)); }
+NormWeights DecoderBuilder::final_norm() const { return norm(prefix_ + names_.final_norm, hidden(config_)); }
 
 Matrix DecoderBuilder::matrix(const std::string &name, const Axis &out, const Axis &in, bool bias,
                               bool transposed) const {
@@ -79,7 +90,7 @@ Projection DecoderBuilder::projection(const std::string &prefix, const Projectio
 }
 
 Block DecoderBuilder::block(size_t layer) const {
-  const std::string prefix = names_.layer + std::to_string(layer) + ".";
+  const std::string prefix = prefix_ + names_.layer + std::to_string(layer) + ".";
   const Axis size = hidden(config_), inner{"intermediate_size", config_.intermediate_size};
   const Axis q{"query heads * head_dim", config_.q_heads * config_.head_dim};
   const Axis k{"key heads * head_dim", config_.kv_heads * config_.head_dim};

@@ -17,8 +17,7 @@ std::vector<LayerSpec> layer_specs(const DecoderConfig &config);
 class DecoderBuilder {
  public:
   DecoderBuilder(const DecoderConfig &config, const DecoderNames &names, WeightReader &reader,
-                 const Rope *rope)
-      : config_(config), names_(names), reader_(reader), rope_(rope) {}
+                 const Rope *rope);
 
   Weight embedding() const;
   Weight positions() const;  ///< empty if there is no table of positions
@@ -36,6 +35,7 @@ class DecoderBuilder {
   const DecoderNames &names_;
   WeightReader &reader_;
   const Rope *rope_;
+  std::string prefix_;  // under which the file has all but the head
 };
 
 }  // namespace kvern::models

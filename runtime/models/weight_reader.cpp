@@ -1,7 +1,10 @@
 // Lookup with the checks that make a wrong file a clear message.
 #include "runtime/models/weight_reader.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <kvern/error.hpp>
+#include <new>
 #include <utility>
 
 #include "core/kernels/elementwise.hpp"
@@ -32,6 +35,13 @@ bool matches(const std::vector<int64_t> &shape, const std::vector<Axis> &axes) {
     if (shape[i] != axes[i].extent) return false;
   }
   return true;
+}
+
+std::string digits(const std::string &name) {
+  std::string found;
+  std::copy_if(name.begin(), name.end(), std::back_inserter(found),
+               [](char c) { return c >= '0' && c <= '9'; });
+  return found;
 }
 
 std::optional<kernels::Dtype> float_type(files::Dtype dtype) {
@@ -72,46 +82,38 @@ WeightReader::WeightReader(files::Weights weights, std::optional<Dtype> dtype)
   if (dtype) dtype_ = kernel_dtype(*dtype);
 }
 
-void WeightReader::choose_prefix(const std::vector<std::string> &prefixes, const std::string &probe) {
-  prefix_ = prefixes.empty() ? "" : prefixes.front();
-  for (const std::string &prefix : prefixes) {
-    if (!weights_.contains(prefix + probe)) continue;
-    prefix_ = prefix;
-    return;
+// Another layer's tensor, and one that has its place, is never what was meant.
+std::string WeightReader::nearest(const std::string &name) const {
+  std::vector<std::string> candidates;
+  for (const std::string &candidate : weights_.names()) {
+    if (digits(candidate) == digits(name) && read_.count(candidate) == 0) candidates.push_back(candidate);
   }
+  return did_you_mean(name, candidates);
 }
-
-// The head stands outside of the part that the prefix names.
-std::string WeightReader::full_name(const std::string &name) const {
-  return weights_.contains(name) ? name : prefix_ + name;
-}
-
-bool WeightReader::contains(const std::string &name) const { return weights_.contains(full_name(name)); }
 
 void WeightReader::refuse(const std::string &name, const std::string &why) const {
   throw Error(ErrorKind::model, weights_.folder().string() + ": tensor '" + name + "' " + why);
 }
 
 Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes) {
-  const std::string full = full_name(name);
-  if (!weights_.contains(full)) {
-    refuse(full, "is missing; its shape would be " + axes_text(axes) + did_you_mean(full, weights_.names()));
+  if (!weights_.contains(name)) {
+    refuse(name, "is missing; its shape would be " + axes_text(axes) + nearest(name));
   }
-  const files::TensorView view = weights_.tensor(full);
+  const files::TensorView view = weights_.tensor(name);
   if (!matches(view.shape, axes)) {
-    refuse(full, "has the shape " + shape_text(view.shape) + ", but config.json asks for " + axes_text(axes));
+    refuse(name, "has the shape " + shape_text(view.shape) + ", but config.json asks for " + axes_text(axes));
   }
-  const auto known = read_.find(full);
+  const auto known = read_.find(name);
   if (known != read_.end()) return known->second;
   const auto type = float_type(view.dtype);
   if (!type) {
-    refuse(full, "is of type " + std::string(files::dtype_name(view.dtype)) +
+    refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) +
                      "; weights should be F32, BF16 or F16");
   }
   const Weight weight = convert(view, *type);
   parameters_ += weight.size();
   bytes_ += weight.size() * kernels::size_of(weight.dtype);
-  return read_.emplace(full, weight).first->second;
+  return read_.emplace(name, weight).first->second;
 }
 
 Weight WeightReader::convert(const files::TensorView &view, kernels::Dtype from) const {

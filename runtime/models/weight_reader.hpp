@@ -26,26 +26,21 @@ class WeightReader {
   /// `dtype`: the type that every tensor is converted to, none = each stays as it is in the file, mapped.
   WeightReader(files::Weights weights, std::optional<Dtype> dtype);
 
-  /// Names are tried as they are, then with each prefix in front: files written from the bare model lack it.
-  /// The first prefix under which `probe` exists holds for all names.
-  void choose_prefix(const std::vector<std::string> &prefixes, const std::string &probe);
-
-  /// The tensor behind prefix + name. Throws Error(model) that names the tensor and what is expected and
-  /// found: absent, another shape, no floating-point type of 16 or 32 bits.
+  /// The tensor of that name. Throws Error(model) that names it and what is expected and found: absent,
+  /// another shape, no floating-point type of 16 or 32 bits.
   Weight read(const std::string &name, const std::vector<Axis> &axes);
-  bool contains(const std::string &name) const;
+  bool contains(const std::string &name) const { return weights_.contains(name); }
 
   int64_t parameters() const { return parameters_; }  ///< numbers read so far, each tensor once
   int64_t bytes() const { return bytes_; }            ///< that these take in memory
 
  private:
-  std::string full_name(const std::string &name) const;
+  std::string nearest(const std::string &name) const;
   Weight convert(const files::TensorView &view, kernels::Dtype from) const;
   [[noreturn]] void refuse(const std::string &name, const std::string &why) const;
 
   files::Weights weights_;
   std::optional<kernels::Dtype> dtype_;
-  std::string prefix_;
   std::map<std::string, Weight> read_;
   int64_t parameters_ = 0, bytes_ = 0;
 };

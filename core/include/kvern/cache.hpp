@@ -91,6 +91,8 @@ class Cache {
   std::vector<std::string> offered() const;
   /// Is a step open?
   bool in_step() const;
+  /// Did a failure lose it? Then every verb throws, and it can only be destroyed.
+  bool lost() const;
 
  private:
   explicit Cache(std::unique_ptr<State> state);

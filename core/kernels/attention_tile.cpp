@@ -1,0 +1,268 @@
+// Keys and values go by in blocks: logits of a block, the running softmax, weighted values. Few queries take
+// dot products straight from the keys; many take packed matrix products.
+#include "core/kernels/attention_tile.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/kernels/scratch.hpp"
+#include "core/kernels/visibility.hpp"
+
+namespace kvern::kernels {
+namespace {
+
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+constexpr int64_t kDotQueries = 16;    // up to this many queries of a key head packing does not pay
+constexpr int64_t kPanelQueries = 96;  // queries of a tile that share packed keys and values
+constexpr int64_t kAheadBytes = 4096;  // how far ahead of reading keys and values are asked for
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+class TileWork {
+ public:
+  TileWork(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+           const AttentionTile &tile, const TileSums &sums);
+  void run();
+
+ private:
+  void load_queries();
+  void logits(int64_t begin, int64_t n);
+  void adjust_logits(int64_t begin, int64_t n, Visible visible);
+  void add_bias(int64_t query, int64_t begin, int64_t n, float *row) const;
+  void weights(int64_t n);
+  void values(int64_t begin, int64_t n);
+  void values_by_panels(const RowBlock &v, int64_t n);
+  RowBlock block(const void *data, const AttentionStrides &stride, int64_t dim, int64_t begin,
+                 int64_t n) const;
+  int64_t token(int64_t query) const { return (tile_.first_query + query) / shape_.group; }
+  int64_t head(int64_t query) const {
+    return tile_.kv_head * shape_.group + (tile_.first_query + query) % shape_.group;
+  }
+
+  const AttentionCall &call_;
+  const AttentionShape &shape_;
+  const LevelOps &ops_;
+  const AttentionTile &tile_;
+  TileSums sums_;
+  KeyPositions positions_;
+  float *q_, *s_, *panel_, *row_;
+  int64_t *q_pos_;
+  int64_t q_min_ = std::numeric_limits<int64_t>::max(), q_max_ = std::numeric_limits<int64_t>::min();
+};
+
+TileWork::TileWork(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+                   const AttentionTile &tile, const TileSums &sums)
+    : call_(call),
+      shape_(shape),
+      ops_(ops),
+      tile_(tile),
+      sums_(sums),
+      positions_(call, tile.row, tile.kv_head) {
+  int64_t sizes[] = {shape.tile_queries * shape.dim_k_padded, shape.tile_queries * kKeyBlock,
+                     shape.by_panels ? 2 * ops.width * std::max(shape.dim_k_padded, kKeyBlock) : 0,
+                     std::max(shape.dim_k_padded, kKeyBlock)};
+  int64_t total = ScratchCutter::floats<int64_t>(shape.tile_queries);
+  for (int64_t size : sizes) total += ScratchCutter::floats<float>(size);
+  ScratchCutter cutter(thread_scratch(ScratchUser::worker, total));
+  q_pos_ = cutter.take<int64_t>(shape.tile_queries);
+  q_ = cutter.take<float>(sizes[0]);
+  s_ = cutter.take<float>(sizes[1]);
+  panel_ = cutter.take<float>(sizes[2]);
+  row_ = cutter.take<float>(sizes[3]);
+}
+
+void TileWork::load_queries() {
+  for (int64_t i = 0; i < tile_.queries; ++i) {
+    int64_t at =
+        tile_.row * call_.q_stride.row + head(i) * call_.q_stride.head + token(i) * call_.q_stride.pos;
+    const void *from = element_at(call_.q, call_.q_type, at);
+    float *to = q_ + i * shape_.dim_k_padded;
+    std::fill(to, to + shape_.dim_k_padded, 0.0f);
+    if (shape_.in_bf16) {
+      ops_.convert_row(from, call_.q_type, to, Dtype::bf16, call_.dim_k);
+    } else {
+      ops_.convert_row(from, call_.q_type, row_, Dtype::f32, call_.dim_k);
+      ops_.scale(row_, call_.dim_k, call_.scale);
+      ops_.order_pairs(shape_.order, row_, to, call_.dim_k);
+    }
+    q_pos_[i] = call_.q_pos ? call_.q_pos[tile_.row * call_.n_new + token(i)] : 0;
+    q_min_ = std::min(q_min_, q_pos_[i]);
+    q_max_ = std::max(q_max_, q_pos_[i]);
+    sums_.state[i] = {kNone, 0.0f, 1.0f};
+    std::fill(sums_.out + i * sums_.out_stride, sums_.out + i * sums_.out_stride + shape_.dim_v_padded, 0.0f);
+  }
+}
+
+RowBlock TileWork::block(const void *data, const AttentionStrides &stride, int64_t dim, int64_t begin,
+                         int64_t n) const {
+  int64_t at = tile_.row * stride.row + tile_.kv_head * stride.head + begin * stride.pos;
+  int64_t rows_ahead = (kAheadBytes + dim * size_of(call_.kv_type) - 1) / (dim * size_of(call_.kv_type));
+  return {element_at(data, call_.kv_type, at), call_.kv_type, stride.pos, n, dim, rows_ahead * stride.pos};
+}
+
+void TileWork::logits(int64_t begin, int64_t n) {
+  RowBlock k = block(call_.k, call_.k_stride, call_.dim_k, begin, n);
+  FloatRows q = {q_, shape_.dim_k_padded, tile_.queries};
+  if (!shape_.by_panels) return ops_.dot_rows(q, k, s_, kKeyBlock);
+  int64_t width = 2 * ops_.width;
+  for (int64_t column = 0; column < n; column += width) {
+    RowBlock part = k;
+    part.data = element_at(k.data, k.type, column * k.stride);
+    part.rows = std::min(width, n - column);
+    if (shape_.in_bf16) {
+      ops_.pack_columns_bf16(part, panel_);
+      ops_.gemm_panel_bf16(q, (call_.dim_k + 1) / 2, panel_, s_ + column, kKeyBlock, false);
+    } else {
+      ops_.pack_columns(part, panel_);
+      ops_.gemm_panel(q, call_.dim_k, panel_, s_ + column, kKeyBlock, false);
+    }
+  }
+}
+
+void TileWork::add_bias(int64_t query, int64_t begin, int64_t n, float *row) const {
+  const int64_t *stride = call_.bias_stride;
+  const float *bias = call_.bias + tile_.row * stride[0] + head(query) * stride[1] + token(query) * stride[2];
+  for (int64_t j = 0; j < n; ++j) row[j] += bias[(begin + j) * stride[3]];
+}
+
+void TileWork::adjust_logits(int64_t begin, int64_t n, Visible visible) {
+  for (int64_t i = 0; i < tile_.queries; ++i) {
+    float *row = s_ + i * kKeyBlock;
+    std::fill(row + n, row + round_up(n, ops_.width), 0.0f);
+    if (shape_.in_bf16) ops_.scale(row, n, call_.scale);
+    if (call_.softcap != 0.0f) ops_.softcap(row, round_up(n, ops_.width), call_.softcap);
+    if (call_.bias) add_bias(i, begin, n, row);
+    if (visible == Visible::some) positions_.mask(q_pos_[i], begin, begin + n, row);
+    std::fill(row + n, row + round_up(n, ops_.width), kNone);
+  }
+}
+
+void TileWork::weights(int64_t n) {
+  for (int64_t i = 0; i < tile_.queries; ++i) {
+    SoftmaxState &state = sums_.state[i];
+    ops_.softmax(s_ + i * kKeyBlock, round_up(n, ops_.width), &state);
+    if (state.factor != 1.0f) ops_.scale(sums_.out + i * sums_.out_stride, shape_.dim_v_padded, state.factor);
+  }
+}
+
+void TileWork::values_by_panels(const RowBlock &v, int64_t n) {
+  if (shape_.in_bf16) {  // in place: bf16 weights take the first half of each row
+    for (int64_t i = 0; i < tile_.queries; ++i) {
+      float *row = s_ + i * kKeyBlock;
+      if (n % 2 != 0) row[n] = 0.0f;
+      ops_.convert_row(row, Dtype::f32, row_, Dtype::bf16, n + n % 2);
+      std::copy(row_, row_ + (n + 1) / 2, row);
+    }
+  }
+  FloatRows weights = {s_, kKeyBlock, tile_.queries};
+  int64_t width = 2 * ops_.width;
+  for (int64_t column = 0; column < call_.dim_v; column += width) {
+    RowBlock part = v;
+    part.data = element_at(v.data, v.type, column);
+    part.dim = std::min(width, call_.dim_v - column);
+    if (shape_.in_bf16) {
+      ops_.pack_rows_bf16(part, panel_);
+      ops_.gemm_panel_bf16(weights, (n + 1) / 2, panel_, sums_.out + column, sums_.out_stride, true);
+    } else {
+      ops_.pack_rows(part, panel_);
+      ops_.gemm_panel(weights, n, panel_, sums_.out + column, sums_.out_stride, true);
+    }
+  }
+}
+
+void TileWork::values(int64_t begin, int64_t n) {
+  RowBlock v = block(call_.v, call_.v_stride, call_.dim_v, begin, n);
+  if (shape_.by_panels) return values_by_panels(v, n);
+  ops_.sum_rows({s_, kKeyBlock, tile_.queries}, v, sums_.out, sums_.out_stride);
+}
+
+void TileWork::run() {
+  load_queries();
+  int64_t begin = 0, end = call_.kv_len;
+  positions_.narrow(q_min_, q_max_, begin, end);
+  int64_t keys = std::max<int64_t>(end - begin, 0);
+  int64_t share_end = begin + keys * (tile_.split + 1) / tile_.splits;
+  for (int64_t at = begin + keys * tile_.split / tile_.splits; at < share_end; at += kKeyBlock) {
+    int64_t n = std::min(kKeyBlock, share_end - at);
+    Visible visible = positions_.classify(q_min_, q_max_, at, at + n);
+    if (visible == Visible::none) continue;
+    logits(at, n);
+    adjust_logits(at, n, visible);
+    weights(n);
+    values(at, n);
+  }
+}
+
+}  // namespace
+
+AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
+  group = call.q_heads / call.kv_heads;
+  by_panels = group * call.n_new > kDotQueries;
+  in_bf16 = by_panels && ops.gemm_panel_bf16 && call.q_type == Dtype::bf16 && call.kv_type == Dtype::bf16;
+  tile_queries = std::min(group * call.n_new, by_panels ? kPanelQueries : kDotQueries);
+  dim_k_padded = round_up(call.dim_k, 2 * ops.width);
+  dim_v_padded = round_up(call.dim_v, 2 * ops.width);
+  order = by_panels ? Dtype::f32 : call.kv_type;
+}
+
+void attend_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+                 const AttentionTile &tile, const TileSums &sums) {
+  TileWork(call, shape, ops, tile, sums).run();
+}
+
+void merge_sums(const TileSums &whole, const TileSums &part, int64_t queries, int64_t dim) {
+  for (int64_t i = 0; i < queries; ++i) {
+    SoftmaxState &a = whole.state[i];
+    const SoftmaxState &b = part.state[i];
+    float top = std::max(a.max, b.max);
+    if (top == kNone) continue;
+    float keep = std::exp(a.max - top), add = std::exp(b.max - top);
+    float *to = whole.out + i * whole.out_stride;
+    const float *from = part.out + i * part.out_stride;
+    for (int64_t d = 0; d < dim; ++d) to[d] = to[d] * keep + from[d] * add;
+    a = {top, a.sum * keep + b.sum * add, 1.0f};
+  }
+}
+
+namespace {
+
+/// What the sums of one query are multiplied with, what its old output is multiplied with, and the new lse.
+struct Shares {
+  float part, old, lse;
+};
+
+Shares shares(const SoftmaxState &state, const float *sink, const float *old_lse) {
+  float top = sink ? std::max(state.max, *sink) : state.max;
+  if (old_lse) top = std::max(top, *old_lse);
+  if (top == kNone) return {0.0f, 0.0f, kNone};
+  float part = std::exp(state.max - top), old = old_lse ? std::exp(*old_lse - top) : 0.0f;
+  float total = state.sum * part + old + (sink ? std::exp(*sink - top) : 0.0f);
+  return {part / total, old / total, top + std::log(total)};
+}
+
+}  // namespace
+
+void finish_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+                 const AttentionTile &tile, const TileSums &sums) {
+  float *row = thread_scratch(ScratchUser::worker, 2 * shape.dim_v_padded), *old = row + shape.dim_v_padded;
+  for (int64_t i = 0; i < tile.queries; ++i) {
+    int64_t token = (tile.first_query + i) / shape.group;
+    int64_t head = tile.kv_head * shape.group + (tile.first_query + i) % shape.group;
+    float *lse = call.lse ? call.lse + (tile.row * call.q_heads + head) * call.n_new + token : nullptr;
+    Shares share =
+        shares(sums.state[i], call.sinks ? call.sinks + head : nullptr, call.merge ? lse : nullptr);
+    ops.restore_pairs(shape.order, sums.out + i * sums.out_stride, row, call.dim_v);
+    ops.scale(row, call.dim_v, share.part);
+    int64_t at = tile.row * call.out_stride.row + head * call.out_stride.head + token * call.out_stride.pos;
+    void *out = element_at(call.out, call.out_type, at);
+    if (call.merge && share.old > 0.0f) {
+      ops.convert_row(out, call.out_type, old, Dtype::f32, call.dim_v);
+      ops.add_scaled_row(row, old, share.old, call.dim_v);
+    }
+    ops.convert_row(row, Dtype::f32, out, call.out_type, call.dim_v);
+    if (lse) *lse = share.lse;
+  }
+}
+
+}  // namespace kvern::kernels

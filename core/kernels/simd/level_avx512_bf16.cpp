@@ -1,0 +1,34 @@
+// The inner kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and the matrix product in bf16.
+#include "core/kernels/simd/target.hpp"
+
+#if defined(__x86_64__)
+KVERN_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c")
+namespace kvern::kernels {
+namespace avx512_bf16 {
+// clang-format off: each builds on those before it
+#include "core/kernels/simd/vec_avx512.inl"
+#include "core/kernels/simd/math.inl"
+#include "core/kernels/simd/dot_rows.inl"
+#include "core/kernels/simd/sum_rows.inl"
+#include "core/kernels/simd/softmax.inl"
+#include "core/kernels/simd/gemm.inl"
+#include "core/kernels/simd/gemm_bf16.inl"
+#include "core/kernels/simd/elementwise.inl"
+#include "core/kernels/simd/ops_table.inl"
+// clang-format on
+
+static constexpr LevelOps make_ops_bf16() {
+  LevelOps ops = make_ops();
+  ops.pack_columns_bf16 = pack_columns_bf16;
+  ops.pack_rows_bf16 = pack_rows_bf16;
+  ops.gemm_panel_bf16 = gemm_panel_bf16;
+  return ops;
+}
+}  // namespace avx512_bf16
+}  // namespace kvern::kernels
+KVERN_TARGET_END
+
+namespace kvern::kernels {
+constinit const LevelOps avx512_bf16_ops = avx512_bf16::make_ops_bf16();
+}  // namespace kvern::kernels
+#endif

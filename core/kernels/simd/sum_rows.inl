@@ -1,0 +1,137 @@
+// Weighted sums of many rows of any format into a few f32 rows: values of an attention, and products with a
+// weight matrix that is stored with its inputs as rows. No include of its own.
+
+/// P pairs of vectors at element d of M outputs, over all rows.
+template <Dtype T, int M, int P>
+KVERN_INLINE void sum_tile(const FloatRows &weight, const RowBlock &rows, int64_t d, float *out,
+                           int64_t out_stride) {
+  Vec acc[M][2 * P];
+  KVERN_UNROLL
+  for (int i = 0; i < M * 2 * P; ++i)
+    acc[i / (2 * P)][i % (2 * P)] = load(out + i / (2 * P) * out_stride + d + i % (2 * P) * kWidth);
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    Vec v[2 * P];
+    KVERN_UNROLL
+    for (int p = 0; p < P; ++p) {
+      int64_t i = r * rows.stride + d + 2 * p * kWidth;
+      load_pair<T>(rows.data, i, v[2 * p], v[2 * p + 1]);
+      prefetch_pair(rows.data, T, i + rows.ahead);
+    }
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      Vec w = set1(weight.data[m * weight.stride + r]);
+      KVERN_UNROLL
+      for (int i = 0; i < 2 * P; ++i) acc[m][i] = fma(w, v[i], acc[m][i]);
+    }
+  }
+  KVERN_UNROLL
+  for (int i = 0; i < M * 2 * P; ++i)
+    store(out + i / (2 * P) * out_stride + d + i % (2 * P) * kWidth, acc[i / (2 * P)][i % (2 * P)]);
+}
+
+template <Dtype T>
+static void sum_tail(const FloatRows &weight, const RowBlock &rows, int64_t d, float *out,
+                     int64_t out_stride) {
+  for (; d < rows.dim; d += kWidth) {
+    int64_t n = rows.dim - d;
+    for (int64_t m = 0; m < weight.rows; ++m) {
+      Vec acc = load(out + m * out_stride + d);
+      for (int64_t r = 0; r < rows.rows; ++r) {
+        int64_t i = r * rows.stride + d;
+        Vec v = n >= kWidth ? load_as<T>(rows.data, i) : load_as_n<T>(rows.data, i, n);
+        acc = fma(set1(weight.data[m * weight.stride + r]), v, acc);
+      }
+      store(out + m * out_stride + d, acc);
+    }
+  }
+}
+
+template <Dtype T, int M>
+static void sum_some(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  constexpr int kPairs = M * 2 <= kScoreQueries ? 4 : 2;
+  int64_t d = 0;
+  for (; d + 2 * kPairs * kWidth <= rows.dim; d += 2 * kPairs * kWidth) {
+    sum_tile<T, M, kPairs>(weight, rows, d, out, out_stride);
+  }
+  if constexpr (kPairs > 2) {
+    if (d + 4 * kWidth <= rows.dim) {
+      sum_tile<T, M, 2>(weight, rows, d, out, out_stride);
+      d += 4 * kWidth;
+    }
+  }
+  if (d + 2 * kWidth <= rows.dim) {
+    sum_tile<T, M, 1>(weight, rows, d, out, out_stride);
+    d += 2 * kWidth;
+  }
+  if (d < rows.dim) sum_tail<T>(weight, rows, d, out, out_stride);
+}
+
+template <Dtype T>
+static void sum_typed(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  int64_t passes = (weight.rows + kScoreQueries - 1) / kScoreQueries;
+  for (int64_t pass = 0; pass < passes; ++pass) {
+    int64_t m = (weight.rows + passes - pass - 1) / (passes - pass);
+    FloatRows some = {weight.data, weight.stride, m};
+    if (m == 1) sum_some<T, 1>(some, rows, out, out_stride);
+    if (m == 2) sum_some<T, 2>(some, rows, out, out_stride);
+    if constexpr (kScoreQueries >= 4) {
+      if (m == 3) sum_some<T, 3>(some, rows, out, out_stride);
+      if (m == 4) sum_some<T, 4>(some, rows, out, out_stride);
+    }
+    weight = {weight.data + m * weight.stride, weight.stride, weight.rows - m};
+    out += m * out_stride;
+  }
+}
+
+static void sum_rows(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  if (rows.type == Dtype::f32) sum_typed<Dtype::f32>(weight, rows, out, out_stride);
+  if (rows.type == Dtype::bf16) sum_typed<Dtype::bf16>(weight, rows, out, out_stride);
+  if (rows.type == Dtype::f16) sum_typed<Dtype::f16>(weight, rows, out, out_stride);
+}
+
+/// R long rows from row r on, from end to end.
+template <Dtype T, int R>
+KVERN_INLINE void sum_long_tile(const FloatRows &weight, const RowBlock &rows, int64_t r, float *out,
+                                int64_t out_stride) {
+  int64_t at = r * rows.stride, d = 0;
+  for (; d + 2 * kWidth <= rows.dim; d += 2 * kWidth) {
+    Vec v[2 * R];
+    KVERN_UNROLL
+    for (int i = 0; i < R; ++i) {
+      load_pair<T>(rows.data, at + i * rows.stride + d, v[2 * i], v[2 * i + 1]);
+      prefetch_pair(rows.data, T, at + i * rows.stride + d + rows.ahead);
+    }
+    for (int64_t m = 0; m < weight.rows; ++m) {
+      float *to = out + m * out_stride + d;
+      Vec a = load(to), b = load(to + kWidth);
+      KVERN_UNROLL
+      for (int i = 0; i < R; ++i) {
+        Vec w = set1(weight.data[m * weight.stride + r + i]);
+        a = fma(w, v[2 * i], a);
+        b = fma(w, v[2 * i + 1], b);
+      }
+      store(to, a);
+      store(to + kWidth, b);
+    }
+  }
+  if (d < rows.dim) {
+    RowBlock part = rows;
+    part.data = element_at(rows.data, T, at);
+    part.rows = R;
+    sum_tail<T>({weight.data + r, weight.stride, weight.rows}, part, d, out, out_stride);
+  }
+}
+
+template <Dtype T>
+static void sum_long_typed(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  constexpr int kRows = kWidth == 16 ? 8 : 4;
+  int64_t r = 0;
+  for (; r + kRows <= rows.rows; r += kRows) sum_long_tile<T, kRows>(weight, rows, r, out, out_stride);
+  for (; r < rows.rows; ++r) sum_long_tile<T, 1>(weight, rows, r, out, out_stride);
+}
+
+static void sum_long_rows(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  if (rows.type == Dtype::f32) sum_long_typed<Dtype::f32>(weight, rows, out, out_stride);
+  if (rows.type == Dtype::bf16) sum_long_typed<Dtype::bf16>(weight, rows, out, out_stride);
+  if (rows.type == Dtype::f16) sum_long_typed<Dtype::f16>(weight, rows, out, out_stride);
+}

@@ -1,0 +1,99 @@
+// A vector of 4 floats in the compilers' own vector type: runs on every processor. No include of its own.
+//
+// Every vec_*.inl gives the same names: Vec and kWidth; zero, set1, load, store, load_n, store_n; add, sub,
+// mul, div, fma, max_of, min_of, abs_of, sqrt_of; positive_or (choose by sign); exp2_of_integer, round_of;
+// reduce_add, reduce_max, reduce_add_4; load_as<Dtype>, load_as_n<Dtype>, load_pair<Dtype>, store_as;
+// transpose; tuning constants. load_pair reads 2 * kWidth elements in the order that is cheapest for the
+// format; pair_source(type, i) tells which element lies at place i, so that the f32 side can be put into the
+// same order once (order_pairs, restore_pairs).
+
+typedef float Vec __attribute__((vector_size(16)));
+typedef int32_t IntVec __attribute__((vector_size(16)));
+constexpr int kWidth = 4;
+constexpr int kScoreQueries = 2;  // queries per pass over keys
+constexpr int kGemmRows = 4;      // rows of a tile of the matrix product, 2 vectors wide
+
+KVERN_INLINE Vec zero() { return Vec{0, 0, 0, 0}; }
+KVERN_INLINE Vec set1(float x) { return Vec{x, x, x, x}; }
+KVERN_INLINE Vec load(const float *p) {
+  Vec v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+KVERN_INLINE void store(float *p, Vec v) { std::memcpy(p, &v, sizeof v); }
+KVERN_INLINE Vec load_n(const float *p, int64_t n) {
+  Vec v = zero();
+  std::memcpy(&v, p, static_cast<size_t>(n) * 4);
+  return v;
+}
+KVERN_INLINE void store_n(float *p, Vec v, int64_t n) { std::memcpy(p, &v, static_cast<size_t>(n) * 4); }
+
+KVERN_INLINE Vec add(Vec a, Vec b) { return a + b; }
+KVERN_INLINE Vec sub(Vec a, Vec b) { return a - b; }
+KVERN_INLINE Vec mul(Vec a, Vec b) { return a * b; }
+KVERN_INLINE Vec div(Vec a, Vec b) { return a / b; }
+KVERN_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+KVERN_INLINE Vec max_of(Vec a, Vec b) { return a > b ? a : b; }
+KVERN_INLINE Vec min_of(Vec a, Vec b) { return a < b ? a : b; }
+KVERN_INLINE Vec abs_of(Vec a) { return (Vec)((IntVec)a & 0x7fffffff); }
+KVERN_INLINE Vec positive_or(Vec sign, Vec a, Vec b) { return sign > zero() ? a : b; }
+/// To the nearest integer, ties to even, for |x| < 2^22.
+KVERN_INLINE Vec round_of(Vec x) {
+  const Vec magic = set1(12582912.0f);
+  return (x + magic) - magic;
+}
+/// 2^n for integers n in [-126, 127].
+KVERN_INLINE Vec exp2_of_integer(Vec n) { return (Vec)((__builtin_convertvector(n, IntVec) + 127) << 23); }
+KVERN_INLINE float reduce_add(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
+KVERN_INLINE float reduce_max(Vec v) {
+  float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+  return a > b ? a : b;
+}
+/// out[i] = sum of v[i]
+KVERN_INLINE void reduce_add_4(const Vec *v, float *out) {
+  for (int i = 0; i < 4; ++i) out[i] = reduce_add(v[i]);
+}
+
+template <Dtype T>
+KVERN_INLINE Vec load_as_n(const void *p, int64_t i, int64_t n) {
+  Vec v = zero();
+  for (int64_t lane = 0; lane < n; ++lane) v[lane] = load_element(p, T, i + lane);
+  return v;
+}
+template <Dtype T>
+KVERN_INLINE Vec load_as(const void *p, int64_t i) {
+  if constexpr (T == Dtype::f32) return load(static_cast<const float *>(p) + i);
+  const uint16_t *half = static_cast<const uint16_t *>(p) + i;
+  if constexpr (T == Dtype::bf16) {
+    return (Vec)(IntVec{half[0] << 16, half[1] << 16, half[2] << 16, static_cast<int32_t>(half[3] << 16)});
+  }
+  return Vec{f16_to_f32(half[0]), f16_to_f32(half[1]), f16_to_f32(half[2]), f16_to_f32(half[3])};
+}
+template <Dtype T>
+KVERN_INLINE void load_pair(const void *p, int64_t i, Vec &a, Vec &b) {
+  a = load_as<T>(p, i);
+  b = load_as<T>(p, i + kWidth);
+}
+constexpr int pair_source(Dtype, int place) { return place; }
+template <Dtype T>
+KVERN_INLINE void store_as_n(void *p, int64_t i, Vec v, int64_t n) {
+  for (int64_t lane = 0; lane < n; ++lane) store_element(p, T, i + lane, v[lane]);
+}
+template <Dtype T>
+KVERN_INLINE void store_as(void *p, int64_t i, Vec v) {
+  store_as_n<T>(p, i, v, kWidth);
+}
+KVERN_INLINE Vec sqrt_of(Vec v) {
+  for (int i = 0; i < kWidth; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+}
+/// Rows become columns.
+KVERN_INLINE void transpose(Vec *v) {
+  for (int i = 0; i < kWidth; ++i) {
+    for (int j = 0; j < i; ++j) {
+      float x = v[i][j];
+      v[i][j] = v[j][i];
+      v[j][i] = x;
+    }
+  }
+}

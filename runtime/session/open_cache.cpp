@@ -1,0 +1,31 @@
+#include "runtime/session/open_cache.hpp"
+
+#include <kvern/abi/attention.h>
+#include <kvern/abi/compose.h>
+
+#include "core/attention/attention_extension.hpp"
+
+namespace kvern {
+
+Cache open_cache(const Model &model, const CacheRequest &request) {
+  const auto found = find_plugin(request.implementation, request.plugin_path);
+  const AbiOptions options(request.options);
+  check_options(*found.plugin, options.data(), options.size(), "cache_config");
+
+  HostOptions host_options;
+  host_options.memory_budget = request.memory_budget;
+  auto host = std::make_shared<Host>(host_options);
+  host->offer(KVERN_ATTENTION_1, attention_extension());
+  host->offer(KVERN_COMPOSE_1, compose_extension(request.plugin_path));
+  model.offer_extensions(*host);
+
+  CacheSpec spec;
+  spec.layers = model.layers();
+  spec.dtype = request.dtype.value_or(model.info().dtype);
+  spec.max_rows = request.max_rows;
+  spec.max_tokens = request.max_tokens;
+  spec.options = request.options;
+  return Cache::create(std::move(host), *found.plugin, spec);
+}
+
+}  // namespace kvern

@@ -1,0 +1,25 @@
+// A cache for a model: a host that offers the model's extensions, and the plugin of that name.
+#pragma once
+#include <kvern/cache.hpp>
+#include <kvern/model.hpp>
+#include <kvern/plugin_registry.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace kvern {
+
+struct CacheRequest {
+  std::string implementation = "dynamic";  ///< the plugin's name, or a path to its library
+  OptionTable options;                     ///< cache_config
+  PluginPath plugin_path;
+  std::optional<Dtype> dtype;            ///< of keys and values; none = that of the weights
+  int64_t memory_budget = 0;             ///< bytes; 0 = no limit
+  int64_t max_rows = 0, max_tokens = 0;  ///< expected; 0 = unknown
+};
+
+/// The model outlives the cache. Throws Error(plugin) or Error(config) for a plugin that is absent or
+/// refused, an option it does not accept, or layers it cannot hold.
+Cache open_cache(const Model &model, const CacheRequest &request);
+
+}  // namespace kvern

@@ -1,0 +1,41 @@
+#include "tests/reference_runner/context.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+#include "runtime/models/load.hpp"
+#include "tests/reference_runner/outcome.hpp"
+
+namespace kvern::reference {
+
+const Model &Context::model(const std::filesystem::path &folder) {
+  auto &model = models_[folder.string()];
+  if (!model) {
+    std::ifstream in(folder / "config.json");
+    const auto config = Json::parse(in, nullptr, /*allow_exceptions=*/false);
+    const auto type = config.is_object() ? config.value("model_type", std::string()) : std::string();
+    const auto known = known_model_types();
+    if (!type.empty() && std::find(known.begin(), known.end(), type) == known.end())
+      skip("architecture not offered: " + type);
+    model = load_model(folder, {Dtype::f32});
+  }
+  return *model;
+}
+
+Cache Context::open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens) const {
+  const auto wanted = cache_name(name);
+  const auto installed = list_plugins(plugin_path);
+  const auto found = std::find_if(installed.begin(), installed.end(),
+                                  [&](const FoundPlugin &p) { return p.name == wanted && p.plugin; });
+  if (!cache && found == installed.end()) skip("cache not installed: " + wanted);
+  CacheRequest request;
+  request.implementation = wanted;
+  request.plugin_path = plugin_path;
+  request.max_rows = max_rows;
+  request.max_tokens = max_tokens;
+  return open_cache(model, request);
+}
+
+bool keeps_tokens(Cache &cache) { return cache.info().tokens > 0; }
+
+}  // namespace kvern::reference

@@ -1,0 +1,34 @@
+// What cases share: models that are loaded once, and caches made for them.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "runtime/session/open_cache.hpp"
+#include "tests/reference_runner/case.hpp"
+
+namespace kvern::reference {
+
+struct Context {
+  std::optional<std::string> cache;  ///< --cache: for every case that lets one choose
+  PluginPath plugin_path;
+
+  /// The model in `folder`, in float32. Ends the case as skipped if its architecture is not one of kvern's.
+  const Model &model(const std::filesystem::path &folder);
+
+  /// The cache of that name (or --cache), for so many tokens. Ends the case as skipped if none of that name
+  /// is installed.
+  Cache open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens) const;
+
+  /// The name that open would take.
+  std::string cache_name(const std::string &of_case) const { return cache.value_or(of_case); }
+
+ private:
+  std::map<std::string, std::unique_ptr<Model>> models_;
+};
+
+/// Does a cache keep anything between steps? Found out by a step, not by its name.
+bool keeps_tokens(Cache &cache);
+
+}  // namespace kvern::reference

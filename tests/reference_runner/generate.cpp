@@ -1,0 +1,115 @@
+// Cases that call generate(): ids token for token, and the logits and scores of the first steps.
+#include <kvern/generation.hpp>
+
+#include "tests/reference_runner/compare.hpp"
+#include "tests/reference_runner/generate_options.hpp"
+#include "tests/reference_runner/kinds.hpp"
+
+namespace kvern::reference {
+namespace {
+
+Prompt prompt_of(const Case &c) {
+  const Json &inputs = c.json.contains("inputs") ? c.json["inputs"] : c.json;
+  if (!inputs.contains("input_ids")) skip("input not offered: no input_ids");
+  Prompt prompt;
+  prompt.input_ids = inputs["input_ids"].get<Ids>();
+  if (inputs.contains("attention_mask") && inputs["attention_mask"].is_array())
+    prompt.attention_mask = inputs["attention_mask"].get<Ids>();
+  return prompt;
+}
+
+/// The same prompt and keywords with use_cache = false, in a case beside this one.
+std::optional<Ids> uncached_sibling(const Case &c) {
+  auto kwargs = c.json.at("generate_kwargs");
+  kwargs["use_cache"] = false;
+  for (const auto &entry : std::filesystem::directory_iterator(c.file.parent_path())) {
+    if (entry.path().extension() != ".json") continue;
+    std::ifstream in(entry.path());
+    const auto other = Json::parse(in, nullptr, false);
+    if (other.is_object() && other.value("model", "") == c.json.value("model", "") &&
+        other.value("generate_kwargs", Json()) == kwargs &&
+        other.value("input_ids", Json()) == c.json.value("input_ids", Json()))
+      return other["expected"]["sequences"].get<Ids>();
+  }
+  return {};
+}
+
+/// Does the model have dynamic NTK rope, whose ids differ by design between caches that keep keys and those
+/// that do not?
+bool has_dynamic_rope(const Case &c) {
+  const auto config = files::ModelConfig::read(model_folder(c));
+  return config.rope().type == files::RopeType::dynamic;
+}
+
+/// What this cache is to be compared with. `keeps`: the cache holds tokens between steps.
+Ids expected_ids(const Case &c, bool keeps) {
+  if (c.json.contains("expected_no_cache")) return c.json["expected_no_cache"]["sequences"].get<Ids>();
+  const bool recorded_uncached = c.json.at("generate_kwargs").value("use_cache", true) == false;
+  if (!keeps && !recorded_uncached && has_dynamic_rope(c)) {
+    if (const auto sibling = uncached_sibling(c)) return *sibling;
+    skip("no uncached ids recorded");
+  }
+  if (!c.json.contains("expected")) skip("no output recorded");
+  return c.json["expected"]["sequences"].get<Ids>();
+}
+
+/// Logits or scores of the first steps, as far as the case has them: [steps, rows, V].
+class Recorder {
+ public:
+  explicit Recorder(at::Tensor want) : want_(std::move(want)) {}
+  void operator()(int64_t step, const at::Tensor &got) {
+    if (step < want_.size(0)) got_.push_back(got.slice(0, 0, want_.size(1)).clone());
+  }
+  void compare(Tolerance tolerance, const std::string &what) const {
+    const auto n = static_cast<int64_t>(got_.size());
+    if (n == 0) return;
+    auto got = at::stack(got_);
+    auto want = want_.slice(0, 0, n);
+    // What a processor filtered out is -inf in both.
+    const auto filtered = want.isinf();
+    if (!got.isinf().equal(filtered)) fail(what + ": other tokens were filtered out");
+    expect_close(got.masked_fill(filtered, 0), want.masked_fill(filtered, 0), tolerance, what);
+  }
+
+ private:
+  at::Tensor want_;
+  std::vector<at::Tensor> got_;
+};
+
+std::optional<Recorder> recorder(const Case &c, const std::vector<std::string> &names) {
+  auto file = c.file;
+  if (!std::filesystem::exists(file.replace_extension(".safetensors"))) return {};
+  const auto tensors = sidecar(c);
+  for (const auto &name : names)
+    if (tensors.contains(name)) return Recorder(load(tensors, name));
+  return {};
+}
+
+}  // namespace
+
+void run_generate(const Case &c, Context &context) {
+  const auto &model = context.model(model_folder(c));
+  const auto options = generate_options(c);
+  const auto prompt = prompt_of(c);
+  const auto rows = static_cast<int64_t>(prompt.input_ids.size()) * options.config.num_return_sequences;
+  const auto length = static_cast<int64_t>(prompt.input_ids.front().size());
+  const int64_t longest =
+      options.config.max_new_tokens ? length + *options.config.max_new_tokens : options.config.max_length;
+  auto cache = context.open(model, options.cache, rows, longest);
+
+  const bool quirk = c.json.contains("expected_no_cache");
+  auto logits = quirk ? std::nullopt : recorder(c, {"logits", "step_logits"});
+  auto scores = quirk ? std::nullopt : recorder(c, {"scores"});
+  GenerationEvents events;
+  if (logits) events.on_logits = std::ref(*logits);
+  if (scores) events.on_scores = std::ref(*scores);
+  const auto result = generate(model, cache, prompt, options.config, events);
+
+  const auto want = expected_ids(c, keeps_tokens(cache) && options.config.use_cache);
+  expect_ids(result.sequences, want);
+  const bool own = !c.json.contains("expected") || c.json["expected"]["sequences"].get<Ids>() == want;
+  if (logits && own) logits->compare({}, "logits");
+  if (scores && own) scores->compare({}, "scores");
+}
+
+}  // namespace kvern::reference

@@ -1,0 +1,47 @@
+#include "tests/reference_runner/kinds.hpp"
+
+#include <functional>
+#include <kvern/error.hpp>
+#include <map>
+
+namespace kvern::reference {
+namespace {
+
+using Run = std::function<std::vector<Outcome>(const Case &, Context &)>;
+
+/// A kind whose cases have one outcome each.
+Run single(void (*run)(const Case &, Context &)) {
+  return [run](const Case &c, Context &context) {
+    run(c, context);
+    return std::vector<Outcome>{Outcome::pass()};
+  };
+}
+
+const std::map<std::string, Run> &kinds() {
+  static const std::map<std::string, Run> table{
+      {"forward", single(run_forward)},         {"chunked_prefill", single(run_chunked_prefill)},
+      {"greedy", single(run_generate)},         {"greedy_batch", single(run_generate)},
+      {"stopping", single(run_generate)},       {"sampling", single(run_generate)},
+      {"model_defaults", single(run_generate)}, {"sliding_window", single(run_generate)},
+      {"generate", single(run_generate)},       {"trained_models", single(run_trained_model)},
+      {"cache_api", single(run_cache_api)},     {"tokenizers", run_tokenizers},
+      {"tokenizer", run_tokenizer_texts},
+  };
+  return table;
+}
+
+}  // namespace
+
+std::vector<Outcome> run_case(const Case &c, Context &context) {
+  const auto found = kinds().find(c.kind);
+  if (found == kinds().end()) return {Outcome::skip("kind not offered: " + c.kind)};
+  try {
+    return found->second(c, context);
+  } catch (const Ended &ended) {
+    return {ended.outcome};
+  } catch (const std::exception &e) {
+    return {Outcome::fail(e.what())};
+  }
+}
+
+}  // namespace kvern::reference

@@ -1,0 +1,25 @@
+// The kinds of cases: a function each, found by name.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "tests/reference_runner/case.hpp"
+#include "tests/reference_runner/context.hpp"
+#include "tests/reference_runner/outcome.hpp"
+
+namespace kvern::reference {
+
+/// Runs one case. A kind that kvern does not offer is skipped with a reason. A case of many lines gives an
+/// outcome for each.
+std::vector<Outcome> run_case(const Case &c, Context &context);
+
+// One per kind; they return if the case passed and end it otherwise (outcome.hpp).
+void run_forward(const Case &c, Context &context);
+void run_chunked_prefill(const Case &c, Context &context);
+void run_generate(const Case &c, Context &context);
+void run_trained_model(const Case &c, Context &context);
+void run_cache_api(const Case &c, Context &context);
+std::vector<Outcome> run_tokenizers(const Case &c, Context &context);
+std::vector<Outcome> run_tokenizer_texts(const Case &c, Context &context);
+
+}  // namespace kvern::reference

@@ -1,0 +1,121 @@
+// kvern-reference: replays folders of reference data. See docs/reference.md.
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <iostream>
+#include <kvern/error.hpp>
+#include <set>
+#include <sstream>
+
+#include "core/torch/parallel.hpp"
+#include "tests/reference_runner/kinds.hpp"
+#include "tests/reference_runner/report.hpp"
+
+namespace po = boost::program_options;
+using namespace kvern;
+using namespace kvern::reference;
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> folders;
+  std::set<std::string> kinds;  // empty: all
+  bool list = false, json = false;
+  Context context;
+  int threads = 1;
+};
+
+constexpr const char *kUsage =
+    "usage: kvern-reference DIR... [--kind K[,K]] [--cache NAME] [--list] [--json]\n\n"
+    "Replays every case of reference data in the folders, compares, prints a line per kind and closes with\n"
+    "'N passed, N failed, N skipped'. Exits with 1 on a failure, if nothing passed, or on a skip whose "
+    "reason\n"
+    "docs/reference.md does not list.\n\n";
+
+po::options_description options() {
+  po::options_description visible("options");
+  visible.add_options()("kind", po::value<std::string>()->value_name("K[,K]"), "only cases of these kinds")(
+      "cache", po::value<std::string>()->value_name("NAME"),
+      "use this cache wherever a case leaves the choice")(
+      "plugin-path", po::value<std::vector<std::string>>()->value_name("DIR"),
+      "look for cache plugins here first")("threads", po::value<int>()->default_value(1)->value_name("N"),
+                                           "threads that compute; 0 = one per processor")(
+      "list", "only name the cases")("json", "report as JSON")("help", "print this");
+  return visible;
+}
+
+/// Nothing if help was asked for.
+std::optional<Arguments> parse(int argc, char **argv) {
+  const auto visible = options();
+  po::options_description all;
+  all.add(visible).add_options()("folder", po::value<std::vector<std::string>>());
+  po::positional_options_description positional;
+  positional.add("folder", -1);
+  po::variables_map map;
+  constexpr int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+  po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(style).run(), map);
+  if (map.count("help")) {
+    std::cout << kUsage << visible;
+    return {};
+  }
+  Arguments a;
+  if (map.count("folder")) a.folders = map["folder"].as<std::vector<std::string>>();
+  if (a.folders.empty()) throw Error(ErrorKind::usage, "no folder of reference data given; see --help");
+  if (map.count("kind")) {
+    std::istringstream in(map["kind"].as<std::string>());
+    for (std::string kind; std::getline(in, kind, ',');) a.kinds.insert(kind);
+  }
+  if (map.count("cache")) a.context.cache = map["cache"].as<std::string>();
+  if (map.count("plugin-path"))
+    for (const auto &dir : map["plugin-path"].as<std::vector<std::string>>())
+      a.context.plugin_path.emplace_back(dir);
+  a.list = map.count("list") > 0;
+  a.json = map.count("json") > 0;
+  a.threads = map["threads"].as<int>();
+  return a;
+}
+
+std::vector<Case> cases_of(const Arguments &a) {
+  std::vector<Case> cases;
+  std::set<std::string> present;
+  for (const auto &folder : a.folders)
+    for (auto &c : find_cases(folder)) {
+      present.insert(c.kind);
+      if (a.kinds.empty() || a.kinds.count(c.kind)) cases.push_back(std::move(c));
+    }
+  for (const auto &kind : a.kinds)
+    if (!present.count(kind))
+      throw Error(ErrorKind::usage, "no case of kind '" + kind + "' in these folders" +
+                                        did_you_mean(kind, {present.begin(), present.end()}));
+  return cases;
+}
+
+int run(Arguments &a) {
+  const auto cases = cases_of(a);
+  if (a.list) {
+    for (const auto &c : cases) std::cout << c.kind << '\t' << c.name << '\n';
+    return 0;
+  }
+  set_threads(a.threads);
+  c10::InferenceMode no_gradients;
+  if (a.context.cache) find_plugin(*a.context.cache, a.context.plugin_path);
+  Report report;
+  for (const auto &c : cases)
+    for (const auto &outcome : run_case(c, a.context)) report.add(c, outcome);
+  a.json ? report.print_json(std::cout) : report.print(std::cout);
+  return report.exit_code();
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  try {
+    auto arguments = parse(argc, argv);
+    return arguments ? run(*arguments) : 0;
+  } catch (const Error &e) {
+    std::cerr << "kvern-reference: " << e.what() << '\n';
+    return e.exit_code();
+  } catch (const po::error &e) {
+    std::cerr << "kvern-reference: " << e.what() << "; see --help\n";
+    return static_cast<int>(ErrorKind::usage);
+  }
+}

@@ -1,0 +1,50 @@
+// Kind "trained_models": greedy ids of an independent program, and the largest logits of its first and last
+// step.
+#include <kvern/generation.hpp>
+
+#include "runtime/tokenizer/tokenizer.hpp"
+#include "tests/reference_runner/compare.hpp"
+#include "tests/reference_runner/kinds.hpp"
+
+namespace kvern::reference {
+namespace {
+
+constexpr double kLogitTolerance = 2e-3;  // two float32 programs that sum in different orders
+
+void expect_top(const at::Tensor &logits, const Json &want, const std::string &what) {
+  for (const auto &[id, value] : want.items()) {
+    const auto got = logits[0][std::stoll(id)].item<double>();
+    if (std::abs(got - value.get<double>()) > kLogitTolerance)
+      fail(what + ": id " + id + " has logit " + std::to_string(got) + ", expected " +
+           std::to_string(value.get<double>()));
+  }
+}
+
+}  // namespace
+
+void run_trained_model(const Case &c, Context &context) {
+  const auto &model = context.model(c.file);
+  const auto tokenizer = Tokenizer::load(c.file);
+  const auto want = c.json.at("ids_with_bos").get<std::vector<int64_t>>();
+  Prompt prompt;
+  prompt.input_ids.push_back(
+      tokenizer.encode(c.json.at("prompt").get<std::string>(), /*add_special_tokens=*/true));
+  GenerationConfig config;
+  config.max_length = static_cast<int64_t>(want.size());
+  auto cache = context.open(model, "dynamic", 1, config.max_length);
+
+  at::Tensor last;
+  GenerationEvents events;
+  events.on_logits = [&](int64_t, const at::Tensor &logits) { last = logits; };
+  const auto result = generate(model, cache, prompt, config, events);
+  expect_ids(result.sequences, {want});
+  expect_top(last, c.json.at("last_row_top5"), "the last step");
+
+  cache.reset();
+  config.max_length = 2;
+  prompt.input_ids = {{want.front()}};
+  generate(model, cache, prompt, config, events);
+  expect_top(last, c.json.at("first_row_top5"), "the first token");
+}
+
+}  // namespace kvern::reference
