@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path own_folder() { return fs::path(std::getenv("KVERN_SOURCE_DIR")) / "tests/reference/decoders"; }
+fs::path own_folder() { return fs::path(std::getenv("KVERN_SOURCE_DIR")) / "tests/reference"; }
 
 at::Tensor read_logits(const fs::path &file) {
   const files::TensorView view = files::SafetensorsFile(file).tensor("logits");
@@ -45,7 +45,7 @@ ForwardCase read_case(const fs::path &root, const fs::path &file) {
 }  // namespace
 
 std::vector<fs::path> reference_folders() {
-  std::vector<fs::path> folders = {own_folder()};
+  std::vector<fs::path> folders = {own_folder() / "decoders", own_folder() / "decoder_options"};
   const char *more = std::getenv("KVERN_REFERENCE_DIRS");
   std::istringstream list(more ? more : "");
   for (std::string folder; std::getline(list, folder, ':');) {
@@ -65,6 +65,6 @@ std::vector<ForwardCase> forward_cases() {
   return cases;
 }
 
-fs::path reference_model(const std::string &name) { return own_folder() / "models" / name; }
+fs::path reference_model(const std::string &name) { return own_folder() / "decoders/models" / name; }
 
 }  // namespace kvern::testing

@@ -1,0 +1,63 @@
+// Models through the caches that users have, found as they are found: the same logits whichever it is.
+#include <kvern/plugin_registry.hpp>
+
+#include <cstdlib>
+
+#include "runtime/models/load.hpp"
+#include "runtime/models/testing/forward_cases.hpp"
+#include "runtime/models/testing/run.hpp"
+#include "tests/support/test.hpp"
+
+using namespace kvern;
+using testing::feed;
+using testing::reference_model;
+
+namespace {
+
+const testing::Ids kRows = {{0, 0, 0, 0, 9, 8, 7, 6, 5, 44, 45},
+                            {5, 17, 230, 42, 99, 300, 7, 12, 250, 81, 3}};
+const std::vector<int64_t> kPadding = {4, 0};
+
+Cache open(const Model &model, const std::string &name, Dtype dtype) {
+  const auto host = std::make_shared<Host>();
+  model.offer_extensions(*host);
+  CacheSpec spec;
+  spec.layers = model.layers();
+  spec.dtype = dtype;
+  spec.max_rows = 2;
+  spec.max_tokens = 16;
+  const std::string folder = std::string(std::getenv("KVERN_BUILD_DIR")) + "/lib/kvern/plugins";
+  return Cache::create(host, *find_plugin(name, {folder}).plugin, spec);
+}
+
+double largest_difference(const at::Tensor &a, const at::Tensor &b) {
+  return (a.slice(1, 4) - b.slice(1, 4)).abs().max().item<double>();  // behind the padding
+}
+
+}  // namespace
+
+TEST_CASE("Every family gives the same logits with the full cache and with none") {
+  for (const char *name :
+       {"gpt2", "llama", "llama_dynamic", "mistral", "phi", "phi3_longrope", "qwen2_defaults"}) {
+    INFO(name);
+    const auto model = load_model(reference_model(name));
+    const at::Tensor want = testing::all_logits(*model, kRows, kPadding);
+    for (const char *cache_name : {"dynamic", "none"}) {
+      Cache cache = open(*model, cache_name, Dtype::f32);
+      CHECK(largest_difference(feed(*model, cache, kRows, 0, 11, kPadding), want) < 1e-4);
+    }
+  }
+}
+
+TEST_CASE("The full cache continues where it ended, in every type of keys") {
+  const auto model = load_model(reference_model("llama"));
+  const at::Tensor want = testing::all_logits(*model, kRows, kPadding);
+  for (const auto &[dtype, tolerance] :
+       {std::pair(Dtype::f32, 1e-4), std::pair(Dtype::f16, 0.01), std::pair(Dtype::bf16, 0.08)}) {
+    INFO(dtype_name(dtype));
+    Cache cache = open(*model, "dynamic", dtype);
+    const at::Tensor first = feed(*model, cache, kRows, 0, 6, kPadding);
+    const at::Tensor rest = feed(*model, cache, kRows, 6, 11, kPadding);
+    CHECK(largest_difference(at::cat({first, rest}, 1), want) < tolerance);
+  }
+}
