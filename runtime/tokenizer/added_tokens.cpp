@@ -1,0 +1,148 @@
+// Leftmost, longest matches; first in the raw text, then, between what was found, in the normalized text.
+#include "runtime/tokenizer/added_tokens.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/tokenizer/text/unicode.hpp"
+
+namespace kvern::tokenizer {
+namespace {
+
+bool touches_word(std::string_view text, size_t begin, size_t end) {
+  size_t before = begin, after = end;
+  return (begin > 0 && is_word(previous_char(text, before))) ||
+         (end < text.size() && is_word(next_char(text, after)));
+}
+
+size_t skip_spaces_left(std::string_view text, size_t begin, size_t limit) {
+  while (begin > limit) {
+    size_t previous = begin;
+    if (!is_white_space(previous_char(text, previous))) break;
+    begin = previous;
+  }
+  return begin;
+}
+
+size_t skip_spaces_right(std::string_view text, size_t end) {
+  while (end < text.size()) {
+    size_t next = end;
+    if (!is_white_space(next_char(text, next))) break;
+    end = next;
+  }
+  return end;
+}
+
+}  // namespace
+
+AddedToken read_added_token(const JsonNode &node) {
+  AddedToken token;
+  token.content = node.at("content").string();
+  token.single_word = node.boolean_or("single_word", false);
+  token.lstrip = node.boolean_or("lstrip", false);
+  token.rstrip = node.boolean_or("rstrip", false);
+  token.special = node.boolean_or("special", false);
+  token.normalized = node.boolean_or("normalized", !token.special);
+  return token;
+}
+
+AddedTokens::AddedTokens(const JsonNode &node, const Model &model, const Normalizer *normalizer)
+    : model_(model), normalizer_(normalizer) {
+  std::vector<AddedToken> tokens;
+  for (const JsonNode &item : node.items()) tokens.push_back(read_added_token(item));
+  std::erase_if(tokens, [](const AddedToken &token) { return token.content.empty(); });
+  for (const AddedToken &token : tokens)
+    if (token.special && special_.insert(token.content).second) order_.push_back(token);
+  for (const AddedToken &token : tokens) add(token);
+  index();
+}
+
+int64_t AddedTokens::next_id() const {
+  const auto model_size = static_cast<int64_t>(model_.size());
+  return highest_id_ >= model_size || (highest_id_ >= 0 && model_size == 0) ? highest_id_ + 1 : model_size;
+}
+
+void AddedTokens::add(const AddedToken &token) {
+  const auto known = id_of(token.content);
+  if (known) {
+    const auto same = tokens_.find(*known);
+    if (same != tokens_.end() && same->second == token) return;
+  }
+  auto id = known ? known : model_.id_of(token.content);
+  if (!id) {
+    id = next_id();
+    ++beyond_model_;
+  }
+  highest_id_ = std::max(highest_id_, *id);
+  ids_[token.content] = *id;
+  tokens_[*id] = token;
+  if (!is_special(token.content)) order_.push_back(token);
+}
+
+void AddedTokens::index() {
+  for (const AddedToken &token : order_) {
+    Piece piece{token.content, false, -1};
+    if (token.normalized && normalizer_) normalizer_->apply(piece);
+    (token.normalized ? normalized_ : raw_).insert(piece.text, static_cast<uint32_t>(*id_of(token.content)));
+  }
+}
+
+std::optional<int64_t> AddedTokens::id_of(std::string_view token) const {
+  const auto found = ids_.find(token);
+  if (found == ids_.end()) return std::nullopt;
+  return found->second;
+}
+
+const std::string *AddedTokens::token_of(int64_t id) const {
+  const auto found = tokens_.find(id);
+  return found == tokens_.end() ? nullptr : &found->second.content;
+}
+
+void AddedTokens::cut_piece(Piece &piece, const Trie &trie, Pieces &out) const {
+  const std::string_view text = piece.text;
+  size_t covered = 0;
+  const auto give = [&](size_t begin, size_t end, int64_t id) {
+    if (begin < end)
+      out.push_back({std::string(text.substr(begin, end - begin)), piece.at_start && begin == 0, id});
+  };
+  for (size_t position = 0; position < text.size();) {
+    const auto hit = trie.longest_prefix(text.substr(position));
+    if (!hit) {
+      ++position;
+      continue;
+    }
+    size_t begin = position, end = position + hit->length;
+    position = end;
+    const AddedToken &token = tokens_.at(hit->value);
+    if (token.single_word && touches_word(text, begin, end)) continue;
+    if (token.lstrip) begin = skip_spaces_left(text, begin, covered);
+    if (token.rstrip) end = skip_spaces_right(text, end);
+    begin = std::max(begin, covered);
+    give(covered, begin, -1);
+    give(begin, end, hit->value);
+    covered = std::max(covered, end);
+  }
+  give(covered, text.size(), -1);
+}
+
+void AddedTokens::cut(Pieces &pieces, const Trie &trie) const {
+  Pieces out;
+  for (Piece &piece : pieces) {
+    if (piece.is_token())
+      out.push_back(std::move(piece));
+    else
+      cut_piece(piece, trie, out);
+  }
+  pieces = std::move(out);
+}
+
+Pieces AddedTokens::extract(std::string_view text) const {
+  Pieces pieces{{std::string(text), true, -1}};
+  cut(pieces, raw_);
+  for (Piece &piece : pieces)
+    if (!piece.is_token() && normalizer_) normalizer_->apply(piece);
+  cut(pieces, normalized_);
+  return pieces;
+}
+
+}  // namespace kvern::tokenizer

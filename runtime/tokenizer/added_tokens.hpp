@@ -1,0 +1,65 @@
+// The `added_tokens` of tokenizer.json: tokens that are found in the text before the model sees it.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "runtime/tokenizer/load/json_node.hpp"
+#include "runtime/tokenizer/models/model.hpp"
+#include "runtime/tokenizer/models/vocabulary.hpp"
+#include "runtime/tokenizer/normalizers/normalizer.hpp"
+#include "runtime/tokenizer/piece.hpp"
+#include "runtime/tokenizer/text/trie.hpp"
+
+namespace kvern::tokenizer {
+
+struct AddedToken {
+  std::string content;
+  bool single_word = false;  ///< matches only where no word character stands beside it
+  bool lstrip = false;       ///< takes the spaces on its left
+  bool rstrip = false;       ///< takes the spaces on its right
+  bool normalized = true;    ///< is sought, itself normalized, in the normalized text
+  bool special = false;      ///< left out of decoded text on demand
+  bool operator==(const AddedToken &) const = default;
+};
+
+/// Reads one entry; absent flags are false, `normalized` is then what `special` is not.
+AddedToken read_added_token(const JsonNode &node);
+
+class AddedTokens {
+ public:
+  /// `node`: the array. A token that the model knows has the model's id; the others get the next free ids in
+  /// order, as in the tokenizers library, whatever the file says.
+  AddedTokens(const JsonNode &node, const Model &model, const Normalizer *normalizer);
+
+  /// The text (valid UTF-8), normalized and cut at the added tokens.
+  Pieces extract(std::string_view text) const;
+
+  std::optional<int64_t> id_of(std::string_view token) const;
+  const std::string *token_of(int64_t id) const;
+  bool is_special(std::string_view token) const { return special_.contains(token); }
+  /// How many added tokens the model does not know.
+  size_t beyond_model() const { return beyond_model_; }
+
+ private:
+  int64_t next_id() const;
+  void add(const AddedToken &token);
+  void index();
+  void cut(Pieces &pieces, const Trie &trie) const;
+  void cut_piece(Piece &piece, const Trie &trie, Pieces &out) const;
+
+  const Model &model_;
+  const Normalizer *normalizer_;
+  std::vector<AddedToken> order_;  // special ones first, then the others
+  StringMap<int64_t> ids_;
+  std::unordered_map<int64_t, AddedToken> tokens_;
+  std::unordered_set<std::string, StringHash, std::equal_to<>> special_;
+  int64_t highest_id_ = -1;
+  size_t beyond_model_ = 0;
+  Trie raw_, normalized_;
+};
+
+}  // namespace kvern::tokenizer

@@ -1,0 +1,13 @@
+// Patterns of tokenizer.json are written for Oniguruma (Ruby's syntax); this turns them into PCRE2's.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace kvern::tokenizer {
+
+/// The PCRE2 pattern (for UTF, UCP, MULTILINE) that matches what Oniguruma matches for `pattern`.
+/// Throws std::invalid_argument, saying what is not supported, for nested character classes and
+/// intersections.
+std::string pcre2_pattern(std::string_view pattern);
+
+}  // namespace kvern::tokenizer
