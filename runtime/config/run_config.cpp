@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "runtime/config/byte_size.hpp"
-#include "runtime/config/options.hpp"
+#include "runtime/config/table_reader.hpp"
 #include "runtime/config/toml.hpp"
 #include "runtime/support/printable.hpp"
 
@@ -107,6 +107,16 @@ void read_paths(TableReader &reader, const fs::path &folder, RunConfig &out) {
     out.plugin_path.push_back(resolve(path, *reader.find("plugin_path"), folder));
 }
 
+// A name, or, with a '/' in it, a path to a library.
+void read_cache(TableReader &reader, const fs::path &folder, RunConfig &out) {
+  constexpr const char *kKey = "cache_implementation";
+  std::optional<std::string> name;
+  reader.read(kKey, name);
+  if (!name) return;
+  const bool is_path = name->find('/') != std::string::npos;
+  out.cache_implementation = is_path ? resolve(*name, *reader.find(kKey), folder).string() : *name;
+}
+
 void read_generation(TableReader &reader, GenerationOptions &out) {
   const auto positive = [](double x) { return x > 0; };
   const auto share = [](double x) { return x >= 0 && x <= 1; };
@@ -134,9 +144,7 @@ RunConfig read_tree(const OptionTable &top, const fs::path &folder) {
   reader.read("threads", config.threads, 1);
   reader.read("seed", config.seed, 0);
   read_memory_budget(reader, config.memory_budget);
-  std::optional<std::string> cache;
-  reader.read("cache_implementation", cache);
-  if (cache) config.cache_implementation = *cache;
+  read_cache(reader, folder, config);
   if (const OptionTable *options = reader.table("cache_config")) config.cache_config = *options;
   const OptionTable none, *section = reader.table("generation");
   TableReader generation(section != nullptr ? *section : none, "generation");

@@ -42,8 +42,8 @@ struct RunConfig {
   std::optional<int64_t> threads;
   std::optional<int64_t> seed;
   std::vector<std::filesystem::path> plugin_path;
-  std::optional<int64_t> memory_budget;  ///< bytes
-  std::string cache_implementation = "dynamic";
+  std::optional<int64_t> memory_budget;          ///< bytes
+  std::string cache_implementation = "dynamic";  ///< a name, or a path to a library (it has a '/')
   OptionTable cache_config;
   GenerationOptions generation;
 };
@@ -58,14 +58,14 @@ struct Override {
 /// "KEY=VALUE" of a --set: VALUE is a TOML value, or, where it is none, a string. Throws Error(config).
 Override parse_set(std::string_view text);
 
-/// Relative folders in the file are meant from the file's own folder, or, where they do not exist there, from
+/// Relative paths in the file are meant from the file's own folder, or, where they do not exist there, from
 /// the working directory; those of overrides from the working directory. Throws Error(config): the file is
 /// absent or unreadable, is no TOML, or has an unknown key (with the nearest known), a wrong type or an
 /// impossible value.
 RunConfig load_run_config(const std::optional<std::filesystem::path> &file,
                           const std::vector<Override> &overrides = {});
 
-/// The same for a text, called `name` in messages; relative folders are meant from `folder`.
+/// The same for a text, called `name` in messages; relative paths are meant from `folder`.
 RunConfig parse_run_config(std::string_view text, const std::string &name,
                            const std::filesystem::path &folder, const std::vector<Override> &overrides = {});
 

@@ -1,6 +1,8 @@
 #include "runtime/config/run_config.hpp"
 
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include "tests/support/error_text.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -198,13 +200,16 @@ TEST_CASE("A wrong override is refused with its own text as the place") {
         "--set model.size=3: 'model' is no table but the string 'x'");
 }
 
-TEST_CASE("Folders in a file are meant from the file's own folder where they exist there") {
+TEST_CASE("Paths in a file are meant from the file's own folder where they exist there") {
   const kvern::test::TemporaryFolder folder;
   fs::create_directories(folder / "plugins");
-  std::ofstream(folder / "run.toml") << "model = 'elsewhere'\nplugin_path = ['plugins', '/absolute']\n";
+  std::ofstream(folder / "libmine.so") << "";
+  std::ofstream(folder / "run.toml") << "model = 'elsewhere'\nplugin_path = ['plugins', '/absolute']\n"
+                                     << "cache_implementation = './libmine.so'\n";
   const RunConfig config = load_run_config(folder / "run.toml");
   CHECK(config.plugin_path == std::vector<fs::path>{folder / "plugins", "/absolute"});
   CHECK(config.model == "elsewhere");
+  CHECK(config.cache_implementation == (folder / "./libmine.so").string());
   CHECK(load_run_config(folder / "run.toml", {parse_set("plugin_path=plugins")}).plugin_path ==
         std::vector<fs::path>{"plugins"});
 }
@@ -222,4 +227,15 @@ TEST_CASE("A file that cannot be read is refused in words of its own") {
   CHECK(refused(folder / "bad.toml") ==
         (folder / "bad.toml").string() +
             ":1: threads: expected an integer of 1 or more, found the string 'x'");
+}
+
+TEST_CASE("The example of the documentation is a valid configuration") {
+  const char *source = std::getenv("KVERN_SOURCE_DIR");
+  std::ifstream file(fs::path(source == nullptr ? "." : source) / "docs/configuration.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const size_t begin = text.find("```toml\n") + 8;
+  REQUIRE(begin > 8);
+  const RunConfig config = parsed(text.substr(begin, text.find("```", begin) - begin));
+  CHECK(config.memory_budget == 2'000'000'000);
+  CHECK(config.generation.top_k == 20);
 }

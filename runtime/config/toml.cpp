@@ -1,5 +1,5 @@
-// The library (toml11 3.7.1) parses recursively, reads beyond its buffer at invalid UTF-8, saturates numbers that are
-// too large and says of a bare word that it is no float: what it gets is checked before, what it gives after.
+// The library (toml11 3.7.1) parses recursively, reads beyond its buffer at invalid UTF-8, saturates numbers that
+// are too large and says of a bare word that it is no float: what it gets is checked before, what it gives after.
 #include "runtime/config/toml.hpp"
 
 #include <algorithm>

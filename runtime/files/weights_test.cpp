@@ -1,5 +1,6 @@
 #include "runtime/files/weights.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -162,6 +163,12 @@ TEST_CASE("A folder with nothing that looks like weights says what is missing") 
   write_text(folder / "config.json", "{}");
   CHECK(refusal(folder.path()) ==
         folder.path().string() + ": has neither model.safetensors nor model.safetensors.index.json");
+}
+
+TEST_CASE("What can be opened but not mapped is refused, without waiting for it") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "model.safetensors").c_str(), 0600) == 0);
+  CHECK(refusal(folder.path()) == at(folder, "model.safetensors", "is no regular file and cannot be mapped"));
 }
 
 TEST_CASE("A file without permission is refused as such") {

@@ -1,5 +1,5 @@
-// UTF-8, judged strictly: no overlong forms, no surrogates, nothing above U+10FFFF. For texts that people write; not for
-// tokens, whose bytes may be anything.
+// UTF-8, judged strictly: no overlong forms, no surrogates, nothing above U+10FFFF. For texts that people write;
+// not for tokens, whose bytes may be anything.
 #pragma once
 #include <cstddef>
 #include <cstdint>

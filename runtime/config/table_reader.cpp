@@ -1,6 +1,6 @@
 // Messages have one form: PLACE: PATH: what is wrong. A place that names the key already (a --set) is not
 // followed by the path again.
-#include "runtime/config/options.hpp"
+#include "runtime/config/table_reader.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -36,12 +36,6 @@ const Option *find_key(const OptionTable &table, const std::string &key) {
   return found == table.end() ? nullptr : &found->second;
 }
 
-std::vector<std::string> keys_of(const OptionTable &table) {
-  std::vector<std::string> keys;
-  for (const auto &[key, option] : table) keys.push_back(key);
-  return keys;
-}
-
 std::string list_of(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   std::string list;
@@ -52,8 +46,7 @@ std::string list_of(std::vector<std::string> names) {
 // "; did you mean 'x'?", or all names where none is near.
 std::string hint(const std::string &key, const std::vector<std::string> &names) {
   const std::string near = did_you_mean(key, names);
-  if (!near.empty()) return near;
-  return names.empty() ? "; there are none here" : "; known are " + list_of(names);
+  return near.empty() ? "; known are " + list_of(names) : near;
 }
 
 }  // namespace
@@ -174,34 +167,6 @@ void TableReader::finish(std::initializer_list<const TableReader *> others) cons
       refuse(option, path_of(path_, key), unknown + "; it belongs " + where);
     }
     refuse(option, path_of(path_, key), unknown + hint(key, known_));
-  }
-}
-
-namespace {
-
-bool is_number_for_number(const Option &given, const Option &accepted) {
-  return std::holds_alternative<int64_t>(given.value) && std::holds_alternative<double>(accepted.value);
-}
-
-std::string type_words(const Option &accepted) {
-  constexpr const char *kWords[] = {"true or false", "an integer", "a number",
-                                    "a string",      "a table",    "a list"};
-  return kWords[accepted.value.index()];
-}
-
-}  // namespace
-
-void check_options(const OptionTable &given, const OptionTable &accepted, const std::string &path) {
-  for (const auto &[key, option] : given) {
-    const Option *model = find_key(accepted, key);
-    const std::string full = path_of(path, key);
-    if (model == nullptr)
-      refuse(option, full, "unknown option " + in_quotes(key) + hint(key, keys_of(accepted)));
-    if (option.value.index() != model->value.index() && !is_number_for_number(option, *model)) {
-      refuse(option, full, "expected " + type_words(*model) + ", found " + describe(option));
-    }
-    const auto *inner = std::get_if<OptionTable>(&model->value);
-    if (inner != nullptr && !inner->empty()) check_options(std::get<OptionTable>(option.value), *inner, full);
   }
 }
 

@@ -10,7 +10,7 @@
 
 namespace kvern::config {
 
-/// "a string 'x'", "an integer 5", "a table": what a message says was found.
+/// "the string 'x'", "the integer 5", "a table": what a message says was found.
 std::string describe(const Option &option);
 
 /// Reads one table. Integers are accepted where a number is wanted; nothing else is converted. Every function
@@ -50,11 +50,5 @@ class TableReader {
   std::string path_;
   std::vector<std::string> known_;
 };
-
-/// Checks a cache's options against those it accepts: `accepted` are the plugin's keys with their defaults as
-/// values, which give the types (an empty table or array: any contents). An integer may stand for a number.
-/// Throws Error(config) with the option's place, its path below `path` ("cache_config"), and the nearest
-/// accepted name or the right type.
-void check_options(const OptionTable &given, const OptionTable &accepted, const std::string &path);
 
 }  // namespace kvern::config
