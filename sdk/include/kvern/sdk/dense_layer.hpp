@@ -60,13 +60,13 @@ class DenseTensor {
 
   /// dim: of what is handed out, the first numbers of each slot.
   void read(const Room &used, int64_t dim, OutTensor &holder, DLTensor *out) const {
-    void *data = const_cast<std::byte *>(buffer_.read({2, 0, used.slots}));
+    void *data = buffer_ ? const_cast<std::byte *>(buffer_.read({2, 0, used.slots})) : nullptr;
     holder.hand_out(out, data, host_->device(), type_, {used.rows, heads_, used.slots, dim},
                     {heads_ * slots() * dim_, slots() * dim_, dim_});
   }
 
   void clear(int64_t row, int64_t begin, int64_t end) {
-    const Block to = block(buffer_.write({2, begin, end}), slots());
+    const Block to = block(buffer_.map({2, begin, end}, {2, begin, end}), slots());
     for (int64_t head = 0; head < heads_; ++head) {
       std::memset(to.data + row * to.row_stride + head * to.head_stride + begin * to.slot_stride, 0,
                   static_cast<std::size_t>((end - begin) * to.slot_stride));
@@ -78,7 +78,7 @@ class DenseTensor {
   void gather(std::span<const int64_t> rows, int64_t used_slots, std::vector<std::byte> &scratch) {
     constexpr int64_t kStretch = 4096;
     scratch.resize(rows.size() * kStretch);
-    const Block to = block(buffer_.write({2, 0, used_slots}), slots());
+    const Block to = block(buffer_.map({2, 0, used_slots}, {2, 0, used_slots}), slots());
     const int64_t size = used_slots * slot_bytes();
     const auto count = static_cast<int64_t>(rows.size());
     for (int64_t head = 0; head < heads_; ++head) {
@@ -98,7 +98,7 @@ class DenseTensor {
 
   /// Moves what is used right by so many slots; what is left behind becomes zero.
   void shift(const Room &used, int64_t by) {
-    const Block to = block(buffer_.write({2, 0, used.slots + by}), slots());
+    const Block to = block(buffer_.map({2, 0, used.slots}, {2, 0, used.slots + by}), slots());
     for (int64_t row = 0; row < used.rows; ++row) {
       for (int64_t head = 0; head < heads_; ++head) {
         std::byte *begin = to.data + row * to.row_stride + head * to.head_stride;
@@ -113,7 +113,7 @@ class DenseTensor {
   void append(int64_t row, int64_t slot, const DenseTensor &other, const Room &used) {
     const Block from =
         other.block(const_cast<std::byte *>(other.buffer_.read({2, 0, used.slots})), other.slots());
-    Block to = block(buffer_.write({0, row, row + used.rows}), slots()).from(slot);
+    Block to = block(buffer_.fill({0, row, row + used.rows}), slots()).from(slot);
     to.data += row * to.row_stride;
     copy_block(from, to, used.rows, heads_, used.slots, slot_bytes());
   }

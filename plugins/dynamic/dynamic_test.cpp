@@ -1,0 +1,159 @@
+#include "tests/conformance/check_rules.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+using namespace kvern::conformance;
+
+// Counts what is asked of the heap, in the plugin too: it takes operator new from the program.
+static std::atomic<int64_t> heap_requests{0};
+void *operator new(std::size_t size) {
+  ++heap_requests;
+  if (void *memory = std::malloc(size ? size : 1)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+Subject dynamic_subject(int layers = 2) {
+  return subject_of("dynamic", std::vector<kvern_layer>(static_cast<std::size_t>(layers), attention_layer()));
+}
+
+/// One step of n tokens without comparing anything, on one row.
+struct Decoder {
+  Decoder(const Subject &subject, TestHost &host) : subject(subject) {
+    error.struct_size = sizeof error;
+    REQUIRE(make_cache(subject, host, &cache) == KVERN_OK);
+  }
+  ~Decoder() { cache->ops->destroy(cache); }
+
+  kvern_status begin(int64_t n) {
+    step = {sizeof step, 0, 1, n, &position, nullptr, 0, nullptr};
+    return cache->ops->begin(cache, &step, &error);
+  }
+  void rest() {
+    const int64_t n = step.n_new;
+    numbers.resize(static_cast<std::size_t>(2 * 8 * n));
+    int64_t shape[4] = {1, 2, n, 8};
+    const DLTensor k{numbers.data(), {kDLCPU, 0}, 4, {kDLFloat, 32, 1}, shape, nullptr, 0};
+    DLTensor out_k, out_v;
+    for (int layer = 0; layer < static_cast<int>(subject.layers.size()); ++layer) {
+      kvern_view view{};
+      view.struct_size = sizeof view;
+      failed |= cache->ops->view(cache, layer, &view, &error) != KVERN_OK;
+      failed |= cache->ops->update(cache, layer, &k, &k, &out_k, &out_v, &error) != KVERN_OK;
+    }
+    failed |= cache->ops->end(cache, n, &error) != KVERN_OK;
+    position += n;
+  }
+  void run(int64_t n) {
+    failed |= begin(n) != KVERN_OK;
+    rest();
+  }
+
+  const Subject &subject;
+  kvern_cache *cache = nullptr;
+  kvern_error error{};
+  kvern_step step{};
+  int64_t position = 0;
+  bool failed = false;
+  std::vector<float> numbers;
+};
+
+}  // namespace
+
+TEST_CASE("dynamic keeps every rule of the contract") {
+  check_rules(dynamic_subject());
+  Subject half = dynamic_subject();
+  half.type = {kDLBfloat, 16, 1};
+  half.tolerance = 0.03;
+  check_rules(half);
+}
+
+TEST_CASE("dynamic grows in amortised steps") {
+  const Subject subject = dynamic_subject();
+  FullHost host;
+  Decoder decoder(subject, host);
+  decoder.run(100);
+  for (int i = 0; i < 4000; ++i) decoder.run(1);
+  REQUIRE_FALSE(decoder.failed);
+  // 128 slots grow by half to more than 4100 in at most ten steps, for keys and values of two layers
+  CHECK(host.allocations() <= 4 * 11);
+  kvern_info info{};
+  info.struct_size = sizeof info;
+  decoder.cache->ops->info(decoder.cache, -1, &info, &decoder.error);
+  CHECK(info.bytes_used == 4100 * 2 * 2 * 2 * 8 * 4);
+  CHECK(info.bytes_device <= info.bytes_used * 3 / 2 + 64 * 2 * 2 * 2 * 8 * 4);
+}
+
+TEST_CASE("dynamic takes what the host expects at once") {
+  Subject subject = dynamic_subject();
+  subject.max_tokens = 110;
+  FullHost host;
+  Decoder decoder(subject, host);
+  decoder.run(100);
+  for (int i = 0; i < 10; ++i) decoder.run(1);
+  CHECK(host.allocations() == 4);
+  decoder.run(1);
+  CHECK(host.allocations() == 8);
+  CHECK_FALSE(decoder.failed);
+}
+
+TEST_CASE("dynamic holds one tensor twice while it grows, not all") {
+  const Subject subject = dynamic_subject(8);
+  FullHost host;
+  Decoder decoder(subject, host);
+  decoder.run(640);
+  const int64_t before = host.live_bytes();
+  host.forget_peak();
+  decoder.run(200);
+  const int64_t after = host.live_bytes();
+  REQUIRE(after > before);
+  CHECK(host.peak_bytes() <= after + before / 16);
+  CHECK_FALSE(decoder.failed);
+}
+
+TEST_CASE("dynamic grows by what is needed where there is no memory to grow by half") {
+  const Subject subject = dynamic_subject();
+  FullHost host;
+  Decoder decoder(subject, host);
+  decoder.run(640);
+  const int64_t token = 2 * 2 * 2 * 8 * 4;
+  // exactly 800 tokens, and one tensor of theirs a second time
+  host.set_budget(800 * token + 800 * token / 4);
+  REQUIRE(decoder.begin(160) == KVERN_OK);
+  decoder.rest();
+  CHECK(host.refused() > 0);
+  const int64_t held = host.live_bytes();
+  CHECK(decoder.begin(2000) == KVERN_OUT_OF_MEMORY);
+  CHECK(host.live_bytes() == held);
+  CHECK_FALSE(decoder.failed);
+}
+
+TEST_CASE("a decoding step of dynamic asks nothing of the heap") {
+  const Subject subject = dynamic_subject();
+  FullHost host;
+  Decoder decoder(subject, host);
+  decoder.run(100);
+  decoder.run(1);
+  const int64_t allocations = host.allocations(), requests = heap_requests;
+  for (int i = 0; i < 10; ++i) decoder.run(1);
+  CHECK(heap_requests == requests);
+  CHECK(host.allocations() == allocations);
+  CHECK_FALSE(decoder.failed);
+}
+
+TEST_CASE("dynamic refuses layers that keep no keys of their own, and names them") {
+  FullHost host;
+  for (uint32_t kind : {KVERN_LAYER_CROSS, KVERN_LAYER_STATE}) {
+    Subject subject = dynamic_subject();
+    subject.layers[1] = kind == KVERN_LAYER_STATE ? state_layer() : layer_of_kind(kind);
+    kvern_cache *cache = nullptr;
+    std::string message;
+    CHECK(make_cache(subject, host, &cache, &message) == KVERN_UNSUPPORTED);
+    CHECK(message.find("layer 1") != std::string::npos);
+  }
+}

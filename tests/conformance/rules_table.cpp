@@ -1,0 +1,191 @@
+// Rules of the table, of sizes that differ, and of the order of calls.
+#include <cstring>
+
+#include "tests/conformance/random_operations.hpp"
+#include "tests/conformance/rules.hpp"
+
+namespace kvern::conformance {
+
+FullHost::FullHost(bool moving) : TestHost(moving) {
+  offer(KVERN_ROPE_1, rope_extension());
+  offer(KVERN_ATTENTION_1, attention_extension());
+  offer("kvern.compose/1", compose_extension());
+}
+
+void talk(Rig &rig, int64_t n) {
+  rig.rows.assign(2, Row{});
+  rig.rows[0].pad = 1;
+  bool encoder = false;
+  for (const kvern_layer &layer : rig.subject.layers) encoder |= layer.kind == KVERN_LAYER_CROSS;
+  for (Row &row : rig.rows) {
+    if (encoder) row.encoder = static_cast<uint32_t>(rig.random(1, 1 << 30)), row.encoder_len = 4;
+  }
+  const StepPlan plan{{n, n}, StepPlan::kAll, {}, -1, encoder ? 4 : 0, {}};
+  expect(rig.step_or_single(plan) == Outcome::done,
+         std::string("a first step was refused: ") + rig.error.message);
+}
+
+namespace {
+
+void expect_status(kvern_status status, kvern_status wanted, const std::string &what) {
+  expect(status == wanted,
+         what + " gives status " + std::to_string(status) + ", not " + std::to_string(wanted));
+}
+
+void table_is_filled(const Subject &subject) {
+  const kvern_plugin &plugin = *subject.plugin;
+  expect(plugin.struct_size >= sizeof(kvern_plugin) && plugin.abi_major == KVERN_ABI_MAJOR,
+         "size or version of the table");
+  for (const char *text : {plugin.name, plugin.version, plugin.summary})
+    expect(text && *text, "name, version or summary is missing");
+  expect(plugin.build != nullptr && plugin.create != nullptr, "build or create is missing");
+  for (uint32_t i = 0; i < plugin.n_options; ++i) {
+    const kvern_option &option = *plugin.options[i];
+    expect(option.struct_size == sizeof option && option.key && *option.key && option.type <= KVERN_ARRAY,
+           "an option is not filled");
+    for (uint32_t j = 0; j < i; ++j)
+      expect(std::strcmp(option.key, plugin.options[j]->key) != 0, "an option is declared twice");
+  }
+}
+
+void required_verbs_are_there(const Subject &subject) {
+  FullHost host;
+  Rig rig(subject, host, 1);
+  const kvern_cache_ops &ops = rig.ops();
+  expect(ops.plugin == subject.plugin, "the cache's table names another plugin");
+  expect(ops.destroy && ops.begin && ops.view && ops.update && ops.end && ops.reset && ops.info,
+         "a required verb is missing");
+}
+
+void impossible_layers_are_refused(const Subject &subject) {
+  FullHost host;
+  Subject strange = subject;
+  strange.layers[0].kind = 99;
+  kvern_cache *cache = nullptr;
+  std::string message;
+  const kvern_status status = make_cache(strange, host, &cache, &message);
+  expect(status != KVERN_OK, "a layer of an unknown kind is accepted");
+  expect(!message.empty(), "create fails without a word");
+  expect(host.live_buffers() == 0, "create failed and kept memory");
+}
+
+void short_structs_are_not_overrun(const Subject &subject) {
+  FullHost host;
+  Rig rig(subject, host, 1);
+  talk(rig);
+  kvern_info info;
+  std::memset(&info, 0x5A, sizeof info);
+  info.struct_size = offsetof(kvern_info, bytes_used);
+  expect_status(rig.ops().info(rig.cache, -1, &info, &rig.error), KVERN_OK, "info");
+  expect(info.bytes_used == 0x5A5A5A5A5A5A5A5A, "info writes a field for which the caller has no room");
+  struct {
+    kvern_error error;
+    char behind[8];
+  } small;
+  std::memset(static_cast<void *>(&small), 0x5A, sizeof small);
+  small.error.struct_size = offsetof(kvern_error, message) + 9;
+  expect(rig.ops().info(rig.cache, 1000, &info, &small.error) != KVERN_OK,
+         "info of a layer that is not there succeeds");
+  expect(small.error.message[8] == '\0' && small.error.message[9] == 0x5A,
+         "a short error is not cut to its size");
+  expect(std::strlen(small.error.message) == 8, "a short error is cut more than needed");
+}
+
+void no_step_without_begin(const Subject &subject) {
+  FullHost host;
+  Rig rig(subject, host, 1);
+  talk(rig);
+  kvern_view view{};
+  view.struct_size = sizeof view;
+  DLTensor k, v;
+  expect_status(rig.ops().view(rig.cache, 0, &view, &rig.error), KVERN_WRONG_STATE, "view outside a step");
+  expect_status(rig.ops().update(rig.cache, 0, nullptr, nullptr, &k, &v, &rig.error), KVERN_WRONG_STATE,
+                "update outside a step");
+  expect_status(rig.ops().end(rig.cache, 0, &rig.error), KVERN_WRONG_STATE, "end outside a step");
+  expect(rig.step_or_single({{1, 1}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
+         "after calls out of order no step is possible");
+}
+
+/// An open read step on a cache with two rows.
+kvern_step read_step(const Rig &rig, const std::vector<int64_t> &positions) {
+  kvern_step step{};
+  step.struct_size = sizeof step;
+  step.rows = static_cast<int64_t>(rig.rows.size());
+  step.row_pos = positions.data();
+  return step;
+}
+
+void no_other_verbs_in_a_step(const Subject &subject) {
+  FullHost host;
+  Rig rig(subject, host, 1);
+  talk(rig);
+  const std::vector<int64_t> positions{rig.rows[0].next(), rig.rows[1].next()}, order{1, 0};
+  const kvern_step step = read_step(rig, positions);
+  const kvern_cache_ops &ops = rig.ops();
+  expect_status(ops.begin(rig.cache, &step, &rig.error), KVERN_OK, "begin of a step that only reads");
+  expect_status(ops.begin(rig.cache, &step, &rig.error), KVERN_WRONG_STATE, "begin inside a step");
+  expect_status(ops.reset(rig.cache, &rig.error), KVERN_WRONG_STATE, "reset inside a step");
+  if (ops.gather)
+    expect_status(ops.gather(rig.cache, order.data(), 2, &rig.error), KVERN_WRONG_STATE,
+                  "gather inside a step");
+  if (ops.truncate)
+    expect_status(ops.truncate(rig.cache, positions.data(), &rig.error), KVERN_WRONG_STATE,
+                  "truncate inside a step");
+  kvern_cache *copy = nullptr;
+  if (ops.clone)
+    expect_status(ops.clone(rig.cache, &copy, &rig.error), KVERN_WRONG_STATE, "clone inside a step");
+  expect_status(ops.end(rig.cache, 0, &rig.error), KVERN_OK, "end of a step that only reads");
+  expect(rig.step_or_single({{1, 1}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
+         "after calls out of order no step is possible");
+}
+
+void bytes_are_counted(const Subject &subject) {
+  FullHost host;
+  {
+    Rig rig(subject, host, 1);
+    talk(rig);
+    const kvern_info info = rig.info();
+    expect(info.bytes_device + info.bytes_host == host.live_bytes(),
+           "info counts " + std::to_string(info.bytes_device + info.bytes_host) + " bytes, the host " +
+               std::to_string(host.live_bytes()));
+    expect(info.bytes_used <= info.bytes_device + info.bytes_host, "more bytes are used than held");
+  }
+  expect(host.live_buffers() == 0, "destroy leaves buffers");
+}
+
+void memory_may_move(const Subject &subject) {
+  if (!subject.moving) return;
+  Done done;
+  for (uint64_t seed = 1; seed < 12; seed += 2) random_operations(subject, seed, 20, done);
+}
+
+void everything_together(const Subject &subject) {
+  Done done;
+  for (uint64_t seed = 50; seed < 56; ++seed) random_operations(subject, seed, 30, done);
+}
+
+}  // namespace
+
+const std::vector<Rule> table_rules{
+    {"1.1", "the plugin's table is filled and its options are declared once", table_is_filled},
+    {"1.2", "every required verb is there", required_verbs_are_there},
+    {"1.3", "create says why it cannot hold a layer, and keeps nothing", impossible_layers_are_refused},
+    {"1.4", "a struct is written only as far as its struct_size", short_structs_are_not_overrun},
+    {"2.1", "the verbs of a step are refused outside one", no_step_without_begin},
+    {"2.2", "the other verbs are refused inside a step, which goes on", no_other_verbs_in_a_step},
+    {"6.1", "all memory is the host's, counted by info and given back by destroy", bytes_are_counted},
+    {"6.2", "memory may move whenever another layer is at work", memory_may_move},
+    {"7.1", "any sequence of verbs gives the answers of the whole history", everything_together},
+};
+
+const std::vector<Rule> &rules() {
+  static const std::vector<Rule> all = [] {
+    std::vector<Rule> joined;
+    for (const auto *part : {&table_rules, &step_rules, &row_rules, &stream_rules})
+      joined.insert(joined.end(), part->begin(), part->end());
+    return joined;
+  }();
+  return all;
+}
+
+}  // namespace kvern::conformance

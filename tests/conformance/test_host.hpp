@@ -1,0 +1,77 @@
+// A host that means ill, for tests of caches: fresh memory is not a number, allocations fail when told to, memory may move
+// whenever the contract allows it, and every misuse of memory is written down. Free of LibTorch and of the product's host.
+#pragma once
+#include <kvern/abi/cache_abi.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace kvern::conformance {
+
+/// Not thread-safe: one host per thread.
+class TestHost {
+ public:
+  /// moving: a layer's buffers are in place only while that layer is at work, at a new address each time, and only the
+  /// slices that were asked for; what was written outside the announced slices is lost.
+  explicit TestHost(bool moving = false);
+  ~TestHost();
+  TestHost(const TestHost &) = delete;
+  TestHost &operator=(const TestHost &) = delete;
+
+  const kvern_host *table() const { return &table_; }
+  /// Before the first cache is made; the table is borrowed.
+  void offer(const std::string &id, const void *table) { extensions_[id] = table; }
+
+  /// After `successes` more allocations one fails, or with for_ever all that follow. Negative: none.
+  void fail_alloc(int64_t successes, bool for_ever = false);
+  /// No more than so many bytes at a time; 0 = no limit.
+  void set_budget(int64_t bytes) { budget_ = bytes; }
+
+  /// A call names this layer (or, with -1, none): buffers of other layers leave.
+  void enter(int32_t layer);
+
+  int64_t live_buffers() const { return static_cast<int64_t>(live_.size()); }
+  int64_t live_bytes() const { return live_bytes_; }
+  int64_t peak_bytes() const { return peak_bytes_; }
+  void forget_peak() { peak_bytes_ = live_bytes_; }
+  int64_t allocations() const { return allocations_; }
+  int64_t refused() const { return refused_; }
+  /// Bytes that moving memory carried to its place, and back.
+  int64_t bytes_brought() const { return brought_; }
+  int64_t bytes_taken_back() const { return taken_back_; }
+  /// What the cache did that it must not: empty if all is well.
+  const std::vector<std::string> &complaints() const { return complaints_; }
+
+ private:
+  struct Memory;
+
+  static kvern_status alloc(void *, const DLTensor *, int32_t, kvern_buffer **, kvern_error *);
+  static void release(void *, kvern_buffer *);
+  static kvern_status map(void *, kvern_buffer *, const kvern_span *, const kvern_span *, void **,
+                          kvern_error *);
+  static void log(void *, int32_t, const char *);
+  static const void *extension(void *, const char *);
+
+  Memory *find(kvern_buffer *buffer, const char *what);
+  bool refuses(int64_t bytes);
+  void evict(Memory &memory);
+  void bring(Memory &memory, const kvern_span *reads);
+  bool valid(const Memory &memory, const kvern_span *span);
+
+  kvern_host table_;
+  bool moving_;
+  int32_t at_work_ = -1;
+  int64_t until_failure_ = -1;
+  bool fail_for_ever_ = false;
+  int64_t budget_ = 0, live_bytes_ = 0, peak_bytes_ = 0, allocations_ = 0, refused_ = 0, brought_ = 0,
+          taken_back_ = 0;
+  std::set<Memory *> live_;
+  std::map<std::string, const void *> extensions_;
+  std::vector<std::string> complaints_;
+};
+
+}  // namespace kvern::conformance

@@ -1,0 +1,95 @@
+// Every plugin through random sequences of everything that the contract allows, against attention over the whole history.
+#include "tests/conformance/random_operations.hpp"
+
+#include <cstdlib>
+#include <thread>
+
+#include "tests/support/test.hpp"
+
+using namespace kvern::conformance;
+
+namespace {
+
+Subject subject(const std::string &name, std::vector<kvern_layer> layers) {
+  Subject subject;
+  subject.name = name;
+  subject.plugin = built_plugin(name);
+  subject.layers = std::move(layers);
+  return subject;
+}
+
+/// KVERN_RANDOM_SEEDS: more of them, for a long run by hand.
+uint64_t seeds() {
+  const char *wanted = std::getenv("KVERN_RANDOM_SEEDS");
+  return wanted ? std::strtoull(wanted, nullptr, 10) : 24;
+}
+
+Done run(const Subject &subject, int length = 40) {
+  Done done;
+  for (uint64_t seed = 0; seed < seeds(); ++seed) {
+    INFO(subject.name << ", seed " << seed);
+    CHECK_NOTHROW(random_operations(subject, seed, length, done));
+  }
+  CHECK(done["numbers"] > 10000);
+  return done;
+}
+
+void require_all(Done &done, std::initializer_list<const char *> what) {
+  for (const char *thing : what) {
+    INFO(thing << " was never done");
+    CHECK(done[thing] > 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("dynamic remembers everything, whatever is done to it") {
+  Done done = run(subject("dynamic", {attention_layer(), attention_layer(), attention_layer()}));
+  require_all(done, {"begin out of memory", "aborted", "aborted between layers", "partial end", "end by row",
+                     "gather", "gather out of memory", "truncate", "clone", "append", "append out of memory",
+                     "save and load", "reset"});
+}
+
+TEST_CASE("dynamic serves windowed layers, layers that share keys, and values that lie in keys") {
+  kvern_layer shared = attention_layer();
+  shared.kind = KVERN_LAYER_NONE;
+  shared.shares_layer = 0;
+  kvern_layer latent = attention_layer();
+  latent.flags = KVERN_VALUES_IN_KEYS;
+  latent.kv_heads = 1;
+  latent.head_dim_v = 6;
+  run(subject("dynamic", {attention_layer(6), shared, attention_layer(), latent}));
+}
+
+TEST_CASE("static remembers everything until it is full") {
+  Subject s = subject("static", {attention_layer(), attention_layer()});
+  s.max_tokens = 40;
+  Done done = run(s);
+  require_all(done,
+              {"full", "begin out of memory", "gather", "append", "clone", "save and load", "end by row"});
+}
+
+TEST_CASE("none gives the same answers by being told everything again") {
+  Subject s = subject("none", {attention_layer(), attention_layer()});
+  s.recompute = true;
+  run(s, 20);
+}
+
+TEST_CASE("caches on different threads do not touch each other") {
+  const Subject dynamic = subject("dynamic", {attention_layer(), attention_layer()});
+  Done done[2];
+  std::string trouble[2];
+  const auto work = [&](int number) {
+    try {
+      for (uint64_t seed = 0; seed < 4; ++seed) random_operations(dynamic, 100 + seed, 20, done[number]);
+    } catch (const Violation &violation) {
+      trouble[number] = violation.what();
+    }
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  CHECK(trouble[0] == "");
+  CHECK(trouble[1] == "");
+  CHECK(done[0]["numbers"] == done[1]["numbers"]);
+}
