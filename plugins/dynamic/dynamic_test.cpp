@@ -133,6 +133,20 @@ TEST_CASE("dynamic grows by what is needed where there is no memory to grow by h
   CHECK_FALSE(decoder.failed);
 }
 
+TEST_CASE("a begin of dynamic that fails gives back what it took, so that another cache finds room") {
+  const Subject subject = dynamic_subject(8);
+  FullHost host;
+  Decoder decoder(subject, host);
+  decoder.run(568);  // 640 slots in each of 16 tensors
+  const int64_t held = host.live_bytes();
+  host.set_budget(held * 14 / 10);
+  CHECK(decoder.begin(712) == KVERN_OUT_OF_MEMORY);
+  CHECK(host.allocations() > 16 + 3);
+  CHECK(host.live_bytes() == held);
+  decoder.run(1);
+  CHECK_FALSE(decoder.failed);
+}
+
 TEST_CASE("a decoding step of dynamic asks nothing of the heap") {
   const Subject subject = dynamic_subject();
   FullHost host;
