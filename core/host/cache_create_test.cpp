@@ -22,7 +22,7 @@ std::string refusal_without(Member member,
   const Toy toy;
   toy::ops.*member = nullptr;
   destroyed = 0;
-  if (toy::ops.destroy) toy::ops.destroy = [](kvern_cache *cache) { ++destroyed, toy::destroy(cache); };
+  toy::ops.destroy = [](kvern_cache *cache) { ++destroyed, toy::destroy(cache); };
   CacheSpec spec;
   spec.layers = layers;
   return message_of([&] { Cache::create(toy.host, toy::plugin, spec); });
@@ -93,8 +93,26 @@ TEST_CASE("A cache without a required verb is refused by the verb and destroyed"
   CHECK(destroyed == 1);
   CHECK(refusal_without(&kvern_cache_ops::reset) == lacks("reset"));
   CHECK(refusal_without(&kvern_cache_ops::info) == lacks("info"));
-  CHECK(refusal_without(&kvern_cache_ops::destroy) ==
-        "cache 'toy': the cache that create made has no destroy");
+}
+
+TEST_CASE("A cache that cannot be destroyed is refused") {
+  const Toy toy;
+  static kvern_cache *made;
+  toy::ops.destroy = nullptr;
+  toy::plugin.create = [](const kvern_host *host, const kvern_create *request, kvern_cache **out,
+                          kvern_error *error) {
+    const kvern_status status = toy::create(host, request, out, error);
+    made = *out;
+    return status;
+  };
+  CHECK(message_of([&] { toy.create(); }) == "cache 'toy': the cache that create made has no destroy");
+  toy::destroy(made);
+  toy::plugin.create = [](const kvern_host *, const kvern_create *, kvern_cache **out, kvern_error *) {
+    static kvern_cache without_table = {nullptr};
+    *out = &without_table;
+    return kvern_status{KVERN_OK};
+  };
+  CHECK(message_of([&] { toy.create(); }) == "cache 'toy': the cache that create made has no table of verbs");
 }
 
 TEST_CASE("Recurrent layers need state, and neither view nor update") {

@@ -313,11 +313,12 @@ TEST_CASE("Keys and values of a wrong shape, type, device, stride or address are
 }
 
 TEST_CASE("An update that says OK and hands out nothing is noticed") {
-  CHECK(refusal_of([](kvern_cache *, int32_t, const DLTensor *, const DLTensor *, DLTensor *, DLTensor *,
-                      kvern_error *) { return kvern_status{KVERN_OK}; }) ==
-        defect("update of layer 0 handed out keys of no shape, expected [1, 2, 5, 4] float32 on the CPU, last "
-               "stride 1: "
-               "the shape is wrong"));
+  CHECK(
+      refusal_of([](kvern_cache *, int32_t, const DLTensor *, const DLTensor *, DLTensor *, DLTensor *,
+                    kvern_error *) { return kvern_status{KVERN_OK}; }) ==
+      defect("update of layer 0 handed out keys of no shape, expected [1, 2, 5, 4] float32 on the CPU, last "
+             "stride 1: "
+             "the shape is wrong"));
 }
 
 TEST_CASE("Without a view the keys and values must at least agree with each other") {

@@ -8,6 +8,11 @@
 
 using namespace kvern;
 
+/// The address sanitizer shall answer an impossible allocation as the system does: with NULL.
+extern "C" __attribute__((visibility("default"))) const char *__asan_default_options() {
+  return "allocator_may_return_null=1";
+}
+
 namespace {
 
 /// One call of alloc, with its result.

@@ -3,22 +3,8 @@
 
 #include <kvern/cache.hpp>
 
-#include <cstdlib>
-#include <new>
-
+#include "core/host/testing/counting_new.hpp"
 #include "core/host/testing/toy_model.hpp"
-
-namespace {
-thread_local int allocations = 0;
-}
-
-void *operator new(size_t size) {
-  ++allocations;
-  if (void *memory = std::malloc(size ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 
 using namespace kvern;
 
@@ -30,12 +16,13 @@ TEST_CASE("begin, view, update, attend and end allocate nothing") {
   const testing::StepOf step(1, 3, 2);
   kvern_attend request{};
   DLTensor out_k, out_v;
-  const int before = allocations;
+  const int before = testing::allocations();
   cache.begin(step.get());
   cache.view(0);
   cache.update(0, k.get(), v.get(), &out_k, &out_v);
   cache.attend(request);
   cache.end(2);
-  CHECK(allocations - before == 0);
+  const int after = testing::allocations();
+  CHECK(after == before);
   CHECK(before > 0);
 }
