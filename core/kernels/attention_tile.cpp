@@ -13,9 +13,10 @@ namespace kvern::kernels {
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
-constexpr int64_t kDotQueries = 16;    // up to this many queries of a key head packing does not pay
-constexpr int64_t kPanelQueries = 96;  // queries of a tile that share packed keys and values
-constexpr int64_t kAheadBytes = 4096;  // how far ahead of reading keys and values are asked for
+constexpr int64_t kDotQueries = 16;     // up to this many queries of a key head packing does not pay
+constexpr int64_t kPanelKeys = 128;     // keys packed together
+constexpr int64_t kBlockLogits = 8192;  // logits of a block of keys without packing
+constexpr int64_t kPanelQueries = 96;   // queries of a tile that share packed keys and values
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -59,9 +60,9 @@ TileWork::TileWork(const AttentionCall &call, const AttentionShape &shape, const
       tile_(tile),
       sums_(sums),
       positions_(call, tile.row, tile.kv_head) {
-  int64_t sizes[] = {shape.tile_queries * shape.dim_k_padded, shape.tile_queries * kKeyBlock,
-                     shape.by_panels ? 2 * ops.width * std::max(shape.dim_k_padded, kKeyBlock) : 0,
-                     std::max(shape.dim_k_padded, kKeyBlock)};
+  int64_t sizes[] = {shape.tile_queries * shape.dim_k_padded, shape.tile_queries * shape.key_block,
+                     shape.by_panels ? 2 * ops.width * std::max(shape.dim_k_padded, shape.key_block) : 0,
+                     std::max(shape.dim_k_padded, shape.key_block)};
   int64_t total = ScratchCutter::floats<int64_t>(shape.tile_queries);
   for (int64_t size : sizes) total += ScratchCutter::floats<float>(size);
   ScratchCutter cutter(thread_scratch(ScratchUser::worker, total));
@@ -97,14 +98,13 @@ void TileWork::load_queries() {
 RowBlock TileWork::block(const void *data, const AttentionStrides &stride, int64_t dim, int64_t begin,
                          int64_t n) const {
   int64_t at = tile_.row * stride.row + tile_.kv_head * stride.head + begin * stride.pos;
-  int64_t rows_ahead = (kAheadBytes + dim * size_of(call_.kv_type) - 1) / (dim * size_of(call_.kv_type));
-  return {element_at(data, call_.kv_type, at), call_.kv_type, stride.pos, n, dim, rows_ahead * stride.pos};
+  return {element_at(data, call_.kv_type, at), call_.kv_type, stride.pos, n, dim};
 }
 
 void TileWork::logits(int64_t begin, int64_t n) {
   RowBlock k = block(call_.k, call_.k_stride, call_.dim_k, begin, n);
   FloatRows q = {q_, shape_.dim_k_padded, tile_.queries};
-  if (!shape_.by_panels) return ops_.dot_rows(q, k, s_, kKeyBlock);
+  if (!shape_.by_panels) return ops_.dot_rows(q, k, s_, shape_.key_block);
   int64_t width = 2 * ops_.width;
   for (int64_t column = 0; column < n; column += width) {
     RowBlock part = k;
@@ -112,10 +112,10 @@ void TileWork::logits(int64_t begin, int64_t n) {
     part.rows = std::min(width, n - column);
     if (shape_.in_bf16) {
       ops_.pack_columns_bf16(part, panel_);
-      ops_.gemm_panel_bf16(q, (call_.dim_k + 1) / 2, panel_, s_ + column, kKeyBlock, false);
+      ops_.gemm_panel_bf16(q, (call_.dim_k + 1) / 2, panel_, s_ + column, shape_.key_block, false);
     } else {
       ops_.pack_columns(part, panel_);
-      ops_.gemm_panel(q, call_.dim_k, panel_, s_ + column, kKeyBlock, false);
+      ops_.gemm_panel(q, call_.dim_k, panel_, s_ + column, shape_.key_block, false);
     }
   }
 }
@@ -128,7 +128,7 @@ void TileWork::add_bias(int64_t query, int64_t begin, int64_t n, float *row) con
 
 void TileWork::adjust_logits(int64_t begin, int64_t n, Visible visible) {
   for (int64_t i = 0; i < tile_.queries; ++i) {
-    float *row = s_ + i * kKeyBlock;
+    float *row = s_ + i * shape_.key_block;
     std::fill(row + n, row + round_up(n, ops_.width), 0.0f);
     if (shape_.in_bf16) ops_.scale(row, n, call_.scale);
     if (call_.softcap != 0.0f) ops_.softcap(row, round_up(n, ops_.width), call_.softcap);
@@ -141,7 +141,7 @@ void TileWork::adjust_logits(int64_t begin, int64_t n, Visible visible) {
 void TileWork::weights(int64_t n) {
   for (int64_t i = 0; i < tile_.queries; ++i) {
     SoftmaxState &state = sums_.state[i];
-    ops_.softmax(s_ + i * kKeyBlock, round_up(n, ops_.width), &state);
+    ops_.softmax(s_ + i * shape_.key_block, round_up(n, ops_.width), &state);
     if (state.factor != 1.0f) ops_.scale(sums_.out + i * sums_.out_stride, shape_.dim_v_padded, state.factor);
   }
 }
@@ -149,13 +149,13 @@ void TileWork::weights(int64_t n) {
 void TileWork::values_by_panels(const RowBlock &v, int64_t n) {
   if (shape_.in_bf16) {  // in place: bf16 weights take the first half of each row
     for (int64_t i = 0; i < tile_.queries; ++i) {
-      float *row = s_ + i * kKeyBlock;
+      float *row = s_ + i * shape_.key_block;
       if (n % 2 != 0) row[n] = 0.0f;
       ops_.convert_row(row, Dtype::f32, row_, Dtype::bf16, n + n % 2);
       std::copy(row_, row_ + (n + 1) / 2, row);
     }
   }
-  FloatRows weights = {s_, kKeyBlock, tile_.queries};
+  FloatRows weights = {s_, shape_.key_block, tile_.queries};
   int64_t width = 2 * ops_.width;
   for (int64_t column = 0; column < call_.dim_v; column += width) {
     RowBlock part = v;
@@ -174,7 +174,7 @@ void TileWork::values_by_panels(const RowBlock &v, int64_t n) {
 void TileWork::values(int64_t begin, int64_t n) {
   RowBlock v = block(call_.v, call_.v_stride, call_.dim_v, begin, n);
   if (shape_.by_panels) return values_by_panels(v, n);
-  ops_.sum_rows({s_, kKeyBlock, tile_.queries}, v, sums_.out, sums_.out_stride);
+  ops_.sum_rows({s_, shape_.key_block, tile_.queries}, v, sums_.out, sums_.out_stride);
 }
 
 void TileWork::run() {
@@ -183,8 +183,8 @@ void TileWork::run() {
   positions_.narrow(q_min_, q_max_, begin, end);
   int64_t keys = std::max<int64_t>(end - begin, 0);
   int64_t share_end = begin + keys * (tile_.split + 1) / tile_.splits;
-  for (int64_t at = begin + keys * tile_.split / tile_.splits; at < share_end; at += kKeyBlock) {
-    int64_t n = std::min(kKeyBlock, share_end - at);
+  for (int64_t at = begin + keys * tile_.split / tile_.splits; at < share_end; at += shape_.key_block) {
+    int64_t n = std::min(shape_.key_block, share_end - at);
     Visible visible = positions_.classify(q_min_, q_max_, at, at + n);
     if (visible == Visible::none) continue;
     logits(at, n);
@@ -203,6 +203,7 @@ AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
   tile_queries = std::min(group * call.n_new, by_panels ? kPanelQueries : kDotQueries);
   dim_k_padded = round_up(call.dim_k, 2 * ops.width);
   dim_v_padded = round_up(call.dim_v, 2 * ops.width);
+  key_block = by_panels ? kPanelKeys : std::clamp<int64_t>(kBlockLogits / tile_queries, 256, 1024);
   order = by_panels ? Dtype::f32 : call.kv_type;
 }
 

@@ -30,10 +30,9 @@ struct AttentionShape {
   int64_t group;   ///< query heads to a key head
   int64_t tile_queries;
   int64_t dim_k_padded, dim_v_padded;
-  Dtype order;  ///< whose pair order q and the sums are in (f32: as they are)
+  int64_t key_block;  ///< keys that go by together
+  Dtype order;        ///< whose pair order q and the sums are in (f32: as they are)
 };
-
-inline constexpr int64_t kKeyBlock = 128;
 
 /// Computes a tile's sums from nothing; sinks are left out. Uses the worker's scratch.
 void attend_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,

@@ -11,9 +11,8 @@ namespace kvern::kernels {
 namespace {
 
 constexpr int64_t kTaskBytes = 1 << 16;  // weights that are worth handing to another thread
-constexpr int64_t kDotRows = 128;        // rows of W whose results are held before they go to y
+constexpr int64_t kDotRows = 1024;       // rows of W whose results are held before they go to y
 constexpr int64_t kLongColumns = 2048;   // columns of a [K, N] matrix whose sums are held
-constexpr int64_t kAheadBytes = 1024;    // how far ahead of reading weights are asked for
 constexpr int64_t kDepth = 256;          // 32-bit elements of k in a panel
 constexpr int64_t kTileRows = 96;        // rows of x that stay in cache while panels go by
 constexpr int64_t kTaskPanels = 8;       // panels packed together
@@ -25,12 +24,7 @@ void check(const MatmulCall &c) {
 }
 
 RowBlock weight_rows(const MatmulCall &c, int64_t row, int64_t rows, int64_t column, int64_t columns) {
-  return {element_at(c.w, c.w_type, row * c.w_stride + column),
-          c.w_type,
-          c.w_stride,
-          rows,
-          columns,
-          kAheadBytes / size_of(c.w_type)};
+  return {element_at(c.w, c.w_type, row * c.w_stride + column), c.w_type, c.w_stride, rows, columns};
 }
 
 /// y columns [column, column + n) from sums, with bias and what y held.
@@ -38,11 +32,9 @@ void put_sums(const MatmulCall &c, const float *sums, int64_t sums_stride, int64
   for (int64_t m = 0; m < c.m; ++m) {
     const float *from = sums + m * sums_stride;
     float *to = c.y + m * c.y_stride + column;
-    for (int64_t i = 0; i < n; ++i) {
-      float sum = from[i];
-      if (c.bias) sum += load_element(c.bias, c.bias_type, column + i);
-      to[i] = c.accumulate ? to[i] + sum : sum;
-    }
+    if (!c.accumulate) std::fill(to, to + n, 0.0f);
+    for (int64_t i = 0; c.bias && i < n; ++i) to[i] += load_element(c.bias, c.bias_type, column + i);
+    for (int64_t i = 0; i < n; ++i) to[i] += from[i];
   }
 }
 

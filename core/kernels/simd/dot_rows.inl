@@ -1,96 +1,125 @@
-// Dot products of a few f32 rows with many rows of any format: logits of keys, and matrix-vector products.
-// Several rows are walked together. No include of its own.
+// Dot products of a few f32 rows with many rows of any format: logits of keys, and matrix-vector products. Several
+// rows, as far apart as the block allows, are walked together, so that memory is read as so many long streams. No
+// include of its own.
 
-KVERN_INLINE void prefetch_pair(const void *data, Dtype type, int64_t i) {
-  const char *p = static_cast<const char *>(data) + i * size_of(type);
-  __builtin_prefetch(p);
-  if (2 * kWidth * size_of(type) > 64) __builtin_prefetch(p + 64);
-}
+/// Where a tile's rows lie: R rows of the block, `apart` elements from one to the next.
+struct Tile {
+  const float *x;
+  int64_t x_stride;
+  const void *data;
+  int64_t apart, dim;
+};
 
 template <Dtype T, int M, int R>
-KVERN_INLINE void dot_tail(const FloatRows &x, const RowBlock &rows, int64_t at, int64_t d,
-                           Vec (&acc)[M][R]) {
-  for (; d < rows.dim; d += kWidth) {
-    int64_t n = rows.dim - d;
+KVERN_INLINE void dot_step(const Tile &t, int64_t d, Vec (&acc)[M][R]) {
+  Vec xa[M], xb[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    xa[m] = load(t.x + m * t.x_stride + d);
+    xb[m] = load(t.x + m * t.x_stride + d + kWidth);
+  }
+  KVERN_UNROLL
+  for (int r = 0; r < R; ++r) {
+    Vec a, b;
+    load_pair<T>(t.data, r * t.apart + d, a, b);
     KVERN_UNROLL
-    for (int r = 0; r < R; ++r) {
-      int64_t i = at + r * rows.stride + d;
-      Vec w = n >= kWidth ? load_as<T>(rows.data, i) : load_as_n<T>(rows.data, i, n);
-      KVERN_UNROLL
-      for (int m = 0; m < M; ++m) acc[m][r] = fma(load(x.data + m * x.stride + d), w, acc[m][r]);
+    for (int m = 0; m < M; ++m) {
+      acc[m][r] = fma(xa[m], a, acc[m][r]);
+      acc[m][r] = fma(xb[m], b, acc[m][r]);
     }
   }
 }
 
-/// M rows of x with R rows that begin at row `row`.
+/// What does not fill a pair of vectors.
 template <Dtype T, int M, int R>
-KVERN_INLINE void dot_tile(const FloatRows &x, const RowBlock &rows, int64_t row, float *out,
-                           int64_t out_stride) {
+KVERN_INLINE void dot_tail(const Tile &t, int64_t d, Vec (&acc)[M][R]) {
+  for (; d < t.dim; d += kWidth) {
+    int64_t n = t.dim - d;
+    KVERN_UNROLL
+    for (int r = 0; r < R; ++r) {
+      int64_t i = r * t.apart + d;
+      Vec w = n >= kWidth ? load_as<T>(t.data, i) : load_as_n<T>(t.data, i, n);
+      KVERN_UNROLL
+      for (int m = 0; m < M; ++m) acc[m][r] = fma(load(t.x + m * t.x_stride + d), w, acc[m][r]);
+    }
+  }
+}
+
+/// sums[m][r] = x[m] . row r. D is the rows' length if that is one of the usual head sizes, else 0.
+template <Dtype T, int M, int R, int D>
+KVERN_INLINE void dot_tile(const Tile &t, float (&sums)[M][R]) {
   Vec acc[M][R];
   KVERN_UNROLL
   for (int i = 0; i < M * R; ++i) acc[i / R][i % R] = zero();
-  int64_t at = row * rows.stride, d = 0;
-  for (; d + 2 * kWidth <= rows.dim; d += 2 * kWidth) {
-    Vec xa[M], xb[M];
+  if constexpr (D > 0) {
+    KVERN_UNROLL
+    for (int d = 0; d < D; d += 2 * kWidth) dot_step<T, M, R>(t, d, acc);
+  } else {
+    int64_t d = 0;
+    for (; d + 2 * kWidth <= t.dim; d += 2 * kWidth) dot_step<T, M, R>(t, d, acc);
+    if (d < t.dim) dot_tail<T, M, R>(t, d, acc);
+  }
+  reduce_tile(acc, sums);
+}
+
+/// M rows of x with rows [begin, end) and those at distances of `apart` rows after them.
+template <Dtype T, int M, int R, int D>
+static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end, int64_t apart,
+                         float *out, int64_t out_stride) {
+  Tile tile = {x.data, x.stride, element_at(rows.data, T, begin * rows.stride), apart * rows.stride,
+               rows.dim};
+  const int64_t step = rows.stride;
+  for (int64_t row = begin; row < end; ++row) {
+    float sums[M][R];
+    dot_tile<T, M, R, D>(tile, sums);
+    tile.data = element_at(tile.data, T, step);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
-      xa[m] = load(x.data + m * x.stride + d);
-      xb[m] = load(x.data + m * x.stride + d + kWidth);
-    }
-    KVERN_UNROLL
-    for (int r = 0; r < R; ++r) {
-      Vec a, b;
-      load_pair<T>(rows.data, at + r * rows.stride + d, a, b);
-      prefetch_pair(rows.data, T, at + r * rows.stride + d + rows.ahead);
+      float *to = out + m * out_stride + row;
       KVERN_UNROLL
-      for (int m = 0; m < M; ++m) {
-        acc[m][r] = fma(xa[m], a, acc[m][r]);
-        acc[m][r] = fma(xb[m], b, acc[m][r]);
-      }
+      for (int r = 0; r < R; ++r) to[r * apart] = sums[m][r];
     }
   }
-  if (d < rows.dim) dot_tail<T, M, R>(x, rows, at, d, acc);
-  KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    int r = 0;
-    if constexpr (R >= 4) reduce_add_4(&acc[m][0], out + m * out_stride + row);
-    if constexpr (R >= 8) reduce_add_4(&acc[m][4], out + m * out_stride + row + 4);
-    if constexpr (R >= 4) r = R;
-    for (; r < R; ++r) out[m * out_stride + row + r] = reduce_add(acc[m][r]);
-  }
 }
 
-template <Dtype T, int M>
-static void dot_some(const FloatRows &x, const RowBlock &rows, float *out, int64_t out_stride) {
-  constexpr int kRows = M * 8 <= 4 * kScoreQueries ? 8 : 4;
-  int64_t row = 0;
-  for (; row + kRows <= rows.rows; row += kRows) dot_tile<T, M, kRows>(x, rows, row, out, out_stride);
-  for (; row < rows.rows; ++row) dot_tile<T, M, 1>(x, rows, row, out, out_stride);
+template <Dtype T, int M, int R>
+KVERN_INLINE void dot_tiles(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
+                            int64_t apart, float *out, int64_t out_stride) {
+  if (R > 1 && rows.dim == 64)
+    return dot_tiles_of < T, M, R, R == 1 ? 0 : 64 > (x, rows, begin, end, apart, out, out_stride);
+  dot_tiles_of<T, M, R, 0>(x, rows, begin, end, apart, out, out_stride);
 }
 
-template <Dtype T>
-static void dot_typed(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride) {
-  int64_t passes = (x.rows + kScoreQueries - 1) / kScoreQueries;
-  // a group of rows is read by all of x before the next group, so that memory is read once
-  constexpr int64_t kGroup = 8;
-  for (int64_t begin = 0; begin<rows.rows; begin += passes> 1 ? kGroup : rows.rows) {
-    RowBlock part = rows;
-    part.data = element_at(rows.data, T, begin * rows.stride);
-    part.rows = passes > 1 && rows.rows - begin > kGroup ? kGroup : rows.rows - begin;
+/// All of x with R streams of rows. Rows of all streams are taken in spans that stay in cache, so that memory is read
+/// once.
+template <Dtype T, int R>
+static void dot_streams(const FloatRows &x, const RowBlock &rows, int64_t first, int64_t apart, float *out,
+                        int64_t out_stride) {
+  int64_t passes = (x.rows + kScoreQueries - 1) / kScoreQueries, span = passes > 1 ? 8 : apart;
+  for (int64_t begin = first; begin < first + apart; begin += span) {
+    int64_t end = begin + span < first + apart ? begin + span : first + apart;
     FloatRows left = x;
-    float *to = out + begin;
-    for (int64_t pass = 0; pass < passes; ++pass) {
-      int64_t m = (left.rows + passes - pass - 1) / (passes - pass);
-      if (m == 1) dot_some<T, 1>(left, part, to, out_stride);
-      if (m == 2) dot_some<T, 2>(left, part, to, out_stride);
-      if constexpr (kScoreQueries >= 4) {
-        if (m == 3) dot_some<T, 3>(left, part, to, out_stride);
-        if (m == 4) dot_some<T, 4>(left, part, to, out_stride);
+    float *to = out;
+    for (int64_t pass = passes; pass > 0; --pass) {
+      int64_t m = (left.rows + pass - 1) / pass;
+      if (m == 1) dot_tiles<T, 1, R>(left, rows, begin, end, apart, to, out_stride);
+      if (m == 2) dot_tiles<T, 2, R>(left, rows, begin, end, apart, to, out_stride);
+      if constexpr (kScoreQueries >= 4 && R <= 4) {
+        if (m == 3) dot_tiles<T, 3, R>(left, rows, begin, end, apart, to, out_stride);
+        if (m == 4) dot_tiles<T, 4, R>(left, rows, begin, end, apart, to, out_stride);
       }
       left = {left.data + m * left.stride, left.stride, left.rows - m};
       to += m * out_stride;
     }
   }
+}
+
+template <Dtype T>
+static void dot_typed(const FloatRows &x, const RowBlock &rows, float *out, int64_t out_stride) {
+  bool by_8 = x.rows * 8 <= kScoreQueries * 4;
+  int64_t apart = rows.rows / (by_8 ? 8 : 4), done = apart * (by_8 ? 8 : 4);
+  (by_8 ? dot_streams<T, 8> : dot_streams<T, 4>)(x, rows, 0, apart, out, out_stride);
+  dot_streams<T, 1>(x, rows, done, rows.rows - done, out, out_stride);
 }
 
 static void dot_rows(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride) {

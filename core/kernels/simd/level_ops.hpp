@@ -14,7 +14,7 @@ namespace kvern::kernels {
 struct RowBlock {
   const void *data;
   Dtype type;
-  int64_t stride, rows, dim, ahead;
+  int64_t stride, rows, dim;
 };
 
 /// Rows of f32 with a stride.

@@ -3,20 +3,18 @@
 
 /// P pairs of vectors at element d of M outputs, over all rows.
 template <Dtype T, int M, int P>
-KVERN_INLINE void sum_tile(const FloatRows &weight, const RowBlock &rows, int64_t d, float *out,
-                           int64_t out_stride) {
+static void sum_tile(const FloatRows &weight, const RowBlock &rows, int64_t d, float *out,
+                     int64_t out_stride) {
   Vec acc[M][2 * P];
   KVERN_UNROLL
-  for (int i = 0; i < M * 2 * P; ++i)
+  for (int i = 0; i < M * 2 * P; ++i) {
     acc[i / (2 * P)][i % (2 * P)] = load(out + i / (2 * P) * out_stride + d + i % (2 * P) * kWidth);
+  }
   for (int64_t r = 0; r < rows.rows; ++r) {
     Vec v[2 * P];
     KVERN_UNROLL
-    for (int p = 0; p < P; ++p) {
-      int64_t i = r * rows.stride + d + 2 * p * kWidth;
-      load_pair<T>(rows.data, i, v[2 * p], v[2 * p + 1]);
-      prefetch_pair(rows.data, T, i + rows.ahead);
-    }
+    for (int p = 0; p < P; ++p)
+      load_pair<T>(rows.data, r * rows.stride + d + 2 * p * kWidth, v[2 * p], v[2 * p + 1]);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       Vec w = set1(weight.data[m * weight.stride + r]);
@@ -25,8 +23,9 @@ KVERN_INLINE void sum_tile(const FloatRows &weight, const RowBlock &rows, int64_
     }
   }
   KVERN_UNROLL
-  for (int i = 0; i < M * 2 * P; ++i)
+  for (int i = 0; i < M * 2 * P; ++i) {
     store(out + i / (2 * P) * out_stride + d + i % (2 * P) * kWidth, acc[i / (2 * P)][i % (2 * P)]);
+  }
 }
 
 template <Dtype T>
@@ -89,24 +88,22 @@ static void sum_rows(FloatRows weight, const RowBlock &rows, float *out, int64_t
   if (rows.type == Dtype::f16) sum_typed<Dtype::f16>(weight, rows, out, out_stride);
 }
 
-/// R long rows from row r on, from end to end.
+/// R long rows, row r and those at distances of `apart` after it, from end to end.
 template <Dtype T, int R>
-KVERN_INLINE void sum_long_tile(const FloatRows &weight, const RowBlock &rows, int64_t r, float *out,
-                                int64_t out_stride) {
-  int64_t at = r * rows.stride, d = 0;
+static void sum_long_tile(const FloatRows &weight, const RowBlock &rows, int64_t r, int64_t apart, float *out,
+                          int64_t out_stride) {
+  int64_t d = 0;
   for (; d + 2 * kWidth <= rows.dim; d += 2 * kWidth) {
     Vec v[2 * R];
     KVERN_UNROLL
-    for (int i = 0; i < R; ++i) {
-      load_pair<T>(rows.data, at + i * rows.stride + d, v[2 * i], v[2 * i + 1]);
-      prefetch_pair(rows.data, T, at + i * rows.stride + d + rows.ahead);
-    }
+    for (int i = 0; i < R; ++i)
+      load_pair<T>(rows.data, (r + i * apart) * rows.stride + d, v[2 * i], v[2 * i + 1]);
     for (int64_t m = 0; m < weight.rows; ++m) {
       float *to = out + m * out_stride + d;
       Vec a = load(to), b = load(to + kWidth);
       KVERN_UNROLL
       for (int i = 0; i < R; ++i) {
-        Vec w = set1(weight.data[m * weight.stride + r + i]);
+        Vec w = set1(weight.data[m * weight.stride + r + i * apart]);
         a = fma(w, v[2 * i], a);
         b = fma(w, v[2 * i + 1], b);
       }
@@ -114,20 +111,21 @@ KVERN_INLINE void sum_long_tile(const FloatRows &weight, const RowBlock &rows, i
       store(to + kWidth, b);
     }
   }
-  if (d < rows.dim) {
+  for (int i = 0; i < R && d < rows.dim; ++i) {
     RowBlock part = rows;
-    part.data = element_at(rows.data, T, at);
-    part.rows = R;
-    sum_tail<T>({weight.data + r, weight.stride, weight.rows}, part, d, out, out_stride);
+    part.data = element_at(rows.data, T, (r + i * apart) * rows.stride);
+    part.rows = 1;
+    sum_tail<T>({weight.data + r + i * apart, weight.stride, weight.rows}, part, d, out, out_stride);
   }
 }
 
 template <Dtype T>
 static void sum_long_typed(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
   constexpr int kRows = kWidth == 16 ? 8 : 4;
-  int64_t r = 0;
-  for (; r + kRows <= rows.rows; r += kRows) sum_long_tile<T, kRows>(weight, rows, r, out, out_stride);
-  for (; r < rows.rows; ++r) sum_long_tile<T, 1>(weight, rows, r, out, out_stride);
+  int64_t apart = rows.rows / kRows;
+  for (int64_t r = 0; r < apart; ++r) sum_long_tile<T, kRows>(weight, rows, r, apart, out, out_stride);
+  for (int64_t r = apart * kRows; r < rows.rows; ++r)
+    sum_long_tile<T, 1>(weight, rows, r, 0, out, out_stride);
 }
 
 static void sum_long_rows(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {

@@ -128,3 +128,13 @@ KVERN_INLINE void transpose(Vec *v) {
     v[i + 4] = _mm256_permute2f128_ps(s[i], s[i + 4], 0x31);
   }
 }
+/// sums[m][r] = sum of acc[m][r], for one row or a multiple of four.
+template <int M, int R>
+KVERN_INLINE void reduce_tile(const Vec (&acc)[M][R], float (&sums)[M][R]) {
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    if constexpr (R == 1) sums[m][0] = reduce_add(acc[m][0]);
+    if constexpr (R >= 4) reduce_add_4(&acc[m][0], &sums[m][0]);
+    if constexpr (R >= 8) reduce_add_4(&acc[m][4], &sums[m][4]);
+  }
+}
