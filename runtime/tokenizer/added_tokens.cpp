@@ -2,12 +2,15 @@
 #include "runtime/tokenizer/added_tokens.hpp"
 
 #include <algorithm>
+#include <kvern/error.hpp>
 #include <utility>
 
 #include "runtime/tokenizer/text/unicode.hpp"
 
 namespace kvern::tokenizer {
 namespace {
+
+constexpr size_t kMaxGrowth = 100;  // of a text by normalization
 
 bool touches_word(std::string_view text, size_t begin, size_t end) {
   size_t before = begin, after = end;
@@ -73,6 +76,8 @@ void AddedTokens::add(const AddedToken &token) {
     id = next_id();
     ++beyond_model_;
   }
+  if (*id > kMaxId)
+    throw Error(ErrorKind::model, "tokenizer.json: added_tokens: no id is left for '" + token.content + "'");
   highest_id_ = std::max(highest_id_, *id);
   ids_[token.content] = *id;
   tokens_[*id] = token;
@@ -81,7 +86,7 @@ void AddedTokens::add(const AddedToken &token) {
 
 void AddedTokens::index() {
   for (const AddedToken &token : order_) {
-    Piece piece{token.content, false, -1};
+    Piece piece{token.content};
     if (token.normalized && normalizer_) normalizer_->apply(piece);
     (token.normalized ? normalized_ : raw_).insert(piece.text, static_cast<uint32_t>(*id_of(token.content)));
   }
@@ -103,7 +108,8 @@ void AddedTokens::cut_piece(Piece &piece, const Trie &trie, Pieces &out) const {
   size_t covered = 0;
   const auto give = [&](size_t begin, size_t end, int64_t id) {
     if (begin < end)
-      out.push_back({std::string(text.substr(begin, end - begin)), piece.at_start && begin == 0, id});
+      out.push_back(
+          {std::string(text.substr(begin, end - begin)), piece.at_start && begin == 0, id, piece.limit});
   };
   for (size_t position = 0; position < text.size();) {
     const auto hit = trie.longest_prefix(text.substr(position));
@@ -137,7 +143,7 @@ void AddedTokens::cut(Pieces &pieces, const Trie &trie) const {
 }
 
 Pieces AddedTokens::extract(std::string_view text) const {
-  Pieces pieces{{std::string(text), true, -1}};
+  Pieces pieces{{std::string(text), true, -1, kMinPieceLimit + kMaxGrowth * text.size()}};
   cut(pieces, raw_);
   for (Piece &piece : pieces)
     if (!piece.is_token() && normalizer_) normalizer_->apply(piece);

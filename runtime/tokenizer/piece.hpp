@@ -1,5 +1,6 @@
 // What flows through the steps of encoding: stretches of the text, some of which are added tokens already.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -9,11 +10,17 @@
 
 namespace kvern::tokenizer {
 
+inline constexpr size_t kMinPieceLimit = size_t{1} << 20;
+
 struct Piece {
   std::string text;       ///< valid UTF-8
   bool at_start = false;  ///< begins with the first character of the whole text, whatever became of it
   int64_t id = -1;        ///< of an added token; -1: a stretch for the model
+  /// Bytes up to which normalizers may make the text grow: a file can ask for any amount.
+  size_t limit = kMinPieceLimit;
 
+  /// Error (model) if a text of `size` bytes is beyond the limit.
+  void check_size(size_t size) const;
   bool is_token() const { return id >= 0; }
 };
 using Pieces = std::vector<Piece>;
@@ -30,7 +37,7 @@ void split_pieces(Pieces &pieces, const Find &find, SplitBehavior behavior) {
     }
     for (const Match &m : apply_behavior(find(std::string_view(piece.text)), behavior))
       if (m.end > m.begin)
-        out.push_back({piece.text.substr(m.begin, m.end - m.begin), piece.at_start && m.begin == 0, -1});
+        out.push_back({piece.text.substr(m.begin, m.end - m.begin), piece.at_start && m.begin == 0});
   }
   pieces = std::move(out);
 }

@@ -1,10 +1,16 @@
 // Decoders that edit the texts of tokens.
+#include <kvern/error.hpp>
 #include <utility>
 
 #include "runtime/tokenizer/decoders/kinds.hpp"
 #include "runtime/tokenizer/text/space_cleanup.hpp"
 
 namespace kvern::tokenizer {
+namespace {
+
+constexpr size_t kMaxTokenText = size_t{64} << 20;  // a file can ask for any amount
+
+}  // namespace
 
 Tokens FuseDecoder::apply(Tokens tokens) const {
   std::string all;
@@ -30,8 +36,12 @@ ReplaceDecoder::ReplaceDecoder(const JsonNode &node)
 Tokens ReplaceDecoder::apply(Tokens tokens) const {
   for (std::string &token : tokens) {
     std::string out;
-    for (const Match &m : pattern_.find_all(token))
+    for (const Match &m : pattern_.find_all(token)) {
+      if (out.size() > kMaxTokenText)
+        throw Error(ErrorKind::model,
+                    "tokenizer.json: decoder: Replace makes a text of more than 64 MiB of one token");
       out += m.hit ? std::string_view(content_) : std::string_view(token).substr(m.begin, m.end - m.begin);
+    }
     token = std::move(out);
   }
   return tokens;

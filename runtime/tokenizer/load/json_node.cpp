@@ -88,6 +88,8 @@ nlohmann::json parse_json(std::string_view text, const std::string &file) {
   } catch (const nlohmann::json::parse_error &e) {
     throw Error(ErrorKind::model,
                 file + ": not a JSON file: an error at byte " + std::to_string(e.byte) + ": " + e.what());
+  } catch (const nlohmann::json::exception &e) {  // a number that is too large
+    throw Error(ErrorKind::model, file + ": " + e.what());
   }
 }
 

@@ -52,8 +52,7 @@ void read_special_tokens(const JsonNode &node, TokenizerConfig &config) {
   std::vector<json> known = config.added_tokens;
   const auto give = [&](const JsonNode &token) {
     const json entry = special_entry(token);
-    const std::string content =
-        JsonNode(token).json().is_string() ? token.string() : token.at("content").string();
+    const std::string content = token.json().is_string() ? token.string() : token.at("content").string();
     const bool is_known =
         std::any_of(known.begin(), known.end(), [&](const json &k) { return k["content"] == content; });
     if (!is_known) config.added_tokens.push_back(entry);

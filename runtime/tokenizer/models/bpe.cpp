@@ -77,10 +77,10 @@ bool BpeModel::append_bytes(std::string_view text, std::vector<int64_t> &symbols
 std::vector<int64_t> BpeModel::symbols_of(std::string_view piece) const {
   std::vector<int64_t> symbols;
   symbols.reserve(piece.size());
-  std::optional<int64_t> unknown;  // waits for more of its kind, which it may swallow
+  bool unknown_waits = false;  // for more of its kind, which it may swallow
   const auto flush = [&] {
-    if (unknown) symbols.push_back(*unknown);
-    unknown.reset();
+    if (unknown_waits) symbols.push_back(unk_id());
+    unknown_waits = false;
   };
   std::string decorated;
   for (size_t position = 0; position < piece.size();) {
@@ -99,7 +99,7 @@ std::vector<int64_t> BpeModel::symbols_of(std::string_view piece) const {
       continue;  // an unknown character that still waits comes after these bytes, as in the library
     } else if (unk_token_) {
       if (!fuse_unk_) flush();
-      unknown = unk_id();
+      unknown_waits = true;
     }
   }
   flush();

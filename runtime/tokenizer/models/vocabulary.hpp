@@ -10,7 +10,7 @@
 
 namespace kvern::tokenizer {
 
-inline constexpr int64_t kMaxId = UINT32_MAX;
+inline constexpr int64_t kMaxId = UINT32_MAX - 1;
 
 struct StringHash {
   using is_transparent = void;

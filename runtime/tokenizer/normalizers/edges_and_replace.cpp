@@ -26,7 +26,9 @@ void StripNormalizer::apply(Piece &piece) const {
 }
 
 void PrependNormalizer::apply(Piece &piece) const {
-  if (!piece.text.empty()) piece.text.insert(0, prefix_);
+  if (piece.text.empty()) return;
+  piece.check_size(prefix_.size() + piece.text.size());
+  piece.text.insert(0, prefix_);
 }
 
 ReplaceNormalizer::ReplaceNormalizer(const JsonNode &node)
@@ -37,6 +39,7 @@ void ReplaceNormalizer::apply(Piece &piece) const {
   out.reserve(piece.text.size());
   for (const Match &m : pattern_.find_all(piece.text)) {
     const std::string_view stretch = std::string_view(piece.text).substr(m.begin, m.end - m.begin);
+    piece.check_size(out.size() + (m.hit ? content_.size() : stretch.size()));
     out += m.hit ? std::string_view(content_) : stretch;
     // the replacement stands where the last replaced character stood
     if (m.hit && m.begin == 0 && (content_.empty() || count_chars(stretch) > 1)) piece.at_start = false;

@@ -72,6 +72,7 @@ void PrecompiledNormalizer::apply(Piece &piece) const {
   for (const size_t end : grapheme_ends(text)) {
     const char *whole =
         end - begin <= kLongestMappedCluster ? lookup(text.substr(begin, end - begin)) : nullptr;
+    piece.check_size(out.size());
     if (whole) out += whole;
     for (size_t position = begin; !whole && position < end;) {
       const size_t length = utf8_step(text, position).length;

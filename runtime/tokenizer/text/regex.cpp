@@ -5,6 +5,7 @@
 
 #include <pcre2.h>
 
+#include <algorithm>
 #include <kvern/error.hpp>
 #include <new>
 #include <optional>
@@ -29,7 +30,8 @@ using MatchContextPtr = std::unique_ptr<pcre2_match_context, Deleter<pcre2_match
 using CompileContextPtr = std::unique_ptr<pcre2_compile_context, Deleter<pcre2_compile_context_free>>;
 using JitStackPtr = std::unique_ptr<pcre2_jit_stack, Deleter<pcre2_jit_stack_free>>;
 
-constexpr uint32_t kMatchLimit = 5'000'000, kHeapLimitKiB = 256 * 1024;
+constexpr uint32_t kMinMatchLimit = 5'000'000, kHeapLimitKiB = 256 * 1024;
+constexpr size_t kStepsPerByte = 10;
 
 std::string message_of(int code) {
   unsigned char buffer[256];
@@ -45,7 +47,6 @@ struct Workspace {
 
   Workspace() {
     if (!data || !context) throw std::bad_alloc();
-    pcre2_set_match_limit(context.get(), kMatchLimit);
     pcre2_set_heap_limit(context.get(), kHeapLimitKiB);
     if (stack) pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
   }
@@ -60,7 +61,10 @@ Workspace &workspace() {
 class Search {
  public:
   Search(const pcre2_code *code, const std::string &pattern, std::string_view text)
-      : code_(code), pattern_(pattern), text_(text), work_(workspace()) {}
+      : code_(code), pattern_(pattern), text_(text), work_(workspace()) {
+    const size_t limit = kMinMatchLimit + kStepsPerByte * text.size();
+    pcre2_set_match_limit(work_.context.get(), static_cast<uint32_t>(std::min<size_t>(limit, UINT32_MAX)));
+  }
 
   std::optional<Match> from(size_t start) {
     int found = match(start, PCRE2_NO_UTF_CHECK);

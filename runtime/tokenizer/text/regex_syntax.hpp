@@ -6,8 +6,7 @@
 namespace kvern::tokenizer {
 
 /// The PCRE2 pattern (for UTF, UCP, MULTILINE) that matches what Oniguruma matches for `pattern`.
-/// Throws std::invalid_argument, saying what is not supported, for nested character classes and
-/// intersections.
+/// Throws std::invalid_argument for a character class that doesn't end.
 std::string pcre2_pattern(std::string_view pattern);
 
 }  // namespace kvern::tokenizer
