@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <stdexcept>
 
 #include "runtime/files/json.hpp"
 #include "runtime/files/safetensors.hpp"
@@ -14,7 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path own_folder() { return fs::path(std::getenv("KVERN_SOURCE_DIR")) / "tests/reference"; }
+fs::path own_folder() {
+  const char *source = std::getenv("KVERN_SOURCE_DIR");
+  if (source == nullptr) throw std::runtime_error("KVERN_SOURCE_DIR is not set; ctest sets it");
+  return fs::path(source) / "tests/reference";
+}
 
 at::Tensor read_logits(const fs::path &file) {
   const files::TensorView view = files::SafetensorsFile(file).tensor("logits");
