@@ -17,13 +17,8 @@ using OptionArray = std::vector<Option>;
 /// A value, with the place it was read from ("run.toml:12", "--set cache_config.nbits=4") for messages; "" =
 /// unknown.
 struct Option {
-  using Value = std::variant<bool, int64_t, double, std::string, OptionTable, OptionArray>;
-  Value value;
+  std::variant<bool, int64_t, double, std::string, OptionTable, OptionArray> value;
   std::string place;
-
-  // not an aggregate: clang asks for its default constructor while it is still incomplete
-  Option() {}  ///< false
-  Option(Value value, std::string place) : value(std::move(value)), place(std::move(place)) {}
 };
 
 // clang 14 with libstdc++ 12 must see an Option made and destroyed before it first looks into a table's pairs.
