@@ -12,9 +12,7 @@ class Dynamic : public sdk::SlotCache<sdk::DenseLayer> {
   static constexpr const char *version = "1.0.0";
   static constexpr const char *summary = "keeps every key and value, in memory that grows with the text";
 
-  explicit Dynamic(const sdk::Create &create) : SlotCache(create, {.expected = create.max_tokens}) {
-    sdk::require_attention_layers(create, name);
-  }
+  explicit Dynamic(const sdk::Create &create) : SlotCache(create, {.expected = create.max_tokens}) {}
 
   std::unique_ptr<Dynamic> clone() const { return std::unique_ptr<Dynamic>(new Dynamic(*this)); }
 

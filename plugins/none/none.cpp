@@ -15,9 +15,7 @@ class None : public sdk::SlotCache<sdk::DenseLayer> {
   static constexpr const char *version = "1.0.0";
   static constexpr const char *summary = "keeps nothing: the whole text is computed again for every token";
 
-  explicit None(const sdk::Create &create) : SlotCache(create, {.exact = true}) {
-    sdk::require_attention_layers(create, name);
-  }
+  explicit None(const sdk::Create &create) : SlotCache(create, {.exact = true}) {}
 
   void end(int64_t) { forget(); }
   void end_rows(sdk::Rows) { forget(); }

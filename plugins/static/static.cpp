@@ -17,9 +17,7 @@ class Static : public sdk::SlotCache<sdk::DenseLayer> {
   static std::vector<sdk::Option> options() { return {sdk::integer_option("max_cache_len", 0)}; }
 
   explicit Static(const sdk::Create &create)
-      : SlotCache(create, {.capacity = length(create), .preallocate = true}) {
-    sdk::require_attention_layers(create, name);
-  }
+      : SlotCache(create, {.capacity = length(create), .preallocate = true}) {}
 
   std::unique_ptr<Static> clone() const { return std::unique_ptr<Static>(new Static(*this)); }
 

@@ -141,7 +141,9 @@ void a_part_is_kept_of_tentative_steps(const Subject &subject) {
     expect(outcome == Outcome::done, std::string("a tentative step: ") + rig.error.message);
     go_on(rig);
     if (!rig.ops().end_rows || !subject.ragged) continue;
-    expect(rig.step({{4, 4}, StepPlan::kAll, {keep, 4 - keep}, -1, 0, {}}) == Outcome::done, "end by row");
+    const Outcome by_row = rig.step({{4, 4}, StepPlan::kAll, {keep, 4 - keep}, -1, 0, {}});
+    if (by_row == Outcome::smaller_steps) return;
+    expect(by_row == Outcome::done, std::string("end by row: ") + rig.error.message);
     go_on(rig);
   }
 }

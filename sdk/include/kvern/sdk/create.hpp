@@ -18,19 +18,17 @@ struct Create {
   const kvern_create *raw;                  ///< to be handed on, changed, to an inner cache
 };
 
-/// UNSUPPORTED unless the cache is to live in the memory of the CPU and every layer of its own keeps keys and
-/// values of the tokens themselves; `plugin` is the name in the message.
-inline void require_attention_layers(const Create &create, std::string_view plugin) {
+/// UNSUPPORTED unless the cache is to live in the memory of the CPU and every layer of its own keeps keys and values of the
+/// tokens themselves.
+inline void require_attention_layers(const Create &create) {
   if (create.host.device().device_type != kDLCPU) {
-    fail(KVERN_UNSUPPORTED, plugin, " keeps its keys in the memory of the CPU, not on another device");
+    fail(KVERN_UNSUPPORTED, "this cache keeps its keys in the memory of the CPU, not on another device");
   }
   for (std::size_t i = 0; i < create.layers.size(); ++i) {
     const uint32_t kind = create.layers[i].kind;
     if (kind == KVERN_LAYER_NONE || kind == KVERN_LAYER_ATTENTION) continue;
-    fail(KVERN_UNSUPPORTED, plugin, " cannot hold layer ", i, ": it is ",
-         kind == KVERN_LAYER_CROSS   ? "cross-attention (encoder_decoder can)"
-         : kind == KVERN_LAYER_STATE ? "recurrent (mamba can)"
-                                     : "of an unknown kind");
+    fail(KVERN_UNSUPPORTED, "this cache holds keys and values of the tokens themselves; layer ", i,
+         kind == KVERN_LAYER_CROSS ? " has those of an encoder" : " has recurrent states");
   }
 }
 

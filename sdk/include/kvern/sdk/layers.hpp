@@ -38,6 +38,10 @@ inline Layer read_layer(const kvern_layer &theirs, std::size_t number) {
   Layer ours{layer.kind,     layer.flags,        layer.q_heads,
              layer.kv_heads, layer.head_dim_k,   layer.head_dim_v,
              layer.window,   layer.shares_layer, {}};
+  if (layer.kind > KVERN_LAYER_CROSS) {
+    fail(KVERN_UNSUPPORTED, "layer ", number, " is of kind ", layer.kind,
+         ", which this plugin was written too early for");
+  }
   const bool sizes = layer.kv_heads > 0 && layer.head_dim_k > 0 && layer.head_dim_v > 0;
   if (ours.holds_keys() && !sizes) {
     fail(KVERN_INVALID_ARGUMENT, "layer ", number, " has ", layer.kv_heads, " key heads of ",

@@ -66,6 +66,7 @@ class SlotCache {
   using conditional_verbs = void;  ///< some methods exist only if the layer has theirs
 
   SlotCache(const Create &create, const SlotPolicy &policy) : policy_(policy), layers_(create.layers) {
+    require_attention_layers(create);
     parts_.resize(layers_.size());
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       if (layers_[i].kind == KVERN_LAYER_ATTENTION) {

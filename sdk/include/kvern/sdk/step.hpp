@@ -18,6 +18,18 @@ struct Step {
   bool tentative() const { return (flags & KVERN_STEP_TENTATIVE) != 0; }
   bool import() const { return (flags & KVERN_STEP_IMPORT) != 0; }
 
+  /// As the binary contract has it, to be handed on to an inner cache; borrows from this object.
+  kvern_step raw() const {
+    return {sizeof(kvern_step),
+            flags,
+            rows,
+            n_new,
+            row_pos.data(),
+            ragged ? row_new.data() : nullptr,
+            n_cross,
+            stream};
+  }
+
   /// INVALID_ARGUMENT for sizes that make no sense, UNSUPPORTED for a flag that is not known.
   void read(const kvern_step &theirs) {
     const kvern_step step = known_part(theirs);

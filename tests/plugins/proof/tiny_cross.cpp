@@ -1,0 +1,87 @@
+// Proves cross-attention: an encoder's keys come once, are read with update(NULL, NULL), and end(0) takes new ones back.
+#include <kvern/sdk/plugin.hpp>
+#include <kvern/sdk/slot_cache.hpp>
+
+namespace {
+using namespace kvern::sdk;
+
+class TinyCross {
+ public:
+  static constexpr const char *name = "tiny_cross", *version = "0", *summary = "keeps an encoder's keys";
+
+  explicit TinyCross(const Create &create) {
+    for (std::size_t i = 0; i < create.layers.size(); ++i) {
+      parts_.emplace_back();
+      if (create.layers[i].kind != KVERN_LAYER_CROSS) continue;
+      const LayerCreate layer{create, static_cast<int>(i), create.layers[i]};
+      parts_.back().emplace(Pair{DenseLayer(layer), DenseLayer(layer)});
+    }
+  }
+
+  void begin(const Step &step) {
+    if (step.n_cross == 0 && room_.slots > 0 && room_.rows != step.rows)
+      fail(KVERN_INVALID_ARGUMENT, "other rows than held");
+    coming_ = {step.n_cross > 0 ? step.rows : 0, step.n_cross};
+    rows_ = step.rows;
+    try {
+      each([&](Pair &pair) { pair.coming.resize(coming_, {}); });
+    } catch (...) {
+      drop_coming();
+      throw;
+    }
+    first_.assign(static_cast<std::size_t>(step.rows), 0);
+  }
+  void view(int, kvern_view &view) {
+    view.kv_len = coming_.slots > 0 ? coming_.slots : room_.slots;
+    view.first_pos = first_.data();
+  }
+  void update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k, DLTensor *out_v) {
+    if (k) parts_[layer]->coming.store(0, *k, v);
+    const bool fresh = coming_.slots > 0;
+    if (out_k)
+      (fresh ? parts_[layer]->coming : parts_[layer]->held)
+          .read(fresh ? coming_ : room_, k_, out_k, v_, out_v);
+  }
+  void end(int64_t keep) {
+    if (coming_.slots > 0 && keep > 0) {
+      each([](Pair &pair) { std::swap(pair.held, pair.coming); });
+      room_ = coming_;
+    }
+    drop_coming();
+  }
+  void end_rows(Rows keep) { end(*std::max_element(keep.begin(), keep.end())); }
+  void truncate(Rows) {}
+  void reset() {
+    room_ = {};
+    each([](Pair &pair) { pair.held.resize({}, {}); });
+  }
+  void info(int layer, kvern_info &info) const {
+    info.rows = room_.rows;
+    info.capacity = info.max_new = info.rollback = info.bytes_used = -1;
+    for (int i = 0; i < std::ssize(parts_); ++i) {
+      if (parts_[i] && (layer < 0 || layer == i))
+        info.bytes_device += parts_[i]->held.bytes() + parts_[i]->coming.bytes();
+    }
+  }
+
+ private:
+  struct Pair {
+    DenseLayer held, coming;
+  };
+  template <class Do>
+  void each(Do call) {
+    for (auto &part : parts_) part ? call(*part) : void();
+  }
+  void drop_coming() {
+    coming_ = {};
+    each([](Pair &pair) { pair.coming.resize({}, {}); });
+  }
+
+  std::vector<std::optional<Pair>> parts_;
+  Room room_, coming_;
+  int64_t rows_ = 0;
+  std::vector<int64_t> first_;
+  OutTensor k_, v_;
+};
+}  // namespace
+KVERN_PLUGIN(TinyCross)
