@@ -51,7 +51,8 @@ void BpeModel::read_merges(const JsonNode &node) {
       if (!id) node.fail("merge " + std::to_string(at) + ": '" + token + "' is not in the vocabulary");
       return *id;
     };
-    merges_.add(known(left), known(right), known(left + right.substr(prefix_.size())));
+    const int64_t left_id = known(left), right_id = known(right);
+    merges_.add(left_id, right_id, known(left + right.substr(prefix_.size())));
   }
 }
 
