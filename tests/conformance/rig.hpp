@@ -43,7 +43,7 @@ constexpr int kStateDim = 5;
 
 /// The plugin in a library, loaded for ever. Throws Violation with the reason.
 const kvern_plugin *load_plugin(const std::string &path);
-/// build/lib/kvern/plugins or .../test_plugins, by name, from the environment variable KVERN_BUILD_DIR.
+/// By name from lib/kvern/plugins or lib/kvern/test_plugins of the build folder, the environment variable KVERN_BUILD_DIR.
 const kvern_plugin *built_plugin(const std::string &name);
 /// "kvern.compose/1" over the same folders, for ever.
 const void *compose_extension();

@@ -73,6 +73,16 @@ class DenseTensor {
     }
   }
 
+  /// Calls change(address) for the vector [dim] of every row, head and slot begin .. end - 1, to be changed in place.
+  template <class Change>
+  void change(int64_t rows, int64_t begin, int64_t end, Change change) {
+    if (begin == end) return;
+    const Block to = block(buffer_.map({2, begin, end}, {2, begin, end}), slots()).from(begin);
+    each_head(to, rows, [&](std::byte *data) {
+      for (int64_t slot = begin; slot < end; ++slot) change(data + (slot - begin) * to.slot_stride);
+    });
+  }
+
   /// Row i becomes what row rows[i] was, in place: all rows of a stretch of one head are read before any is
   /// written.
   void gather(std::span<const int64_t> rows, int64_t used_slots, std::vector<std::byte> &scratch) {
@@ -225,14 +235,16 @@ class DenseLayer {
     return other;
   }
 
- private:
-  DenseLayer() = default;
-
+ protected:
+  /// Keys, and values where they are not in the keys.
   template <class Do>
   void each(Do &&call) {
     call(keys_);
     if (!shared_) call(values_);
   }
+
+ private:
+  DenseLayer() = default;
 
   DenseTensor keys_, values_;
   int64_t dim_v_ = 0;

@@ -1,0 +1,81 @@
+#include <kvern/sdk/plugin.hpp>
+
+#include "tests/support/test.hpp"
+
+using namespace kvern::sdk;
+
+namespace {
+
+/// The message of the failure, with its status in front.
+template <class Call>
+std::string failure(Call call) {
+  try {
+    call();
+  } catch (const Failure &failure) {
+    return text(failure.status(), ": ", failure.what());
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("an option is what the user wrote, or its declared default") {
+  const std::vector<Option> declared{integer_option("nbits", 4), number_option("scale", 0.5),
+                                     boolean_option("fast", true), string_option("inner", "dynamic"),
+                                     table_option("inner_config")};
+  Option nbits = integer_option("nbits", 2), scale = integer_option("scale", 3);
+  const std::vector<const kvern_option *> written{&nbits, &scale};
+  const Options options(written, declared);
+  CHECK(options.integer("nbits") == 2);
+  CHECK(options.number("scale") == 3.0);
+  CHECK(options.boolean("fast"));
+  CHECK(options.string("inner") == "dynamic");
+  CHECK(options.table("inner_config").empty());
+  CHECK(options.is_written("nbits"));
+  CHECK_FALSE(options.is_written("fast"));
+  CHECK(failure([&] { options.integer("nbits", 3, 8); }) == "1: option 'nbits' is 2: it must be at least 3");
+  CHECK(failure([&] { options.integer("nbits", 0, 1); }) == "1: option 'nbits' is 2: it must be at most 1");
+  CHECK(failure([&] { options.boolean("nbits"); }).substr(0, 2) == "1:");
+  CHECK(failure([&] { options.integer("absent"); }).substr(0, 2) == "8:");
+}
+
+TEST_CASE("whatever a plugin throws becomes a status and a sentence") {
+  kvern_error error = empty_error();
+  CHECK(guarded(&error, [] {}) == KVERN_OK);
+  CHECK(guarded(&error, [] { fail(KVERN_UNSUPPORTED, "no ", 3, " rows"); }) == KVERN_UNSUPPORTED);
+  CHECK(std::string(error.message) == "no 3 rows");
+  CHECK(guarded(&error, [] { throw std::bad_alloc(); }) == KVERN_OUT_OF_MEMORY);
+  CHECK(guarded(&error, [] { throw std::runtime_error("x"); }) == KVERN_INTERNAL);
+  CHECK(guarded(&error, [] { throw 3; }) == KVERN_INTERNAL);
+  CHECK(guarded(nullptr, [] { throw 3; }) == KVERN_INTERNAL);
+}
+
+TEST_CASE("a message that is cut is cut between characters") {
+  kvern_error error = empty_error();
+  error.struct_size = offsetof(kvern_error, message) + 4;
+  report(&error, KVERN_UNSUPPORTED, "ab\u00e9d");
+  CHECK(std::string(error.message) == "ab");
+}
+
+TEST_CASE("the check sum does not depend on how bytes are cut into calls") {
+  std::string bytes;
+  for (int i = 0; i < 100; ++i) bytes += static_cast<char>(i * 37);
+  CheckSum whole;
+  whole.add(bytes.data(), bytes.size());
+  for (std::size_t part = 1; part < 20; ++part) {
+    CheckSum pieces;
+    for (std::size_t at = 0; at < bytes.size(); at += part)
+      pieces.add(bytes.data() + at, std::min(part, bytes.size() - at));
+    CHECK(pieces.value() == whole.value());
+  }
+  bytes[50] ^= 1;
+  CheckSum changed;
+  changed.add(bytes.data(), bytes.size());
+  CHECK(changed.value() != whole.value());
+}
+
+TEST_CASE("sizes that no memory could hold are out of memory, not a small number") {
+  CHECK(product(3, 4) == 12);
+  CHECK(failure([] { product(int64_t{1} << 40, int64_t{1} << 40); }).substr(0, 2) == "4:");
+  CHECK(failure([] { product(int64_t{-1}, 2); }).substr(0, 2) == "4:");
+}
