@@ -18,8 +18,8 @@ bool touches_word(std::string_view text, size_t begin, size_t end) {
          (end < text.size() && is_word(next_char(text, after)));
 }
 
-size_t skip_spaces_left(std::string_view text, size_t begin, size_t limit) {
-  while (begin > limit) {
+size_t skip_spaces_left(std::string_view text, size_t begin) {
+  while (begin > 0) {
     size_t previous = begin;
     if (!is_white_space(previous_char(text, previous))) break;
     begin = previous;
@@ -47,6 +47,17 @@ AddedToken read_added_token(const JsonNode &node) {
   token.special = node.boolean_or("special", false);
   token.normalized = node.boolean_or("normalized", !token.special);
   return token;
+}
+
+void AddedTokens::TokenSet::insert(std::string_view text, uint32_t id) {
+  if (text.empty() && !empty) empty = id;
+  trie.insert(text, id);
+}
+
+std::optional<Trie::Hit> AddedTokens::TokenSet::find(std::string_view text, size_t position) const {
+  const auto hit = trie.longest_prefix(text.substr(position));
+  if (hit || !empty) return hit;
+  return Trie::Hit{0, *empty};
 }
 
 AddedTokens::AddedTokens(const JsonNode &node, const Model &model, const Normalizer *normalizer)
@@ -103,7 +114,7 @@ const std::string *AddedTokens::token_of(int64_t id) const {
   return found == tokens_.end() ? nullptr : &found->second.content;
 }
 
-void AddedTokens::cut_piece(Piece &piece, const Trie &trie, Pieces &out) const {
+void AddedTokens::cut_piece(Piece &piece, const TokenSet &set, Pieces &out) const {
   const std::string_view text = piece.text;
   size_t covered = 0;
   const auto give = [&](size_t begin, size_t end, int64_t id) {
@@ -111,33 +122,34 @@ void AddedTokens::cut_piece(Piece &piece, const Trie &trie, Pieces &out) const {
       out.push_back(
           {std::string(text.substr(begin, end - begin)), piece.at_start && begin == 0, id, piece.limit});
   };
-  for (size_t position = 0; position < text.size();) {
-    const auto hit = trie.longest_prefix(text.substr(position));
-    if (!hit) {
-      ++position;
+  std::optional<size_t> last_end;
+  for (size_t position = 0; position <= text.size();) {
+    const auto hit = set.find(text, position);
+    if (!hit || (hit->length == 0 && position == last_end)) {
+      position += position < text.size() ? utf8_step(text, position).length : 1;
       continue;
     }
     size_t begin = position, end = position + hit->length;
-    position = end;
+    last_end = position = end;
     const AddedToken &token = tokens_.at(hit->value);
     if (token.single_word && touches_word(text, begin, end)) continue;
-    if (token.lstrip) begin = skip_spaces_left(text, begin, covered);
+    // The library's arithmetic: what rstrip took may be found again, and is then given again.
+    if (token.lstrip) begin = std::max(skip_spaces_left(text, begin), covered);
     if (token.rstrip) end = skip_spaces_right(text, end);
-    begin = std::max(begin, covered);
     give(covered, begin, -1);
     give(begin, end, hit->value);
-    covered = std::max(covered, end);
+    covered = end;
   }
   give(covered, text.size(), -1);
 }
 
-void AddedTokens::cut(Pieces &pieces, const Trie &trie) const {
+void AddedTokens::cut(Pieces &pieces, const TokenSet &set) const {
   Pieces out;
   for (Piece &piece : pieces) {
     if (piece.is_token())
       out.push_back(std::move(piece));
     else
-      cut_piece(piece, trie, out);
+      cut_piece(piece, set, out);
   }
   pieces = std::move(out);
 }

@@ -45,11 +45,20 @@ class AddedTokens {
   size_t beyond_model() const { return beyond_model_; }
 
  private:
+  /// Texts to look for, and the ids of their tokens; of equal texts the first counts.
+  struct TokenSet {
+    Trie trie;
+    std::optional<uint32_t>
+        empty;  // of a token of which its normalizer leaves nothing: it is found everywhere
+    void insert(std::string_view text, uint32_t id);
+    std::optional<Trie::Hit> find(std::string_view text, size_t position) const;
+  };
+
   int64_t next_id() const;
   void add(const AddedToken &token);
   void index();
-  void cut(Pieces &pieces, const Trie &trie) const;
-  void cut_piece(Piece &piece, const Trie &trie, Pieces &out) const;
+  void cut(Pieces &pieces, const TokenSet &set) const;
+  void cut_piece(Piece &piece, const TokenSet &set, Pieces &out) const;
 
   const Model &model_;
   const Normalizer *normalizer_;
@@ -59,7 +68,7 @@ class AddedTokens {
   std::unordered_set<std::string, StringHash, std::equal_to<>> special_;
   int64_t highest_id_ = -1;
   size_t beyond_model_ = 0;
-  Trie raw_, normalized_;
+  TokenSet raw_, normalized_;
 };
 
 }  // namespace kvern::tokenizer
