@@ -43,6 +43,11 @@ Decoder::Decoder(const DecoderDescription &description, WeightReader reader) : c
 }
 
 void Decoder::check(const ForwardInput &input) const {
+  const at::Tensor &tensor = input.ids;
+  if (tensor.dim() != 2 || tensor.numel() == 0 || tensor.scalar_type() != at::kLong ||
+      !tensor.is_contiguous() || static_cast<int64_t>(input.row_pos.size()) != tensor.size(0)) {
+    throw Error(ErrorKind::internal, "a forward pass wants ids, int64 [B, T], and a position for each row");
+  }
   const int64_t *ids = input.ids.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < input.ids.numel(); ++i) {
     if (ids[i] >= 0 && ids[i] < config_.vocab_size) continue;
@@ -75,7 +80,7 @@ void Decoder::embed(const ForwardInput &input, const Workspace &work,
 }
 
 // Norm and head see only the rows that are asked for.
-at::Tensor Decoder::logits(const ForwardInput &input, const Workspace &work,
+void Decoder::write_logits(const ForwardInput &input, const Workspace &work, const at::Tensor &out,
                            const kernels::Parallel &parallel) const {
   Rows last = work.residual;
   if (!input.all_logits) {
@@ -85,24 +90,26 @@ at::Tensor Decoder::logits(const ForwardInput &input, const Workspace &work,
   }
   const Rows normed{work.normed.data, last.rows, work.normed.stride};
   final_norm_(last, normed, parallel);
-  at::Tensor out = at::empty({work.batch, input.all_logits ? work.n_new : 1, config_.vocab_size}, at::kFloat);
   project(head_, normed, {out.mutable_data_ptr<float>(), last.rows, config_.vocab_size}, Into::replace,
           parallel);
-  return out;
 }
 
 at::Tensor Decoder::forward(Cache &cache, const ForwardInput &input) const {
-  const c10::InferenceMode inference;
   ForwardInput in = input;
   in.ids = input.ids.contiguous();
   check(in);
+  const int64_t batch = in.ids.size(0), n_new = in.ids.size(1);
+  // made before inference mode, outside of which its own tensors could not be changed in place
+  const at::Tensor out = at::empty({batch, input.all_logits ? n_new : 1, config_.vocab_size}, at::kFloat);
+  const c10::InferenceMode inference;
   const kernels::Parallel threads = parallel();
-  Workspace work(config_, in.ids.size(0), in.ids.size(1));
+  Workspace work(config_, batch, n_new);
   Step step(cache, in);
   embed(in, work, threads);
-  for (size_t i = 0; i < blocks_.size(); ++i)
+  for (size_t i = 0; i < blocks_.size(); ++i) {
     blocks_[i].run(config_, static_cast<int>(i), step, work, threads);
-  at::Tensor out = logits(in, work, threads);
+  }
+  write_logits(in, work, out, threads);
   step.commit();
   return out;
 }

@@ -26,7 +26,7 @@ class Decoder : public Model {
  private:
   void check(const ForwardInput &input) const;
   void embed(const ForwardInput &input, const Workspace &work, const kernels::Parallel &parallel) const;
-  at::Tensor logits(const ForwardInput &input, const Workspace &work,
+  void write_logits(const ForwardInput &input, const Workspace &work, const at::Tensor &out,
                     const kernels::Parallel &parallel) const;
 
   DecoderConfig config_;

@@ -1,4 +1,6 @@
 // Logits against transformers', and of every way to feed the same tokens against each other.
+#include <thread>
+
 #include "core/torch/torch.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/models/testing/forward_cases.hpp"
@@ -85,6 +87,44 @@ TEST_CASE("A failed pass leaves the cache as it was") {
   CHECK(cache.get().info().tokens == 6);
   const at::Tensor after = feed(*model, cache.get(), kIds, 6, 12);
   CHECK(largest_difference(after[0], all_logits(*model, kIds)[0].slice(0, 6)) < 1e-4);
+}
+
+TEST_CASE("A pass without tokens, or without a position for each row, is a defect of the caller") {
+  const auto model = load_model(reference_model("llama"));
+  testing::SmallCache cache(*model);
+  const std::string want = "a forward pass wants ids, int64 [B, T], and a position for each row";
+  ForwardInput input;
+  input.ids = at::empty({1, 0}, at::kLong);
+  input.row_pos = {0};
+  CHECK_THROWS_WITH(model->forward(cache.get(), input), want);
+  input.ids = testing::id_tensor({{1, 2}, {3, 4}});
+  CHECK_THROWS_WITH(model->forward(cache.get(), input), want);
+}
+
+TEST_CASE("Logits can be changed in place, and ids may be a view") {
+  const auto model = load_model(reference_model("llama"));
+  testing::SmallCache cache(*model);
+  ForwardInput input;
+  input.ids = testing::id_tensor({{5, 0, 17, 0, 230, 0}}).slice(1, 0, 6, 2);
+  input.row_pos = {0};
+  input.total_length = 3;
+  input.all_logits = true;
+  at::Tensor logits = model->forward(cache.get(), input);
+  CHECK(largest_difference(logits, all_logits(*model, {{5, 17, 230}})) == 0);
+  logits.mul_(0);
+  CHECK(logits.abs().max().item<double>() == 0);
+}
+
+TEST_CASE("Passes may run at once, each with a cache of its own") {
+  const auto model = load_model(reference_model("llama"));
+  const at::Tensor want = all_logits(*model, kIds);
+  testing::SmallCache first(*model), second(*model);
+  at::Tensor got[2];
+  std::thread other([&] { got[1] = feed(*model, second.get(), kIds, 0, kIds[0].size()); });
+  got[0] = feed(*model, first.get(), kIds, 0, kIds[0].size());
+  other.join();
+  CHECK(largest_difference(got[0], want) == 0);
+  CHECK(largest_difference(got[1], want) == 0);
 }
 
 TEST_CASE("Learned positions end where their table ends") {
