@@ -17,4 +17,8 @@ std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const Loa
   return std::make_unique<models::Decoder>(description, models::WeightReader(weights, options.dtype));
 }
 
+bool knows_architecture(const std::filesystem::path &folder) {
+  return models::known_family(files::ModelConfig::read(folder)) != nullptr;
+}
+
 }  // namespace kvern

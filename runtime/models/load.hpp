@@ -18,4 +18,7 @@ struct LoadOptions {
 /// Tensors that the model does not use are no error.
 std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const LoadOptions &options = {});
 
+/// Does config.json of `folder` name an architecture that load_model knows? Throws Error(model) if it cannot be read.
+bool knows_architecture(const std::filesystem::path &folder);
+
 }  // namespace kvern

@@ -7,6 +7,11 @@
 
 namespace kvern {
 
+void offer_common_extensions(Host &host, const PluginPath &plugin_path) {
+  host.offer(KVERN_ATTENTION_1, attention_extension());
+  host.offer(KVERN_COMPOSE_1, compose_extension(plugin_path));
+}
+
 Cache open_cache(const Model &model, const CacheRequest &request) {
   const auto found = find_plugin(request.implementation, request.plugin_path);
   const AbiOptions options(request.options);
@@ -15,8 +20,7 @@ Cache open_cache(const Model &model, const CacheRequest &request) {
   HostOptions host_options;
   host_options.memory_budget = request.memory_budget;
   auto host = std::make_shared<Host>(host_options);
-  host->offer(KVERN_ATTENTION_1, attention_extension());
-  host->offer(KVERN_COMPOSE_1, compose_extension(request.plugin_path));
+  offer_common_extensions(*host, request.plugin_path);
   model.offer_extensions(*host);
 
   CacheSpec spec;

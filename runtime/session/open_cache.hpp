@@ -18,6 +18,9 @@ struct CacheRequest {
   int64_t max_rows = 0, max_tokens = 0;  ///< expected; 0 = unknown
 };
 
+/// Offers what every cache gets, whatever the model: "kvern.attention/1" and "kvern.compose/1".
+void offer_common_extensions(Host &host, const PluginPath &plugin_path);
+
 /// The model outlives the cache. Throws Error(plugin) or Error(config) for a plugin that is absent or
 /// refused, an option it does not accept, or layers it cannot hold.
 Cache open_cache(const Model &model, const CacheRequest &request);

@@ -1,8 +1,8 @@
 #include "tests/reference_runner/context.hpp"
 
 #include <algorithm>
-#include <fstream>
 
+#include "runtime/files/model_config.hpp"
 #include "runtime/models/load.hpp"
 #include "tests/reference_runner/outcome.hpp"
 
@@ -11,12 +11,8 @@ namespace kvern::reference {
 const Model &Context::model(const std::filesystem::path &folder) {
   auto &model = models_[folder.string()];
   if (!model) {
-    std::ifstream in(folder / "config.json");
-    const auto config = Json::parse(in, nullptr, /*allow_exceptions=*/false);
-    const auto type = config.is_object() ? config.value("model_type", std::string()) : std::string();
-    const auto known = known_model_types();
-    if (!type.empty() && std::find(known.begin(), known.end(), type) == known.end())
-      skip("architecture not offered: " + type);
+    if (!knows_architecture(folder))
+      skip("architecture not offered: " + files::ModelConfig::read(folder).model_type);
     model = load_model(folder, {Dtype::f32});
   }
   return *model;

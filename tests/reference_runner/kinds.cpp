@@ -19,12 +19,19 @@ Run single(void (*run)(const Case &, Context &)) {
 
 const std::map<std::string, Run> &kinds() {
   static const std::map<std::string, Run> table{
-      {"forward", single(run_forward)},         {"chunked_prefill", single(run_chunked_prefill)},
-      {"greedy", single(run_generate)},         {"greedy_batch", single(run_generate)},
-      {"stopping", single(run_generate)},       {"sampling", single(run_generate)},
-      {"model_defaults", single(run_generate)}, {"sliding_window", single(run_generate)},
-      {"generate", single(run_generate)},       {"trained_models", single(run_trained_model)},
-      {"cache_api", single(run_cache_api)},     {"tokenizers", run_tokenizers},
+      {"forward", single(run_forward)},
+      {"chunked_prefill", single(run_chunked_prefill)},
+      {"greedy", single(run_generate)},
+      {"greedy_batch", single(run_generate)},
+      {"stopping", single(run_generate)},
+      {"sampling", single(run_generate)},
+      {"model_defaults", single(run_generate)},
+      {"sliding_window", single(run_generate)},
+      {"prefix_reuse", single(run_generate)},
+      {"generate", single(run_generate)},
+      {"trained_models", single(run_trained_model)},
+      {"cache_api", single(run_cache_api)},
+      {"tokenizers", run_tokenizers},
       {"tokenizer", run_tokenizer_texts},
   };
   return table;

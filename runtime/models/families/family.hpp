@@ -18,7 +18,10 @@ struct Family {
 const std::vector<Family> &families();
 
 /// The family of the first architecture that is known, or, where config.json names none, of the model_type.
-/// Throws Error(model) that names the file, the architecture, the known ones and the nearest.
+/// nullptr if there is none.
+const Family *known_family(const files::ModelConfig &config);
+
+/// The same; throws Error(model) that names the file, the architecture, the known ones and the nearest.
 const Family &find_family(const files::ModelConfig &config);
 
 DecoderDescription describe_gpt2(const files::ModelConfig &config);

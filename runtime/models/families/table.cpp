@@ -38,17 +38,25 @@ const Family *by_architecture(const std::string &name) {
 
 }  // namespace
 
+const Family *known_family(const files::ModelConfig &config) {
+  for (const std::string &name : config.architectures) {
+    if (const Family *family = by_architecture(name)) return family;
+  }
+  if (!config.architectures.empty()) return nullptr;
+  for (const Family &family : families()) {
+    if (family.model_type == config.model_type) return &family;
+  }
+  return nullptr;
+}
+
 const Family &find_family(const files::ModelConfig &config) {
+  if (const Family *family = known_family(config)) return *family;
   std::vector<std::string> architectures, types;
   for (const Family &family : families()) {
-    if (config.architectures.empty() && family.model_type == config.model_type) return family;
     types.push_back(family.model_type);
     architectures.push_back(family.architectures.front());
   }
   if (config.architectures.empty()) refuse(config, "model_type", "model type", config.model_type, types);
-  for (const std::string &name : config.architectures) {
-    if (const Family *family = by_architecture(name)) return *family;
-  }
   refuse(config, "architectures", "architecture", config.architectures.front(), architectures);
 }
 

@@ -1,0 +1,197 @@
+// kvern bench: prefill speed, and time per token by depth, of one or several caches.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/torch/parallel.hpp"
+#include "runtime/cli/command.hpp"
+#include "runtime/cli/memory.hpp"
+#include "runtime/cli/output.hpp"
+#include "runtime/cli/progress.hpp"
+#include "runtime/cli/run_options.hpp"
+#include "runtime/cli/table.hpp"
+#include "runtime/session/measure.hpp"
+
+namespace kvern::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char *kUsage =
+    "usage: kvern bench [options]\n\n"
+    "Measures prefill, and the time per decoded token at given depths, with the cache's bytes and the peak "
+    "of resident\n"
+    "memory. The depth is reached by feeding the cache random keys and values of unit scale through its own "
+    "verbs\n"
+    "(--fill prefill: by a real prefill). Best and median are over --new tokens.\n\n"
+    "  kvern bench --model DIR --depths 0,1024,4096,16384 --threads 1\n"
+    "  kvern bench --model DIR --caches dynamic,static --prefill 512 --output json\n\n";
+
+po::options_description all_options() {
+  po::options_description o("measurement", 110);
+  auto text = [](const char *preset, const char *name) {
+    return po::value<std::string>()->default_value(preset)->value_name(name);
+  };
+  o.add_options()("depths", text("0,1024,4096", "N,N"),
+                  "tokens in the cache before decoding; empty = no decoding")(
+      "prefill", text("512", "N,N"), "prompt lengths; empty = no prefill")(
+      "caches", po::value<std::string>()->value_name("NAME,NAME"), "caches, instead of the configured one")(
+      "new", po::value<int64_t>()->default_value(16)->value_name("N"), "tokens decoded at each depth")(
+      "repeats", po::value<int64_t>()->default_value(3)->value_name("N"), "prefills of each length")(
+      "fill", text("random", "random|prefill"), "how the depth is reached")(
+      "output", text("table", "table|json"), "form of the result")("help", "print this");
+  po::options_description all;
+  all.add(o).add(run_options());
+  return all;
+}
+
+std::vector<std::string> split(const std::string &text) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+std::vector<int64_t> numbers(const po::variables_map &map, const char *option, int64_t least) {
+  std::vector<int64_t> list;
+  for (const auto &part : split(map[option].as<std::string>())) {
+    size_t used = 0;
+    int64_t n = -1;
+    try {
+      n = std::stoll(part, &used);
+    } catch (const std::exception &) {
+    }
+    if (used != part.size() || n < least)
+      throw Error(ErrorKind::usage, std::string("--") + option + ": '" + part + "' is not a number from " +
+                                        std::to_string(least) + " on");
+    list.push_back(n);
+  }
+  return list;
+}
+
+int64_t positive(const po::variables_map &map, const char *option) {
+  const auto n = map[option].as<int64_t>();
+  if (n < 1)
+    throw Error(ErrorKind::usage,
+                std::string("--") + option + " " + std::to_string(n) + ": it is at least 1");
+  return n;
+}
+
+std::string one_of(const po::variables_map &map, const char *option,
+                   const std::vector<std::string> &choices) {
+  const auto word = map[option].as<std::string>();
+  for (const auto &choice : choices)
+    if (word == choice) return word;
+  throw Error(ErrorKind::usage, std::string("--") + option + " " + word + ": it is " + choices[0] + " or " +
+                                    choices[1] + did_you_mean(word, choices));
+}
+
+struct Plan {
+  std::vector<config::RunConfig> runs;  // one per cache
+  std::vector<int64_t> depths, prefills;
+  int64_t tokens, repeats;
+  Fill fill;
+  bool json;
+};
+
+Plan make_plan(const po::variables_map &map) {
+  Plan plan;
+  plan.depths = numbers(map, "depths", 0);
+  plan.prefills = numbers(map, "prefill", 1);
+  plan.tokens = positive(map, "new");
+  plan.repeats = positive(map, "repeats");
+  plan.fill = one_of(map, "fill", {"random", "prefill"}) == "random" ? Fill::random : Fill::prefill;
+  plan.json = one_of(map, "output", {"table", "json"}) == "json";
+  const auto config = read_config(map);
+  const auto caches =
+      map.count("caches") ? split(map["caches"].as<std::string>()) : std::vector{config.cache_implementation};
+  for (const auto &cache : caches) {
+    plan.runs.push_back(config);
+    plan.runs.back().cache_implementation = cache;
+    check_cache(plan.runs.back());
+  }
+  return plan;
+}
+
+Json measure(const Plan &plan, const Run &run) {
+  Json result{
+      {"cache_implementation", run.config().cache_implementation},
+      {"cache_dtype", run.config().cache_dtype.value_or(std::string(dtype_name(run.model().info().dtype)))},
+      {"decode", Json::array()},
+      {"prefill", Json::array()}};
+  for (const int64_t n : plan.prefills) {
+    const auto f = measure_prefill(run, n, plan.repeats);
+    result["prefill"].push_back({{"tokens", n},
+                                 {"tokens_per_second_best", f.best_per_second},
+                                 {"tokens_per_second_median", f.median_per_second}});
+  }
+  for (const int64_t depth : plan.depths) {
+    Progress progress("filling the cache to depth:");
+    const auto f = measure_decode(run, depth, plan.tokens, plan.fill,
+                                  [&](int64_t done, int64_t total) { progress.show(done, total); });
+    result["decode"].push_back({{"depth", depth},
+                                {"ms_per_token_best", f.best_ms},
+                                {"ms_per_token_median", f.median_ms},
+                                {"ms_per_token_worst", f.worst_ms},
+                                {"cache_bytes", f.cache_bytes},
+                                {"cache_bytes_used", f.cache_bytes_used}});
+  }
+  result["peak_resident_bytes"] = peak_resident_bytes();
+  return result;
+}
+
+std::string fixed(double value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string as_table(const Json &report) {
+  std::vector<std::vector<std::string>> prefill{{"cache", "dtype", "prompt", "tokens/s best", "median"}};
+  std::vector<std::vector<std::string>> decode{
+      {"cache", "dtype", "depth", "ms/token best", "median", "tokens/s", "cache", "peak memory"}};
+  for (const auto &r : report["results"]) {
+    const std::string cache = r["cache_implementation"], dtype = r["cache_dtype"];
+    for (const auto &p : r["prefill"])
+      prefill.push_back({cache, dtype, std::to_string(p["tokens"].get<int64_t>()),
+                         fixed(p["tokens_per_second_best"], 1), fixed(p["tokens_per_second_median"], 1)});
+    for (const auto &d : r["decode"])
+      decode.push_back({cache, dtype, std::to_string(d["depth"].get<int64_t>()),
+                        fixed(d["ms_per_token_best"], 2), fixed(d["ms_per_token_median"], 2),
+                        fixed(1e3 / d["ms_per_token_median"].get<double>(), 1), byte_text(d["cache_bytes"]),
+                        byte_text(r["peak_resident_bytes"])});
+  }
+  std::string text = report["processor"].get<std::string>() + ", " +
+                     std::to_string(report["threads"].get<int>()) + " threads, " +
+                     report["model"].get<std::string>() + "\n";
+  if (prefill.size() > 1) text += "\nprefill\n" + table(prefill);
+  if (decode.size() > 1) text += "\ndecode\n" + table(decode);
+  return text;
+}
+
+}  // namespace
+
+int bench_command(const std::vector<std::string> &arguments) {
+  const auto options = all_options();
+  const auto map = parse(arguments, options);
+  if (map.count("help")) {
+    std::ostringstream text;
+    text << kUsage << options;
+    write_output(text.str());
+    return 0;
+  }
+  const auto plan = make_plan(map);
+  Json report;
+  for (const auto &config : plan.runs) {
+    const Run run(config);
+    report["model"] = run.model_folder().string();
+    report["results"].push_back(measure(plan, run));
+  }
+  report["processor"] = processor_name();
+  report["threads"] = threads();
+  write_output(plan.json ? report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+                         : as_table(report));
+  return 0;
+}
+
+}  // namespace kvern::cli

@@ -1,0 +1,108 @@
+// kvern generate: continues a prompt with the cache that the configuration names.
+#include <iostream>
+
+#include "runtime/cli/command.hpp"
+#include "runtime/cli/generation_output.hpp"
+#include "runtime/cli/output.hpp"
+#include "runtime/cli/progress.hpp"
+#include "runtime/cli/prompt.hpp"
+#include "runtime/tokenizer/decode_stream.hpp"
+
+namespace kvern::cli {
+namespace {
+
+constexpr const char *kUsage =
+    "usage: kvern generate [options]\n\n"
+    "Continues a prompt. The text goes to standard output (as it is made, if that is a terminal), "
+    "everything\n"
+    "else to standard error.\n\n"
+    "  kvern generate --prompt \"Once upon a time\" --cache static --stats\n"
+    "  kvern generate --config configs/dynamic.toml --model ~/models/Qwen2-0.5B --prompt-file question.txt\n"
+    "  kvern generate --input-ids 1,2,3 --output json\n\n";
+
+po::options_description all_options() {
+  po::options_description output("output", 110);
+  output.add_options()("output", po::value<std::string>()->default_value("text")->value_name("text|json"),
+                       "form of the result")("stats", "speed and memory on standard error")("help",
+                                                                                            "print this");
+  po::options_description all;
+  all.add(prompt_options()).add(run_options()).add(generation_options()).add(output);
+  return all;
+}
+
+bool wants_json(const po::variables_map &map) {
+  const auto form = map["output"].as<std::string>();
+  if (form != "text" && form != "json")
+    throw Error(ErrorKind::usage,
+                "--output " + form + ": it is text or json" + did_you_mean(form, {"text", "json"}));
+  return form == "json";
+}
+
+/// Shows one row's text as it grows.
+class Stream {
+ public:
+  Stream(const Tokenizer &tokenizer, const std::string &prompt)
+      : decoder_(tokenizer, /*skip_special_tokens=*/true) {
+    write_output(prompt);
+  }
+  void push(int64_t id) {
+    if (const auto part = decoder_.push(id)) write_output(*part);
+  }
+  void finish() { write_output(decoder_.finish() + "\n"); }
+
+ private:
+  DecodeStream decoder_;
+};
+
+void generate_and_print(const Run &run, const PromptSource &source, bool json, bool stats) {
+  const auto ids = prompt_ids(source, run);
+  const auto config = run.generation();
+  const auto length = static_cast<int64_t>(ids.size());
+  auto cache = run.open_cache(config.num_return_sequences, config.max_new_tokens
+                                                               ? length + *config.max_new_tokens
+                                                               : std::max(config.max_length, length));
+  Prompt prompt;
+  prompt.input_ids.push_back(ids);
+
+  std::optional<Stream> stream;
+  std::optional<Progress> progress(std::in_place, "reading the prompt:");
+  GenerationEvents events;
+  events.on_prefill = [&](int64_t done, int64_t total) { progress->show(done, total); };
+  const bool streams = !json && output_is_terminal() && run.tokenizer() && config.num_return_sequences == 1;
+  events.on_tokens = [&](const std::vector<int64_t> &next) {
+    progress.reset();
+    if (!streams) return;
+    if (!stream) stream.emplace(*run.tokenizer(), source.text.value_or(""));
+    stream->push(next[0]);
+  };
+  const auto result = generate(run.model(), cache, prompt, config, events);
+
+  const Finished finished{run, ids, result, cache};
+  if (stream)
+    stream->finish();
+  else
+    write_output(json ? as_json(finished) : as_text(finished, source.text.value_or("")));
+  if (stats) std::cerr << statistics(finished);
+}
+
+}  // namespace
+
+int generate_command(const std::vector<std::string> &arguments) {
+  const auto options = all_options();
+  const auto map = parse(arguments, options);
+  if (map.count("help")) {
+    std::ostringstream text;
+    text << kUsage << options;
+    write_output(text.str());
+    return 0;
+  }
+  const bool json = wants_json(map);
+  auto config = read_config(map);
+  check_cache(config);
+  const auto source = read_prompt(map);
+  const Run run(std::move(config));
+  generate_and_print(run, source, json, map.count("stats") > 0);
+  return 0;
+}
+
+}  // namespace kvern::cli

@@ -1,0 +1,99 @@
+#include "runtime/cli/generation_output.hpp"
+
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/torch/parallel.hpp"
+#include "runtime/cli/memory.hpp"
+
+namespace kvern::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+const char *name_of(FinishReason reason) { return reason == FinishReason::stop ? "stop" : "length"; }
+
+double per_second(int64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+}
+
+Json sequence(const Finished &f, size_t r) {
+  const auto ids = new_ids(f, r);
+  Json json{{"output_ids", ids}, {"finish_reason", name_of(f.result.finish_reason[r])}};
+  json["text"] =
+      f.run.tokenizer() ? Json(f.run.tokenizer()->text(ids, /*skip_special_tokens=*/true)) : Json();
+  return json;
+}
+
+std::string joined(const std::vector<int64_t> &ids) {
+  std::string text;
+  for (const int64_t id : ids) text += (text.empty() ? "" : ",") + std::to_string(id);
+  return text;
+}
+
+}  // namespace
+
+std::vector<int64_t> new_ids(const Finished &f, size_t r) {
+  const auto &row = f.result.sequences[r];
+  const auto begin = row.begin() + static_cast<int64_t>(f.prompt.size());
+  return {begin, begin + f.result.new_tokens[r]};
+}
+
+std::string as_text(const Finished &f, const std::string &prompt_text) {
+  std::string text;
+  for (size_t r = 0; r < f.result.sequences.size(); ++r) {
+    const auto ids = new_ids(f, r);
+    text += f.run.tokenizer() ? prompt_text + f.run.tokenizer()->text(ids, true) : joined(ids);
+    text += '\n';
+  }
+  return text;
+}
+
+std::string as_json(const Finished &f) {
+  const auto &t = f.result.timings;
+  const auto info = f.cache.info();
+  Json json = sequence(f, 0);
+  json["model"] = f.run.model_folder().string();
+  json["input_ids"] = f.prompt;
+  for (size_t r = 0; r < f.result.sequences.size(); ++r) json["sequences"].push_back(sequence(f, r));
+  json["timings"] = {{"prefill_seconds", t.prefill_seconds},
+                     {"prefill_tokens", t.prefill_tokens},
+                     {"prefill_tokens_per_second", per_second(t.prefill_tokens, t.prefill_seconds)},
+                     {"decode_seconds", t.decode_seconds},
+                     {"decode_tokens", t.decode_tokens},
+                     {"decode_tokens_per_second", per_second(t.decode_tokens, t.decode_seconds)}};
+  json["cache"] = {{"implementation", f.cache.plugin().name},
+                   {"dtype", dtype_name(f.cache.dtype())},
+                   {"tokens", info.tokens},
+                   {"bytes", info.bytes_device + info.bytes_host},
+                   {"bytes_used", info.bytes_used},
+                   {"peak_bytes", f.cache.host().memory().peak}};
+  json["threads"] = threads();
+  json["peak_resident_bytes"] = peak_resident_bytes();
+  if (f.run.generation().do_sample) json["seed"] = f.result.seed;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string statistics(const Finished &f) {
+  const auto &t = f.result.timings;
+  const auto info = f.cache.info();
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(1);
+  out << "prompt   " << t.prefill_tokens << " tokens in " << t.prefill_seconds * 1e3 << " ms, "
+      << per_second(t.prefill_tokens, t.prefill_seconds) << " tokens/s\n";
+  out << "decode   " << t.decode_tokens << " tokens in " << t.decode_seconds * 1e3 << " ms, "
+      << per_second(t.decode_tokens, t.decode_seconds) << " tokens/s on " << threads() << " threads\n";
+  out << "cache    " << f.cache.plugin().name << " (" << dtype_name(f.cache.dtype()) << "), " << info.tokens
+      << " tokens in " << byte_text(info.bytes_device + info.bytes_host) << ", at most "
+      << byte_text(f.cache.host().memory().peak) << '\n';
+  out << "memory   " << byte_text(peak_resident_bytes()) << " at most, of it weights "
+      << byte_text(f.run.model().info().weight_bytes) << '\n';
+  out << "ended    ";
+  for (size_t r = 0; r < f.result.finish_reason.size(); ++r)
+    out << (r ? ", " : "") << name_of(f.result.finish_reason[r]);
+  out << '\n';
+  return out.str();
+}
+
+}  // namespace kvern::cli

@@ -1,0 +1,30 @@
+// What `kvern generate` prints: text or JSON on standard output, figures on standard error.
+#pragma once
+#include <kvern/generation.hpp>
+#include <string>
+
+#include "runtime/session/run.hpp"
+
+namespace kvern::cli {
+
+/// Everything there is to say about a finished generation.
+struct Finished {
+  const Run &run;
+  const std::vector<int64_t> &prompt;
+  const GenerationResult &result;
+  const Cache &cache;
+};
+
+/// The new ids of row r, padding left out.
+std::vector<int64_t> new_ids(const Finished &f, size_t r);
+
+/// Every row's prompt and continuation; ids separated by commas where there is no tokenizer.
+std::string as_text(const Finished &f, const std::string &prompt_text);
+
+/// output_ids, text, finish_reason (of every sequence, the first one's also at the top), timings, cache bytes; docs/cli.md.
+std::string as_json(const Finished &f);
+
+/// A few lines for people.
+std::string statistics(const Finished &f);
+
+}  // namespace kvern::cli

@@ -1,0 +1,107 @@
+// kvern inspect: a model's layers, and the bytes that each installed cache needs per token.
+#include <cstdio>
+#include <sstream>
+
+#include "runtime/cli/command.hpp"
+#include "runtime/cli/memory.hpp"
+#include "runtime/cli/output.hpp"
+#include "runtime/cli/run_options.hpp"
+#include "runtime/cli/table.hpp"
+#include "runtime/session/probe.hpp"
+#include "runtime/session/run.hpp"
+
+namespace kvern::cli {
+namespace {
+
+constexpr const char *kUsage =
+    "usage: kvern inspect [MODEL] [options]\n\n"
+    "Shows a model's layers as a cache sees them, and the bytes per token that each installed cache needs "
+    "for it,\n"
+    "measured by filling it.\n\n";
+
+constexpr int64_t kProbeTokens = 1024;
+
+const char *kind_name(uint32_t kind) {
+  constexpr const char *names[] = {"none", "attention", "state", "cross-attention"};
+  return kind <= KVERN_LAYER_CROSS ? names[kind] : "?";
+}
+
+std::vector<std::string> layer_cells(const LayerSpec &l) {
+  const auto dims = l.head_dim_k == l.head_dim_v
+                        ? std::to_string(l.head_dim_k)
+                        : std::to_string(l.head_dim_k) + "/" + std::to_string(l.head_dim_v);
+  return {kind_name(l.kind), std::to_string(l.q_heads), std::to_string(l.kv_heads), dims,
+          l.window ? std::to_string(l.window) : "all"};
+}
+
+/// Layers that are alike share a line: "0-29".
+std::string layer_table(const std::vector<LayerSpec> &layers) {
+  std::vector<std::vector<std::string>> rows{
+      {"layers", "kind", "query heads", "kv heads", "head size", "window"}};
+  for (size_t begin = 0, end = 0; begin < layers.size(); begin = end) {
+    const auto cells = layer_cells(layers[begin]);
+    for (end = begin + 1; end < layers.size() && layer_cells(layers[end]) == cells;) ++end;
+    std::vector<std::string> row{std::to_string(begin) +
+                                 (end - begin > 1 ? "-" + std::to_string(end - 1) : "")};
+    row.insert(row.end(), cells.begin(), cells.end());
+    rows.push_back(std::move(row));
+  }
+  return table(rows);
+}
+
+std::vector<std::string> cache_cells(const FoundPlugin &found, const Run &run) {
+  if (!found.plugin) return {found.name, "-", "refused: " + found.refusal};
+  CacheRequest request;
+  request.implementation = found.name;
+  request.plugin_path = run.config().plugin_path;
+  if (run.config().cache_dtype) request.dtype = float_dtype_from_name(*run.config().cache_dtype);
+  request.max_rows = 1;
+  request.max_tokens = kProbeTokens;
+  try {
+    auto cache = open_cache(run.model(), request);
+    char bytes[32];
+    std::snprintf(bytes, sizeof bytes, "%.0f", bytes_per_token(cache));
+    return {found.name, bytes, found.plugin->summary};
+  } catch (const Error &e) {
+    return {found.name, "-", e.what()};
+  }
+}
+
+std::string describe(const Run &run) {
+  const auto &info = run.model().info();
+  std::ostringstream text;
+  text << run.model_folder().string() << ": " << info.model_type << ", " << info.parameters
+       << " parameters in " << byte_text(info.weight_bytes) << " (" << dtype_name(info.dtype)
+       << "), vocabulary " << info.vocab_size << ", ";
+  text << (info.max_positions ? "at most " + std::to_string(info.max_positions) + " positions"
+                              : "no limit of positions");
+  text << "\n\n" << layer_table(run.model().layers()) << "\n";
+  std::vector<std::vector<std::string>> rows{{"cache", "bytes per token", "what it is"}};
+  for (const auto &found : list_plugins(run.config().plugin_path)) rows.push_back(cache_cells(found, run));
+  text << table(rows);
+  return text.str();
+}
+
+}  // namespace
+
+int inspect_command(const std::vector<std::string> &arguments) {
+  po::options_description options;
+  options.add(run_options()).add_options()("help", "print this");
+  auto map = parse(arguments, options, "folder");
+  if (map.count("help")) {
+    std::ostringstream text;
+    text << kUsage << options;
+    write_output(text.str());
+    return 0;
+  }
+  auto config = read_config(map);
+  if (map.count("folder")) {
+    const auto folders = map["folder"].as<std::vector<std::string>>();
+    if (folders.size() > 1 || map.count("model")) throw Error(ErrorKind::usage, "inspect takes one model");
+    config.model = folders[0];
+  }
+  write_output(describe(Run(std::move(config))));
+  return 0;
+}
+
+}  // namespace kvern::cli

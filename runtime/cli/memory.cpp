@@ -1,0 +1,39 @@
+#include "runtime/cli/memory.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+namespace kvern::cli {
+namespace {
+
+int64_t status_field(const std::string &name) {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    std::string key;
+    int64_t kibibytes = 0;
+    if (words >> key >> kibibytes && key == name) return kibibytes * 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int64_t peak_resident_bytes() { return status_field("VmHWM:"); }
+int64_t resident_bytes() { return status_field("VmRSS:"); }
+
+std::string byte_text(int64_t bytes) {
+  constexpr const char *units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  double amount = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (amount >= 1000 && unit < 4) {
+    amount /= 1000;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
+  return text;
+}
+
+}  // namespace kvern::cli

@@ -1,0 +1,90 @@
+#include "runtime/cli/prompt.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <kvern/error.hpp>
+
+#include "runtime/tokenizer/text/utf8.hpp"
+
+namespace kvern::cli {
+namespace {
+
+std::string read_all(std::istream &in) { return {std::istreambuf_iterator<char>(in), {}}; }
+
+std::string read_file(const std::string &path) {
+  if (std::filesystem::is_directory(path))
+    throw Error(ErrorKind::input, "--prompt-file " + path + " is a directory, not a file");
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw Error(ErrorKind::input, "--prompt-file " + path + " cannot be read");
+  return read_all(in);
+}
+
+std::vector<int64_t> parse_ids(const std::string &text) {
+  std::vector<int64_t> ids;
+  const char *p = text.data(), *end = p + text.size();
+  while (true) {
+    while (p < end && *p == ' ') ++p;
+    int64_t id = 0;
+    const auto [next, problem] = std::from_chars(p, end, id);
+    if (problem != std::errc())
+      throw Error(ErrorKind::input, "--input-ids: '" + std::string(p, end) +
+                                        "' does not begin with an id; ids are numbers "
+                                        "separated by commas, as in 1,2,3");
+    ids.push_back(id);
+    for (p = next; p < end && *p == ' ';) ++p;
+    if (p == end) return ids;
+    if (*p++ != ',')
+      throw Error(ErrorKind::input,
+                  "--input-ids: a comma is missing before '" + std::string(p - 1, end) + "'");
+  }
+}
+
+std::string from_standard_input() {
+  if (::isatty(STDIN_FILENO) == 1)
+    throw Error(ErrorKind::usage,
+                "no prompt: give --prompt, --prompt-file or --input-ids, or pipe a text in");
+  return read_all(std::cin);
+}
+
+}  // namespace
+
+po::options_description prompt_options() {
+  po::options_description o("prompt (without any it is read from standard input)", 110);
+  o.add_options()("prompt", po::value<std::string>()->value_name("TEXT"), "the text to continue")(
+      "prompt-file", po::value<std::string>()->value_name("FILE"), "a file with the text")(
+      "input-ids", po::value<std::string>()->value_name("1,2,3"), "token ids instead of a text");
+  return o;
+}
+
+PromptSource read_prompt(const po::variables_map &map) {
+  if (map.count("prompt") + map.count("prompt-file") + map.count("input-ids") > 1)
+    throw Error(ErrorKind::usage, "only one of --prompt, --prompt-file and --input-ids can be given");
+  PromptSource source;
+  if (map.count("input-ids")) {
+    source.ids = parse_ids(map["input-ids"].as<std::string>());
+    return source;
+  }
+  if (map.count("prompt"))
+    source.text = map["prompt"].as<std::string>();
+  else
+    source.text =
+        map.count("prompt-file") ? read_file(map["prompt-file"].as<std::string>()) : from_standard_input();
+  if (const auto bad = tokenizer::first_invalid_byte(*source.text))
+    throw Error(ErrorKind::input, "the prompt is not UTF-8: byte " + std::to_string(*bad) + " is 0x" +
+                                      tokenizer::hex_byte((*source.text)[*bad]));
+  return source;
+}
+
+std::vector<int64_t> prompt_ids(const PromptSource &source, const Run &run) {
+  if (source.ids) return *source.ids;
+  if (!run.tokenizer())
+    throw Error(ErrorKind::input, "the model in " + run.model_folder().string() +
+                                      " has no tokenizer.json: give the prompt with --input-ids");
+  return run.tokenizer()->encode_hf(*source.text, /*add_special_tokens=*/true);
+}
+
+}  // namespace kvern::cli

@@ -1,0 +1,27 @@
+// The prompt of `kvern generate`: a text, a file, standard input, or ids.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "runtime/cli/run_options.hpp"
+#include "runtime/session/run.hpp"
+
+namespace kvern::cli {
+
+/// --prompt, --prompt-file, --input-ids.
+po::options_description prompt_options();
+
+/// What the user gave, read before the model is opened, so that mistakes show at once. Exactly one of the two is set.
+struct PromptSource {
+  std::optional<std::string> text;
+  std::optional<std::vector<int64_t>> ids;
+};
+
+/// Throws Error(usage) for two prompts, Error(input) for an unreadable file, ids that are no numbers, or a text that is no
+/// UTF-8.
+PromptSource read_prompt(const po::variables_map &map);
+
+/// Throws Error(input) if the model has no tokenizer for a text.
+std::vector<int64_t> prompt_ids(const PromptSource &source, const Run &run);
+
+}  // namespace kvern::cli

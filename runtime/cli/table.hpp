@@ -1,0 +1,11 @@
+// Plain tables for terminals: columns as wide as their widest cell.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace kvern::cli {
+
+/// rows[0] is the heading. Columns whose cells (but for the heading) all begin with a digit or '-' are right-aligned.
+std::string table(const std::vector<std::vector<std::string>> &rows);
+
+}  // namespace kvern::cli

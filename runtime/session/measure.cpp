@@ -1,0 +1,94 @@
+#include "runtime/session/measure.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+
+#include "core/torch/torch.hpp"
+#include "runtime/session/probe.hpp"
+
+namespace kvern {
+namespace {
+
+constexpr int64_t kFillChunk = 512, kWarmUp = 2;
+
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// Feeds n tokens behind the first `position`. Which ones makes no difference to the time.
+void feed(const Run &run, Cache &cache, int64_t position, int64_t n) {
+  ForwardInput input;
+  input.ids =
+      at::arange(position, position + n, at::kLong).remainder(run.model().info().vocab_size).view({1, n});
+  input.row_pos = {position};
+  input.total_length = position + n;
+  run.model().forward(cache, input);
+}
+
+void fill_to(const Run &run, Cache &cache, int64_t depth, Fill fill, const OnProgress &on_progress) {
+  if (fill == Fill::random) return fill_cache(cache, 1, depth, kFillChunk, on_progress);
+  for (int64_t position = 0; position < depth;) {
+    const int64_t n = std::min(kFillChunk, depth - position);
+    feed(run, cache, position, n);
+    position += n;
+    if (on_progress) on_progress(position, depth);
+  }
+}
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
+                             const OnProgress &on_progress) {
+  c10::InferenceMode no_gradients;
+  auto cache = run.open_cache(1, depth + kWarmUp + tokens);
+  fill_to(run, cache, depth, fill, on_progress);
+  std::vector<double> times;
+  for (int64_t i = -kWarmUp; i < tokens; ++i) {
+    // A cache that keeps nothing is fed everything again: that is its price.
+    const int64_t held = cache.info().tokens, end = depth + kWarmUp + i + 1;
+    const auto start = Clock::now();
+    feed(run, cache, held, end - held);
+    if (i >= 0) times.push_back(ms_since(start));
+  }
+  const auto info = cache.info();
+  DecodeFigures f;
+  f.depth = depth;
+  f.best_ms = *std::min_element(times.begin(), times.end());
+  f.worst_ms = *std::max_element(times.begin(), times.end());
+  f.median_ms = median(times);
+  f.cache_bytes = info.bytes_device + info.bytes_host;
+  f.cache_bytes_used = info.bytes_used;
+  return f;
+}
+
+PrefillFigures measure_prefill(const Run &run, int64_t tokens, int64_t repeats) {
+  c10::InferenceMode no_gradients;
+  auto cache = run.open_cache(1, tokens);
+  std::vector<double> times;
+  for (int64_t i = -1; i < repeats; ++i) {
+    cache.reset();
+    const auto start = Clock::now();
+    feed(run, cache, 0, tokens);
+    if (i >= 0) times.push_back(ms_since(start));
+  }
+  const double n = static_cast<double>(tokens) * 1e3;
+  return {tokens, n / *std::min_element(times.begin(), times.end()), n / median(times)};
+}
+
+std::string processor_name() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+}  // namespace kvern

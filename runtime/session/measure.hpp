@@ -1,0 +1,39 @@
+// Measurements of one model with one cache: time per decoded token at a depth, and prefill speed.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "runtime/session/run.hpp"
+
+namespace kvern {
+
+struct DecodeFigures {
+  int64_t depth = 0;
+  double best_ms = 0, median_ms = 0, worst_ms = 0;  ///< per token
+  int64_t cache_bytes = 0, cache_bytes_used = 0;    ///< at the end
+};
+
+struct PrefillFigures {
+  int64_t tokens = 0;
+  double best_per_second = 0, median_per_second = 0;
+};
+
+/// How the cache gets to the depth.
+enum class Fill { random, prefill };
+
+using OnProgress = std::function<void(int64_t done, int64_t total)>;
+
+/// Fills a fresh cache to `depth`, decodes two tokens that are not counted, then `tokens` that are.
+DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
+                             const OnProgress &on_progress = {});
+
+/// Feeds `tokens` tokens to an empty cache in one forward pass, once to warm up and then `repeats` times.
+PrefillFigures measure_prefill(const Run &run, int64_t tokens, int64_t repeats);
+
+double median(std::vector<double> values);
+
+/// The processor's name.
+std::string processor_name();
+
+}  // namespace kvern

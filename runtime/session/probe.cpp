@@ -1,0 +1,100 @@
+#include "runtime/session/probe.hpp"
+
+#include <algorithm>
+
+#include "core/torch/tensor.hpp"
+
+namespace kvern {
+namespace {
+
+constexpr int64_t kProbeShort = 512, kProbeLong = 1024;
+
+/// Keys or values [rows, heads, n, dim] in the cache's dtype, slices of one random block that is made once.
+class RandomBlocks {
+ public:
+  RandomBlocks(Dtype dtype, int64_t numbers) {
+    auto generator = at::detail::createCPUGenerator(0);
+    block_ = at::normal(0.0, 1.0, {numbers}, generator).to(to_torch(dtype));
+  }
+  at::Tensor operator()(int64_t rows, int64_t heads, int64_t n, int64_t dim) const {
+    return block_.slice(0, 0, rows * heads * n * dim).view({rows, heads, n, dim});
+  }
+
+ private:
+  at::Tensor block_;
+};
+
+int64_t widest(const std::vector<LayerSpec> &layers) {
+  int64_t numbers = 1;
+  for (const auto &l : layers)
+    numbers = std::max<int64_t>(numbers, int64_t{l.kv_heads} * std::max(l.head_dim_k, l.head_dim_v));
+  return numbers;
+}
+
+void fill_step(Cache &cache, const RandomBlocks &random, int64_t rows, int64_t position, int64_t n) {
+  const std::vector<int64_t> row_pos(static_cast<size_t>(rows), position);
+  kvern_step step{};
+  step.struct_size = sizeof step;
+  step.rows = rows;
+  step.n_new = n;
+  step.row_pos = row_pos.data();
+  cache.begin(step);
+  const auto &layers = cache.layers();
+  for (size_t l = 0; l < layers.size(); ++l) {
+    if (layers[l].kind != KVERN_LAYER_ATTENTION) continue;
+    const auto k = random(rows, layers[l].kv_heads, n, layers[l].head_dim_k);
+    const auto v = random(rows, layers[l].kv_heads, n, layers[l].head_dim_v);
+    Borrowed dk(k), dv(v);
+    cache.update(static_cast<int>(l), dk.dl(), dv.dl(), nullptr, nullptr);
+  }
+  cache.end(n);
+}
+
+int64_t bytes_in_use(const Cache &cache) {
+  const auto info = cache.info();
+  return info.bytes_used >= 0 ? info.bytes_used : info.bytes_device + info.bytes_host;
+}
+
+}  // namespace
+
+Offer probe_offer(const kvern_plugin &plugin, const PluginPath &plugin_path) {
+  HostOptions options;
+  options.log = [](int, const std::string &) {};
+  auto host = std::make_shared<Host>(options);
+  offer_common_extensions(*host, plugin_path);
+  CacheSpec spec;
+  LayerSpec layer;
+  layer.q_heads = layer.kv_heads = 1;
+  layer.head_dim_k = layer.head_dim_v = 64;
+  spec.layers.push_back(layer);
+  spec.max_rows = 1;
+  spec.max_tokens = 64;
+  try {
+    return {Cache::create(std::move(host), plugin, spec).offered(), ""};
+  } catch (const Error &e) {
+    return {{}, e.what()};
+  }
+}
+
+void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,
+                const std::function<void(int64_t, int64_t)> &on_progress) {
+  const RandomBlocks random(cache.dtype(), rows * std::min(chunk, depth) * widest(cache.layers()));
+  for (int64_t position = 0; position < depth;) {
+    const int64_t n = std::min(chunk, depth - position);
+    fill_step(cache, random, rows, position, n);
+    position += n;
+    if (on_progress) on_progress(position, depth);
+  }
+}
+
+double bytes_per_token(Cache &cache) {
+  fill_cache(cache, 1, kProbeShort, 128);
+  const auto before = bytes_in_use(cache);
+  cache.reset();
+  fill_cache(cache, 1, kProbeLong, 128);
+  const auto after = bytes_in_use(cache);
+  cache.reset();
+  return static_cast<double>(after - before) / static_cast<double>(kProbeLong - kProbeShort);
+}
+
+}  // namespace kvern

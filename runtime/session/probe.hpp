@@ -1,0 +1,29 @@
+// What can be learnt of a cache by trying it: which verbs it offers, how many bytes a token takes; and filling a cache to a
+// depth without a model. All of it through the cache's own begin, update and end.
+#pragma once
+#include <functional>
+#include <kvern/cache.hpp>
+#include <kvern/generation.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/session/open_cache.hpp"
+
+namespace kvern {
+
+/// The optional verbs of an instance for one small attention layer; if it cannot be made, why.
+struct Offer {
+  std::vector<std::string> verbs;
+  std::string problem;
+};
+Offer probe_offer(const kvern_plugin &plugin, const PluginPath &plugin_path);
+
+/// Feeds keys and values of unit scale (normal, of a fixed seed) for positions up to `depth`, `chunk` at a time.
+void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,
+                const std::function<void(int64_t done, int64_t total)> &on_progress = {});
+
+/// Bytes that the cache needs for each further token of a long sequence, over all layers, for one row. The cache must be
+/// empty, and is so afterwards.
+double bytes_per_token(Cache &cache);
+
+}  // namespace kvern

@@ -1,0 +1,44 @@
+// A run made ready: configuration checked, then model, tokenizer and cache opened, in that order.
+#pragma once
+#include <kvern/generation.hpp>
+#include <optional>
+
+#include "runtime/config/run_config.hpp"
+#include "runtime/session/open_cache.hpp"
+#include "runtime/tokenizer/tokenizer.hpp"
+
+namespace kvern {
+
+/// What can be known of a configuration without the model: the plugin is there and accepts the options.
+/// Throws Error(plugin) or Error(config).
+FoundPlugin check_cache(const config::RunConfig &run);
+
+class Run {
+ public:
+  /// Opens the model (the built-in one if the configuration names none) and its tokenizer, if it has one. The configuration
+  /// has been checked by check_cache. Sets the number of threads.
+  explicit Run(config::RunConfig config);
+
+  const config::RunConfig &config() const { return config_; }
+  const std::filesystem::path &model_folder() const { return folder_; }
+  const Model &model() const { return *model_; }
+  /// nullptr where the folder has no tokenizer.json.
+  const Tokenizer *tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }
+
+  /// kvern's defaults, then the model's, then the configuration's.
+  GenerationConfig generation() const;
+
+  /// A cache as configured.
+  Cache open_cache(int64_t max_rows, int64_t max_tokens) const;
+
+ private:
+  config::RunConfig config_;
+  std::filesystem::path folder_;
+  std::unique_ptr<Model> model_;
+  std::optional<Tokenizer> tokenizer_;
+};
+
+/// share/kvern/models/demo beside the program. Throws Error(model) if it is not there.
+std::filesystem::path built_in_model();
+
+}  // namespace kvern
