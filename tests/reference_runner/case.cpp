@@ -53,16 +53,21 @@ void add_chat_lines(const fs::path &root, std::vector<Case> &cases) {
   }
 }
 
+bool ends_with(const std::string &text, const std::string &end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
 void add_trained_models(const fs::path &root, std::vector<Case> &cases) {
   for (const auto &folder : entries(root)) {
-    if (!fs::is_regular_file(folder / "config.json") || !fs::is_regular_file(folder / "expected.json"))
-      continue;
+    if (!fs::is_regular_file(folder / "config.json")) continue;
+    const auto name = folder.filename().string();
+    if (ends_with(name, "-sort")) cases.push_back({"sorting", "sorting/" + name, root, folder, {}});
+    if (!fs::is_regular_file(folder / "expected.json")) continue;
     const auto expected = read_json(folder / "expected.json");
     int number = 0;
     for (const auto &json : expected.value("cases", Json::array()))
-      cases.push_back({"trained_models",
-                       "trained_models/" + folder.filename().string() + " " + std::to_string(number++), root,
-                       folder, json});
+      cases.push_back(
+          {"trained_models", "trained_models/" + name + " " + std::to_string(number++), root, folder, json});
   }
 }
 

@@ -30,6 +30,7 @@ const std::map<std::string, Run> &kinds() {
       {"prefix_reuse", single(run_generate)},
       {"generate", single(run_generate)},
       {"trained_models", single(run_trained_model)},
+      {"sorting", run_sorting},
       {"cache_api", single(run_cache_api)},
       {"tokenizers", run_tokenizers},
       {"tokenizer", run_tokenizer_texts},
