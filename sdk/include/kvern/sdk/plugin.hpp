@@ -48,7 +48,7 @@ const char *build_of() {
 
 template <CacheClass C>
 kvern_plugin *make_plugin_table() {
-  auto &pointers = *new std::vector<const kvern_option *>;
+  static auto &pointers = *new std::vector<const kvern_option *>;  // for ever, as the table
   for (const Option &option : declared_options<C>()) pointers.push_back(&option);
   auto *table = new kvern_plugin{};
   table->struct_size = sizeof *table;
