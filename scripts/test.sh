@@ -125,10 +125,11 @@ rule() {
   fi
 }
 
+# The contract's headers are tables laid out by hand.
 part_format() {
   if ! command -v clang-format >/dev/null; then
     say "skip  format of the sources: no clang-format"
-  elif sources | xargs clang-format --dry-run -Werror; then
+  elif sources | grep -v '/kvern/abi/' | xargs clang-format --dry-run -Werror; then
     say "ok    format of the sources"
     count 1 0 format
   else

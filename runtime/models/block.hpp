@@ -1,6 +1,6 @@
 // One layer of a decoder: norm, attention, norm, MLP, each adding to the residual stream.
 #pragma once
-#include <ATen/core/Tensor.h>
+#include "core/torch/torch.hpp"
 #include <cstdint>
 #include <kvern/step.hpp>
 
