@@ -65,12 +65,6 @@ class CreateRequest {
   kvern_create request_{};
 };
 
-void check_user_options(const kvern_plugin &plugin, const OptionTable &options) {
-  const AbiOptions all(options);
-  for (uint32_t i = 0; i < all.size(); ++i) check_options(plugin, all.data() + i, 1, options[i].second.place);
-  check_options(plugin, all.data(), all.size(), "");
-}
-
 bool speaks_of(std::string_view message, std::string_view word) {
   const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   for (size_t at = message.find(word); at != message.npos; at = message.find(word, at + 1)) {
@@ -144,7 +138,7 @@ void check_created(Cache::State &state) {
 }
 
 Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, const CacheSpec &spec) {
-  check_user_options(plugin, spec.options);
+  check_options(plugin, spec.options);
   check_states(spec.layers);
   auto state = std::make_unique<State>();
   state->host = std::move(host);

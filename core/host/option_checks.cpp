@@ -1,4 +1,5 @@
 // The user's options against those that a plugin accepts: names and types. Values are the plugin's to judge.
+#include <kvern/options.hpp>
 #include <kvern/plugin_registry.hpp>
 
 #include <algorithm>
@@ -86,6 +87,12 @@ void check_options(const kvern_plugin &plugin, const kvern_option *const *option
         throw Error(ErrorKind::config,
                     where + "option '" + options[i]->key + "' of cache '" + plugin.name + "' is given twice");
   }
+}
+
+void check_options(const kvern_plugin &plugin, const OptionTable &options) {
+  const AbiOptions all(options);
+  for (uint32_t i = 0; i < all.size(); ++i) check_options(plugin, all.data() + i, 1, options[i].second.place);
+  check_options(plugin, all.data(), all.size(), "");
 }
 
 }  // namespace kvern

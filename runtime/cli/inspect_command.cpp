@@ -41,8 +41,9 @@ std::string layer_table(const std::vector<LayerSpec> &layers) {
   for (size_t begin = 0, end = 0; begin < layers.size(); begin = end) {
     const auto cells = layer_cells(layers[begin]);
     for (end = begin + 1; end < layers.size() && layer_cells(layers[end]) == cells;) ++end;
-    std::vector<std::string> row{std::to_string(begin) +
-                                 (end - begin > 1 ? "-" + std::to_string(end - 1) : "")};
+    std::string range = std::to_string(begin);
+    if (end - begin > 1) range.append("-").append(std::to_string(end - 1));
+    std::vector<std::string> row{range};
     row.insert(row.end(), cells.begin(), cells.end());
     rows.push_back(std::move(row));
   }

@@ -38,9 +38,11 @@ const std::map<std::string, Command> &commands() {
 }
 
 int run(const std::vector<std::string> &arguments) {
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "help") {
+  if (arguments.empty())
+    throw Error(ErrorKind::usage, "no command: generate, caches, inspect or bench; see kvern --help");
+  if (arguments[0] == "--help" || arguments[0] == "help") {
     write_output(kHelp);
-    return arguments.empty() ? static_cast<int>(ErrorKind::usage) : 0;
+    return 0;
   }
   if (arguments[0] == "--version") {
     write_output("kvern " KVERN_VERSION "\n");

@@ -81,10 +81,13 @@ PromptSource read_prompt(const po::variables_map &map) {
 
 std::vector<int64_t> prompt_ids(const PromptSource &source, const Run &run) {
   if (source.ids) return *source.ids;
-  if (!run.tokenizer())
-    throw Error(ErrorKind::input, "the model in " + run.model_folder().string() +
-                                      " has no tokenizer.json: give the prompt with --input-ids");
-  return run.tokenizer()->encode_hf(*source.text, /*add_special_tokens=*/true);
+  if (run.tokenizer()) return run.tokenizer()->encode_hf(*source.text, /*add_special_tokens=*/true);
+  try {
+    Tokenizer::load(run.model_folder());
+  } catch (const Error &why) {
+    throw Error(ErrorKind::input, std::string(why.what()) + "; or give the prompt with --input-ids");
+  }
+  throw Error(ErrorKind::internal, "a tokenizer appeared in " + run.model_folder().string());
 }
 
 }  // namespace kvern::cli

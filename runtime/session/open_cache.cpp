@@ -14,9 +14,6 @@ void offer_common_extensions(Host &host, const PluginPath &plugin_path) {
 
 Cache open_cache(const Model &model, const CacheRequest &request) {
   const auto found = find_plugin(request.implementation, request.plugin_path);
-  const AbiOptions options(request.options);
-  check_options(*found.plugin, options.data(), options.size(), "cache_config");
-
   HostOptions host_options;
   host_options.memory_budget = request.memory_budget;
   auto host = std::make_shared<Host>(host_options);

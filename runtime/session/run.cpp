@@ -53,8 +53,7 @@ fs::path built_in_model() {
 
 FoundPlugin check_cache(const config::RunConfig &run) {
   auto found = find_plugin(run.cache_implementation, run.plugin_path);
-  const AbiOptions options(run.cache_config);
-  check_options(*found.plugin, options.data(), options.size(), "cache_config");
+  check_options(*found.plugin, run.cache_config);
   return found;
 }
 

@@ -8,6 +8,7 @@
 #include <kvern/abi/cache_abi.h>
 #include <filesystem>
 #include <kvern/error.hpp>
+#include <kvern/options.hpp>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ std::string host_build();
 /// one; `place` says where the options come from.
 void check_options(const kvern_plugin &plugin, const kvern_option *const *options, uint32_t n_options,
                    const std::string &place);
+
+/// The same for the user's options, each with the place that it was read from.
+void check_options(const kvern_plugin &plugin, const OptionTable &options);
 
 /// Loads the table behind an entry function that is linked in, with the checks of find_plugin. For tests.
 const kvern_plugin *check_plugin(kvern_entry_fn entry, const std::string &name, const std::string &origin);

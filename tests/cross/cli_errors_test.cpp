@@ -1,0 +1,155 @@
+// Mistakes of users: one message, the right exit code, and nothing on standard output.
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/test.hpp"
+
+using namespace kvern::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Checks that the program ends with that code, says that, and leaves standard output empty.
+void expect_error(std::vector<std::string> arguments, int code, const std::string &message,
+                  const std::string &input = "") {
+  arguments.insert(arguments.begin(), program("kvern"));
+  const auto ran = run(arguments, input);
+  INFO(ran.err);
+  CHECK(ran.code == code);
+  CHECK_THAT(ran.err, Catch::Contains(message));
+  CHECK(ran.out.empty());
+}
+
+void write(const fs::path &file, const std::string &text) { std::ofstream(file, std::ios::binary) << text; }
+
+/// A copy of the built-in model, to be broken.
+fs::path model_copy(const TemporaryFolder &folder) {
+  const fs::path copy = folder / "model";
+  fs::copy(source_path("models/demo"), copy);
+  return copy;
+}
+
+void expect_model_error(const fs::path &model, int code, const std::string &message) {
+  expect_error({"generate", "--model", model.string(), "--prompt", "x", "--max-new-tokens", "2"}, code,
+               message);
+}
+
+}  // namespace
+
+TEST_CASE("Wrong commands and options are answered with the nearest ones") {
+  expect_error({}, 2, "no command");
+  expect_error({"generat"}, 2, "did you mean 'generate'?");
+  expect_error({"generate", "--promt", "x"}, 2, "no option '--promt'; did you mean '--prompt'?");
+  expect_error({"generate", "--max-new", "4"}, 2, "no option '--max-new'");  // no abbreviations
+  expect_error({"generate", "stray"}, 2, "without an option before it");
+  expect_error({"generate", "--prompt", "x", "--input-ids", "1"}, 2, "only one of");
+  expect_error({"generate", "--prompt", "x", "--output", "xml"}, 2, "text or json");
+  expect_error({"bench", "--depths", "1,x"}, 2, "'x' is not a number");
+}
+
+TEST_CASE("Mistakes in a configuration are named by file, line and key") {
+  const TemporaryFolder folder;
+  const auto file = (folder / "run.toml").string();
+  const auto expect = [&](const std::string &toml, const std::string &message) {
+    write(file, toml);
+    expect_error({"generate", "--config", file, "--prompt", "x"}, 3, message);
+  };
+  expect("a = \n", "run.toml:1");
+  expect("\ncache_implementaton = 'static'\n", "run.toml:2: cache_implementaton: unknown key");
+  expect("threads = 'two'\n", "expected an integer of 1 or more, found the string 'two'");
+  expect("[cache_config]\nmax_cache_len = 4\n", "run.toml:2: cache 'dynamic' has no option 'max_cache_len'");
+  expect("cache_implementation = 'static'\n[cache_config]\nmax_cache_len = 'big'\n", "run.toml:3: ");
+  expect_error({"generate", "--config", (folder / "none.toml").string(), "--prompt", "x"}, 3, "no such file");
+  expect_error({"generate", "--config", folder.path().string(), "--prompt", "x"}, 3, folder.path().string());
+  expect_error({"generate", "--prompt", "x", "--cache", "static", "--set", "cache_config.max_cache_le=4"}, 3,
+               "did you mean 'max_cache_len'?");
+}
+
+TEST_CASE("The configuration is checked before the model is opened") {
+  expect_error({"generate", "--model", "/no/such/model", "--cache", "static", "--set", "cache_config.x=1",
+                "--prompt", "x"},
+               3, "no option 'x'");
+}
+
+TEST_CASE("A cache plugin that cannot be used is refused with the reason") {
+  const std::string broken = program("../lib/kvern/test_plugins/broken");
+  expect_error({"generate", "--cache", "dinamic", "--prompt", "x"}, 5, "did you mean 'dynamic'? searched: ");
+  for (const auto &[name, message] :
+       std::vector<std::pair<std::string, std::string>>{{"too_new", "new"},
+                                                        {"wrong_name", "name"},
+                                                        {"no_symbol", "kvern_plugin_entry"},
+                                                        {"not_a_library", "not"}}) {
+    INFO(name);
+    expect_error({"generate", "--cache", name, "--plugin-path", broken, "--prompt", "x"}, 5, message);
+  }
+}
+
+TEST_CASE("A model folder that cannot be used is refused with what would be right") {
+  const TemporaryFolder folder;
+  const auto model = model_copy(folder);
+  expect_model_error("/no/such/model", 4, "no such folder");
+  expect_model_error(model / "config.json", 4, "is a file; give the folder");
+
+  SECTION("truncated weights") {
+    fs::resize_file(model / "model.safetensors", 100000);
+    expect_model_error(model, 4, "the file is truncated or its header wrong");
+  }
+  SECTION("a header that claims to be huge") {
+    write(model / "model.safetensors",
+          std::string("\xff\xff\xff\xff\xff\xff\xff\x7f", 8) + std::string(100, ' '));
+    expect_model_error(model, 4, "model.safetensors");
+  }
+  SECTION("only PyTorch weights") {
+    fs::rename(model / "model.safetensors", model / "pytorch_model.bin");
+    expect_model_error(model, 4, "safe_serialization=True");
+  }
+  SECTION("only GGUF weights") {
+    fs::rename(model / "model.safetensors", model / "demo.gguf");
+    expect_model_error(model, 4, "gguf_file");
+  }
+  SECTION("only a sentencepiece tokenizer") {
+    fs::rename(model / "tokenizer.json", model / "tokenizer.model");
+    expect_model_error(model, 6, "AutoTokenizer");
+  }
+  SECTION("an unknown architecture") {
+    const auto config =
+        run({"sed", "s/LlamaForCausalLM/LlamaForCausalM/", (model / "config.json").string()}).out;
+    write(model / "config.json", config);
+    expect_model_error(model, 4, "did you mean 'LlamaForCausalLM'?");
+  }
+  SECTION("a shape that config.json does not ask for") {
+    const auto config = run({"sed", "s/\"intermediate_size\": [0-9]*/\"intermediate_size\": 100/",
+                             (model / "config.json").string()})
+                            .out;
+    write(model / "config.json", config);
+    expect_model_error(model, 4, "but config.json asks for [100, ");
+  }
+}
+
+TEST_CASE("A prompt that cannot be used is refused") {
+  expect_error({"generate", "--prompt-file", "/no/such/file"}, 6, "cannot be read");
+  expect_error({"generate", "--prompt-file", "/tmp"}, 6, "is a directory");
+  expect_error({"generate", "--prompt", "ab\xff"}, 6, "not UTF-8: byte 2 is 0x");
+  expect_error({"generate", "--input-ids", "1,,2"}, 6, "does not begin with an id");
+  expect_error({"generate", "--input-ids", "1,99999"}, 6,
+               "id 99999 at position 1 of the prompt is outside the vocabulary");
+  std::string longer;
+  for (int i = 0; i < 3000; ++i) longer += "the boy ";
+  expect_error({"generate"}, 6, "the model takes at most ", longer);
+  expect_error(
+      {"generate", "--prompt", "one two three", "--cache", "static", "--set", "cache_config.max_cache_len=2"},
+      6, "the cache 'static' holds at most 2");
+}
+
+TEST_CASE("Running out of the memory budget is a clean end") {
+  expect_error({"generate", "--prompt", "x", "--memory-budget", "1kB"}, 7, "the memory budget of 1000 bytes");
+}
+
+TEST_CASE("Output that cannot be written is an error") {
+  const auto ran =
+      run({"sh", "-c", "'" + program("kvern") + "' generate --prompt x --max-new-tokens 2 >/dev/full"});
+  CHECK(ran.code == 8);
+  CHECK_THAT(ran.err, Catch::Contains("cannot write to standard output"));
+}

@@ -1,0 +1,148 @@
+// The command line as a user meets it: what it prints, where, and with which exit code.
+#include <nlohmann/json.hpp>
+
+#include "tests/support/process.hpp"
+#include "tests/support/test.hpp"
+
+using namespace kvern::test;
+using Json = nlohmann::json;
+
+namespace {
+
+Ran cli(std::vector<std::string> arguments, const std::string &input = "") {
+  arguments.insert(arguments.begin(), program("kvern"));
+  return run(arguments, input);
+}
+
+Json generate_json(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"generate", "--output", "json"});
+  const auto ran = cli(arguments);
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  return Json::parse(ran.out);
+}
+
+const std::string kLlama = "tests/reference/decoders/models/llama";
+
+}  // namespace
+
+TEST_CASE("generate continues a prompt given as text, file, standard input or ids") {
+  const std::vector<std::string> few{"generate", "--max-new-tokens", "8", "--threads", "1"};
+  const auto with = [&](std::vector<std::string> more, const std::string &input = "") {
+    more.insert(more.begin(), few.begin(), few.end());
+    return cli(more, input);
+  };
+  const auto text = with({"--prompt", "Once upon a time"});
+  CHECK(text.code == 0);
+  CHECK(text.err.empty());
+  CHECK_THAT(text.out, Catch::StartsWith("Once upon a time"));
+  CHECK(with({}, "Once upon a time").out == text.out);
+
+  const auto json =
+      generate_json({"--prompt", "Once upon a time", "--max-new-tokens", "8", "--threads", "1"});
+  std::string ids;
+  for (const auto &id : json["input_ids"]) ids.append(ids.empty() ? "" : ",").append(std::to_string(id.get<int>()));
+  const auto again = generate_json({"--input-ids", ids, "--max-new-tokens", "8", "--threads", "1"});
+  CHECK(again["output_ids"] == json["output_ids"]);
+  CHECK("Once upon a time" + again["text"].get<std::string>() + "\n" == text.out);
+}
+
+TEST_CASE("The JSON result has ids, text, reason, timings and the cache's bytes") {
+  const auto json = generate_json({"--prompt", "Once", "--max-new-tokens", "5", "--cache", "static"});
+  CHECK(json["output_ids"].size() == 5);
+  CHECK(json["finish_reason"] == "length");
+  CHECK(json["text"].is_string());
+  CHECK(json["cache"]["implementation"] == "static");
+  CHECK(json["cache"]["bytes"].get<int64_t>() > 0);
+  CHECK(json["timings"]["decode_tokens"] == 4);
+  CHECK(json["timings"]["prefill_seconds"].get<double>() > 0);
+}
+
+TEST_CASE("A seed makes sampling repeatable, and other seeds give other texts") {
+  const auto sample = [](const std::string &seed) {
+    return generate_json({"--prompt", "Once", "--max-new-tokens", "40", "--seed", seed, "--set",
+                          "generation.do_sample=true", "--set", "generation.num_return_sequences=2", "--set",
+                          "generation.temperature=1.5"});
+  };
+  const auto one = sample("1");
+  CHECK(one["sequences"].size() == 2);
+  CHECK(one["sequences"][0]["output_ids"] != one["sequences"][1]["output_ids"]);
+  CHECK(sample("1")["sequences"] == one["sequences"]);
+  CHECK(sample("2")["sequences"] != one["sequences"]);
+}
+
+TEST_CASE("A configuration file is obeyed, and flags override it") {
+  const auto file = source_path("configs/static.toml");
+  const auto json = generate_json({"--config", file, "--prompt", "Once", "--max-new-tokens", "3"});
+  CHECK(json["cache"]["implementation"] == "static");
+  const auto other = generate_json({"--config", file, "--cache", "none", "--set", "cache_config={}",
+                                    "--prompt", "Once", "--max-new-tokens", "3"});
+  CHECK(other["cache"]["implementation"] == "none");
+  CHECK(other["output_ids"] == json["output_ids"]);
+}
+
+TEST_CASE("Every configuration in configs/ runs") {
+  for (const std::string name : {"none", "dynamic", "static"})
+    CHECK(generate_json({"--config", source_path("configs/" + name + ".toml"), "--prompt", "Once",
+                         "--max-new-tokens", "3"})["cache"]["implementation"] == name);
+}
+
+TEST_CASE("The cache's limit ends a generation as the length does") {
+  const auto json = generate_json({"--model", source_path(kLlama), "--input-ids", "5,6,7,8", "--cache",
+                                   "static", "--set", "cache_config.max_cache_len=10", "--set",
+                                   "generation.eos_token_id=[]", "--max-new-tokens", "50"});
+  CHECK(json["finish_reason"] == "length");
+  CHECK(json["output_ids"].size() == 7);  // 10 positions hold 4 + 6 tokens; the seventh new one is not fed
+}
+
+TEST_CASE("caches lists the plugins and explains one") {
+  const auto list = cli({"caches"});
+  CHECK(list.code == 0);
+  for (const std::string name : {"none", "dynamic", "static"})
+    CHECK_THAT(list.out, Catch::Contains("libkvern_" + name + ".so"));
+  const auto one = cli({"caches", "static"});
+  CHECK(one.code == 0);
+  CHECK_THAT(one.out, Catch::Contains("max_cache_len") && Catch::Contains("integer"));
+}
+
+TEST_CASE("inspect shows the layers and what each cache takes per token") {
+  const auto ran = cli({"inspect", source_path(kLlama), "--cache-dtype", "float32"});
+  INFO(ran.err);
+  CHECK(ran.code == 0);
+  const auto config = Json::parse(run({"cat", source_path(kLlama + "/config.json")}).out);
+  const int64_t bytes = config["num_hidden_layers"].get<int64_t>() *
+                        config["num_key_value_heads"].get<int64_t>() * config["head_dim"].get<int64_t>() * 2 *
+                        4;
+  CHECK_THAT(ran.out, Catch::Contains("llama") && Catch::Contains("dynamic") &&
+                          Catch::Contains(std::to_string(bytes)));
+}
+
+TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") {
+  const std::vector<std::string> arguments{
+      "bench", "--model", source_path(kLlama), "--depths", "0,50",     "--prefill",     "16",
+      "--new", "3",       "--repeats",         "2",        "--caches", "dynamic,static"};
+  const auto table = cli(arguments);
+  INFO(table.err);
+  CHECK(table.code == 0);
+  CHECK_THAT(table.out, Catch::Contains("prefill") && Catch::Contains("ms/token"));
+  auto as_json = arguments;
+  as_json.insert(as_json.end(), {"--output", "json", "--fill", "prefill"});
+  const auto json = Json::parse(cli(as_json).out);
+  REQUIRE(json["results"].size() == 2);
+  for (const auto &result : json["results"]) {
+    CHECK(result["decode"].size() == 2);
+    CHECK(result["decode"][1]["depth"] == 50);
+    CHECK(result["decode"][1]["cache_bytes_used"].get<int64_t>() >
+          result["decode"][0]["cache_bytes_used"].get<int64_t>());
+    CHECK(result["prefill"][0]["tokens_per_second_best"].get<double>() > 0);
+  }
+}
+
+TEST_CASE("help is printed for the program and for each command") {
+  CHECK(cli({"--help"}).code == 0);
+  for (const std::string command : {"generate", "caches", "inspect", "bench"}) {
+    const auto ran = cli({command, "--help"});
+    CHECK(ran.code == 0);
+    CHECK_THAT(ran.out, Catch::StartsWith("usage: kvern " + command));
+  }
+}

@@ -1,0 +1,78 @@
+// The reference data kept here, and the folders of KVERN_REFERENCE_DIRS, replayed with each lossless cache.
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/test.hpp"
+
+using namespace kvern::test;
+
+namespace {
+
+std::vector<std::string> folders() {
+  auto list = reference_dirs();
+  for (const auto *kept : {"decoders", "decoder_options"})
+    list.push_back(source_path(std::string("tests/reference/") + kept));
+  return list;
+}
+
+std::string last_line(const std::string &text) {
+  const auto end = text.find_last_not_of('\n');
+  const auto begin = text.find_last_of('\n', end);
+  return text.substr(begin + 1, end - begin);
+}
+
+}  // namespace
+
+TEST_CASE("Recorded outputs of transformers come out the same with every lossless cache") {
+  for (const std::string cache : {"dynamic", "static", "none"})
+    for (const auto &folder : folders()) {
+      INFO(cache << " on " << folder);
+      const auto ran = run({program("kvern-reference"), folder, "--cache", cache});
+      INFO(ran.out << ran.err);
+      CHECK(ran.code == 0);
+      CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, "));
+    }
+}
+
+TEST_CASE("A folder that nobody has seen is replayed by its content") {
+  const TemporaryFolder folder;
+  const std::string kept = source_path("tests/reference/decoders/");
+  std::filesystem::create_directories(folder / "cases");
+  std::filesystem::create_directories(folder / "models");
+  std::filesystem::copy(kept + "models/llama", folder / "models" / "llama");
+  for (const std::string end : {".json", ".safetensors"})
+    std::filesystem::copy(kept + "cases/greedy/llama__dynamic_cache" + end,
+                          folder / "cases" / ("seen_never" + end));
+  const auto ran = run({program("kvern-reference"), folder.path().string()});
+  INFO(ran.out << ran.err);
+  CHECK(ran.code == 0);
+  CHECK(last_line(ran.out) == "1 passed, 0 failed, 0 skipped");
+}
+
+TEST_CASE("A case with one wrong id fails and is named") {
+  const TemporaryFolder folder;
+  const std::string kept = source_path("tests/reference/decoders/");
+  std::filesystem::create_directories(folder / "cases");
+  std::filesystem::create_directories(folder / "models");
+  std::filesystem::copy(kept + "models/llama", folder / "models" / "llama");
+  const auto sed =
+      run({"sed", "s/\\(\"max_new_tokens\": \\)24/\\123/", kept + "cases/greedy/llama__dynamic_cache.json"});
+  std::ofstream(folder / "cases" / "wrong.json") << sed.out;
+  const auto ran = run({program("kvern-reference"), folder.path().string()});
+  CHECK(ran.code == 1);
+  CHECK_THAT(ran.out, Catch::Contains("FAILED greedy/wrong: row 0, token "));
+}
+
+TEST_CASE("The runner fails where nothing passes, and for wrong arguments") {
+  const TemporaryFolder folder;
+  CHECK(run({program("kvern-reference"), folder.path().string()}).code == 1);
+  CHECK(run({program("kvern-reference")}).code == 2);
+  CHECK(run({program("kvern-reference"), "/no/such/folder"}).code == 6);
+  CHECK(
+      run({program("kvern-reference"), source_path("tests/reference/decoders"), "--cache", "dinamic"}).code ==
+      5);
+  CHECK(run({program("kvern-reference"), source_path("tests/reference/decoders"), "--kind", "gredy"}).code ==
+        2);
+}
