@@ -51,6 +51,10 @@ struct AttentionCall {
   /// out and lse (then needed) hold a first part's result already and become that of both parts together.
   /// Give sinks with one part only.
   bool merge = false;
+
+  /// Where k, v are bf16, q may be rounded to bf16 and treated as if it were. The error is of the size that k and v
+  /// have from their own rounding; a processor that multiplies bf16 takes half the time.
+  bool round_to_bf16 = false;
 };
 
 /// Writes out and lse. A query that sees nothing gets 0 and lse -infinity (with sinks: the sink's logit).

@@ -33,6 +33,7 @@ class TileWork {
   void add_bias(int64_t query, int64_t begin, int64_t n, float *row) const;
   void weights(int64_t n);
   void values(int64_t begin, int64_t n);
+  void weights_to_bf16(int64_t n);
   void values_by_panels(const RowBlock &v, int64_t n);
   RowBlock block(const void *data, const AttentionStrides &stride, int64_t dim, int64_t begin,
                  int64_t n) const;
@@ -104,7 +105,8 @@ RowBlock TileWork::block(const void *data, const AttentionStrides &stride, int64
 void TileWork::logits(int64_t begin, int64_t n) {
   RowBlock k = block(call_.k, call_.k_stride, call_.dim_k, begin, n);
   FloatRows q = {q_, shape_.dim_k_padded, tile_.queries};
-  if (!shape_.by_panels) return ops_.dot_rows(q, k, s_, shape_.key_block);
+  if (!shape_.by_panels)
+    return (shape_.in_bf16 ? ops_.dot_rows_bf16 : ops_.dot_rows)(q, k, s_, shape_.key_block);
   int64_t width = 2 * ops_.width;
   for (int64_t column = 0; column < n; column += width) {
     RowBlock part = k;
@@ -146,15 +148,17 @@ void TileWork::weights(int64_t n) {
   }
 }
 
-void TileWork::values_by_panels(const RowBlock &v, int64_t n) {
-  if (shape_.in_bf16) {  // in place: bf16 weights take the first half of each row
-    for (int64_t i = 0; i < tile_.queries; ++i) {
-      float *row = s_ + i * shape_.key_block;
-      if (n % 2 != 0) row[n] = 0.0f;
-      ops_.convert_row(row, Dtype::f32, row_, Dtype::bf16, n + n % 2);
-      std::copy(row_, row_ + (n + 1) / 2, row);
-    }
+/// In place: pairs of bf16 weights take the first half of each row.
+void TileWork::weights_to_bf16(int64_t n) {
+  for (int64_t i = 0; i < tile_.queries; ++i) {
+    float *row = s_ + i * shape_.key_block;
+    if (n % 2 != 0) row[n] = 0.0f;
+    ops_.convert_row(row, Dtype::f32, row_, Dtype::bf16, n + n % 2);
+    std::copy(row_, row_ + (n + 1) / 2, row);
   }
+}
+
+void TileWork::values_by_panels(const RowBlock &v, int64_t n) {
   FloatRows weights = {s_, shape_.key_block, tile_.queries};
   int64_t width = 2 * ops_.width;
   for (int64_t column = 0; column < call_.dim_v; column += width) {
@@ -173,8 +177,10 @@ void TileWork::values_by_panels(const RowBlock &v, int64_t n) {
 
 void TileWork::values(int64_t begin, int64_t n) {
   RowBlock v = block(call_.v, call_.v_stride, call_.dim_v, begin, n);
+  if (shape_.in_bf16) weights_to_bf16(n);
   if (shape_.by_panels) return values_by_panels(v, n);
-  ops_.sum_rows({s_, shape_.key_block, tile_.queries}, v, sums_.out, sums_.out_stride);
+  (shape_.in_bf16 ? ops_.sum_rows_bf16 : ops_.sum_rows)({s_, shape_.key_block, tile_.queries}, v, sums_.out,
+                                                        sums_.out_stride);
 }
 
 void TileWork::run() {
@@ -199,12 +205,13 @@ void TileWork::run() {
 AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
   group = call.q_heads / call.kv_heads;
   by_panels = group * call.n_new > kDotQueries;
-  in_bf16 = by_panels && ops.gemm_panel_bf16 && call.q_type == Dtype::bf16 && call.kv_type == Dtype::bf16;
+  bool q_in_bf16 = call.q_type == Dtype::bf16 || call.round_to_bf16;
+  in_bf16 = ops.gemm_panel_bf16 && q_in_bf16 && call.kv_type == Dtype::bf16;
   tile_queries = std::min(group * call.n_new, by_panels ? kPanelQueries : kDotQueries);
   dim_k_padded = round_up(call.dim_k, 2 * ops.width);
   dim_v_padded = round_up(call.dim_v, 2 * ops.width);
   key_block = by_panels ? kPanelKeys : std::clamp<int64_t>(kBlockLogits / tile_queries, 256, 1024);
-  order = by_panels ? Dtype::f32 : call.kv_type;
+  order = by_panels || in_bf16 ? Dtype::f32 : call.kv_type;
 }
 
 void attend_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,

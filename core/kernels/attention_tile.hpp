@@ -26,7 +26,7 @@ struct TileSums {
 struct AttentionShape {
   AttentionShape(const AttentionCall &call, const LevelOps &ops);
   bool by_panels;  ///< packed matrix products instead of dot products
-  bool in_bf16;    ///< panels of bf16
+  bool in_bf16;    ///< products of bf16 numbers
   int64_t group;   ///< query heads to a key head
   int64_t tile_queries;
   int64_t dim_k_padded, dim_v_padded;

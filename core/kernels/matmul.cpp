@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kTaskBytes = 1 << 16;  // weights that are worth handing to another thread
 constexpr int64_t kDotRows = 1024;       // rows of W whose results are held before they go to y
-constexpr int64_t kLongColumns = 2048;   // columns of a [K, N] matrix whose sums are held
+constexpr int64_t kLongSums = 16384;     // sums of columns of a [K, N] matrix that are held
 constexpr int64_t kDepth = 256;          // 32-bit elements of k in a panel
 constexpr int64_t kTileRows = 96;        // rows of x that stay in cache while panels go by
 constexpr int64_t kTaskPanels = 8;       // panels packed together
@@ -64,14 +64,14 @@ void few_rows_n_k(const MatmulCall &c, const LevelOps &ops, const Parallel &para
 }
 
 void few_rows_k_n(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
-  int64_t stride = kLongColumns;
+  int64_t stride = std::max<int64_t>(kLongSums / c.m / 64 * 64, 64);
   FloatRows x = {const_cast<float *>(c.x), c.x_stride, c.m};
   int64_t share = (c.n + parallel.threads - 1) / parallel.threads;
-  int64_t grain = round_up(std::clamp<int64_t>(share, 128, kLongColumns), 64);
+  int64_t grain = round_up(std::clamp<int64_t>(share, 128, stride), 64);
   parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
     float *sums = thread_scratch(ScratchUser::worker, (c.m + 1) * stride), *row = sums + c.m * stride;
-    for (int64_t column = begin; column < end; column += kLongColumns) {
-      int64_t n = std::min(kLongColumns, end - column);
+    for (int64_t column = begin; column < end; column += stride) {
+      int64_t n = std::min(stride, end - column);
       std::fill(sums, sums + c.m * stride, 0.0f);
       ops.sum_long_rows(x, weight_rows(c, 0, c.k, column, n), sums, stride);
       for (int64_t m = 0; m < c.m; ++m) {

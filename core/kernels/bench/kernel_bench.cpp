@@ -14,24 +14,29 @@ namespace {
 typedef float Line __attribute__((vector_size(64)));
 volatile float sink;
 
-/// Sums lines over `streams` addresses walked side by side.
-template <int streams>
-void read_streams(const char *data, int64_t bytes) {
+/// Sums lines over 1 or 8 addresses walked side by side.
+__attribute__((target_clones("avx512f", "avx2", "default"))) void read_streams(const char *data,
+                                                                               int64_t bytes, bool eight) {
   const Line *lines = reinterpret_cast<const Line *>(data);
-  int64_t each = bytes / 64 / streams;
-  Line sums[8] = {};
-  for (int64_t i = 0; i + 8 <= each; i += 8 / streams) {
-    for (int s = 0; s < 8; ++s) sums[s] += lines[(s % streams) * each + i + s / streams];
+  int64_t n = bytes / 64, each = n / 8;
+  Line a{}, b{}, c{}, d{};
+  for (int64_t i = 0; eight && i < each; ++i) {
+    a += lines[i] + lines[i + each];
+    b += lines[i + 2 * each] + lines[i + 3 * each];
+    c += lines[i + 4 * each] + lines[i + 5 * each];
+    d += lines[i + 6 * each] + lines[i + 7 * each];
   }
-  for (int s = 1; s < 8; ++s) sums[0] += sums[s];
-  sink = sums[0][0];
+  for (int64_t i = 0; !eight && i + 4 <= n; i += 4)
+    a += lines[i], b += lines[i + 1], c += lines[i + 2], d += lines[i + 3];
+  a += b + c + d;
+  sink = a[0];
 }
 
 double bench_read() {
   constexpr int64_t bytes = int64_t{512} << 20;
   Memory memory(bytes);
-  Seconds one = measure(7, [&] { read_streams<1>(memory.data(), bytes); });
-  Seconds eight = measure(7, [&] { read_streams<8>(memory.data(), bytes); });
+  Seconds one = measure(7, [&] { read_streams(memory.data(), bytes, false); });
+  Seconds eight = measure(7, [&] { read_streams(memory.data(), bytes, true); });
   std::printf("read 1 stream   best %6.2f median %6.2f GB/s\n", bytes / one.best * 1e-9,
               bytes / one.median * 1e-9);
   std::printf("read 8 streams  best %6.2f median %6.2f GB/s\n", bytes / eight.best * 1e-9,
@@ -128,14 +133,16 @@ void bench_matvecs(double bound) {
 
 void bench_decode(double bound) {
   for (Dtype type : kTypes) {
+    Dtype q = type == Dtype::bf16 ? type : Dtype::f32;
     for (int64_t depth : {512, 4096, 16384}) {
       int64_t layers = std::max<int64_t>(16384 * 8 / depth, 8);
-      bench_attention("decode", type, Dtype::f32, layers, 9, 3, 64, 1, depth, bound);
+      bench_attention("decode", type, q, layers, 9, 3, 64, 1, depth, bound);
     }
-    bench_attention("decode", type, Dtype::f32, 8, 12, 12, 64, 1, 4096, bound);
-    bench_attention("decode", type, Dtype::f32, 8, 32, 4, 64, 1, 16384, bound);
-    bench_attention("decode", type, Dtype::f32, 8, 14, 2, 64, 1, 16384, bound);
-    bench_attention("decode", type, Dtype::f32, 8, 32, 8, 128, 1, 4096, bound);
+    if (q != Dtype::f32) bench_attention("decode", type, Dtype::f32, 8, 9, 3, 64, 1, 4096, bound);
+    bench_attention("decode", type, q, 8, 12, 12, 64, 1, 4096, bound);
+    bench_attention("decode", type, q, 8, 32, 4, 64, 1, 16384, bound);
+    bench_attention("decode", type, q, 8, 14, 2, 64, 1, 16384, bound);
+    bench_attention("decode", type, q, 8, 32, 8, 128, 1, 4096, bound);
   }
 }
 

@@ -2,6 +2,13 @@
 // rows, as far apart as the block allows, are walked together, so that memory is read as so many long streams. No
 // include of its own.
 
+/// Keeps the compiler from computing in advance what it has no registers for.
+template <class P>
+KVERN_INLINE P opaque(P p) {
+  __asm__("" : "+r"(p));
+  return p;
+}
+
 /// Where a tile's rows lie: R rows of the block, `apart` elements from one to the next.
 struct Tile {
   const float *x;
@@ -62,31 +69,42 @@ KVERN_INLINE void dot_tile(const Tile &t, float (&sums)[M][R]) {
   reduce_tile(acc, sums);
 }
 
+template <int M, int R>
+KVERN_INLINE void put_tile(const float (&sums)[M][R], float *out, int64_t out_stride, int64_t apart) {
+  out_stride = opaque(out_stride);
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m, out += out_stride) {
+    KVERN_UNROLL
+    for (int r = 0; r < R; ++r) out[r * apart] = sums[m][r];
+  }
+}
+
 /// M rows of x with rows [begin, end) and those at distances of `apart` rows after them.
 template <Dtype T, int M, int R, int D>
 static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end, int64_t apart,
                          float *out, int64_t out_stride) {
-  Tile tile = {x.data, x.stride, element_at(rows.data, T, begin * rows.stride), apart * rows.stride,
-               rows.dim};
+  Tile tile = {x.data, D > 0 ? D : x.stride, element_at(rows.data, T, begin * rows.stride),
+               apart * rows.stride, rows.dim};
   const int64_t step = rows.stride;
   for (int64_t row = begin; row < end; ++row) {
     float sums[M][R];
+    tile.x = opaque(tile.x);
     dot_tile<T, M, R, D>(tile, sums);
     tile.data = element_at(tile.data, T, step);
-    KVERN_UNROLL
-    for (int m = 0; m < M; ++m) {
-      float *to = out + m * out_stride + row;
-      KVERN_UNROLL
-      for (int r = 0; r < R; ++r) to[r * apart] = sums[m][r];
-    }
+    put_tile<M, R>(sums, out + row, out_stride, apart);
   }
 }
 
 template <Dtype T, int M, int R>
 KVERN_INLINE void dot_tiles(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
                             int64_t apart, float *out, int64_t out_stride) {
-  if (R > 1 && rows.dim == 64)
-    return dot_tiles_of < T, M, R, R == 1 ? 0 : 64 > (x, rows, begin, end, apart, out, out_stride);
+  constexpr int kShort = R == 1 ? 0 : 64, kLong = R == 1 ? 0 : 128;
+  if (rows.dim == kShort && x.stride == kShort) {
+    return dot_tiles_of<T, M, R, kShort>(x, rows, begin, end, apart, out, out_stride);
+  }
+  if (rows.dim == kLong && x.stride == kLong) {
+    return dot_tiles_of<T, M, R, kLong>(x, rows, begin, end, apart, out, out_stride);
+  }
   dot_tiles_of<T, M, R, 0>(x, rows, begin, end, apart, out, out_stride);
 }
 

@@ -54,7 +54,8 @@ static void gemm_panel_bf16(FloatRows a, int64_t k_pairs, const float *panel, fl
 
 /// n pairs at element i of a bf16 row that ends after `dim` elements.
 KVERN_INLINE Vec load_pairs_n(const void *data, int64_t i, int64_t elements) {
-  __mmask32 mask = elements >= 32 ? 0xffffffffu : (1u << elements) - 1u;
+  if (elements >= 32) return _mm512_castsi512_ps(_mm512_loadu_si512(static_cast<const uint16_t *>(data) + i));
+  __mmask32 mask = (1u << elements) - 1u;
   return _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(mask, static_cast<const uint16_t *>(data) + i));
 }
 

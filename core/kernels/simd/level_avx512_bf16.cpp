@@ -1,4 +1,4 @@
-// The inner kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and the matrix product in bf16.
+// The inner kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and products in bf16.
 #include "core/kernels/simd/target.hpp"
 
 #if defined(__x86_64__)
@@ -13,6 +13,7 @@ namespace avx512_bf16 {
 #include "core/kernels/simd/softmax.inl"
 #include "core/kernels/simd/gemm.inl"
 #include "core/kernels/simd/gemm_bf16.inl"
+#include "core/kernels/simd/rows_bf16.inl"
 #include "core/kernels/simd/elementwise.inl"
 #include "core/kernels/simd/ops_table.inl"
 // clang-format on
@@ -22,6 +23,8 @@ static constexpr LevelOps make_ops_bf16() {
   ops.pack_columns_bf16 = pack_columns_bf16;
   ops.pack_rows_bf16 = pack_rows_bf16;
   ops.gemm_panel_bf16 = gemm_panel_bf16;
+  ops.dot_rows_bf16 = dot_rows_bf16;
+  ops.sum_rows_bf16 = sum_rows_bf16;
   return ops;
 }
 }  // namespace avx512_bf16

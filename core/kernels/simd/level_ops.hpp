@@ -62,6 +62,11 @@ struct LevelOps {
   void (*gemm_panel_bf16)(FloatRows a, int64_t k_pairs, const float *panel, float *c, int64_t c_stride,
                           bool accumulate);
 
+  // dot_rows and sum_rows in bf16: rows are bf16; x and weights are pairs, padded with 0 to whole vectors (x) or to
+  // whole pairs (weights). Sums in plain order, padded to the next multiple of 2 * width.
+  void (*dot_rows_bf16)(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride);
+  void (*sum_rows_bf16)(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride);
+
   void (*rms_norm_row)(const NormCall &call, int64_t row);
   void (*layer_norm_row)(const NormCall &call, int64_t row);
   void (*activate_row)(Activation kind, const float *x, const float *up, float *out, int64_t n);

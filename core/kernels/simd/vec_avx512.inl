@@ -32,36 +32,62 @@ KVERN_INLINE Vec round_of(Vec x) {
 KVERN_INLINE Vec exp2_of_integer(Vec n) { return _mm512_scalef_ps(set1(1.0f), n); }
 KVERN_INLINE float reduce_add(Vec v) { return _mm512_reduce_add_ps(v); }
 KVERN_INLINE float reduce_max(Vec v) { return _mm512_reduce_max_ps(v); }
-/// In each quarter of the result: what that quarter of v[0], v[1], v[2], v[3] adds up to.
-KVERN_INLINE Vec reduce_quarters(const Vec *v) {
+KVERN_INLINE void reduce_add_4(const Vec *v, float *out) {
   Vec a = add(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
   Vec b = add(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
-  return add(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
-}
-KVERN_INLINE void reduce_add_4(const Vec *v, float *out) {
-  Vec s = reduce_quarters(v);
+  Vec s = add(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
   __m256 half = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
   _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+// Folds of two vectors into one, with one shuffle each, since shuffles are what a processor has fewest of: halves
+// [a b], quarters [a b a b], pairs [a a b b] of each quarter, single numbers [a b a b] of each quarter.
+KVERN_INLINE Vec fold_halves(Vec a, Vec b) {
+  return add(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
+}
+KVERN_INLINE Vec fold_quarters(Vec a, Vec b) {
+  Vec other = _mm512_mask_blend_ps(0xf0f0, b, a);
+  return add(_mm512_mask_blend_ps(0xf0f0, a, b), _mm512_shuffle_f32x4(other, other, 0xb1));
+}
+KVERN_INLINE Vec fold_pairs(Vec a, Vec b) {
+  return add(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, 0x4e));
+}
+KVERN_INLINE Vec fold_singles(Vec a, Vec b) {
+  return add(_mm512_mask_blend_ps(0xaaaa, a, b), _mm512_permute_ps(_mm512_mask_blend_ps(0xaaaa, b, a), 0xb1));
+}
+/// Element 4 * m + r of the result: what v[4 * m + r] adds up to, for M * 4 vectors.
+template <int M>
+KVERN_INLINE Vec reduce_fours(const Vec *v) {
+  Vec z[4];
+  KVERN_UNROLL
+  for (int r = 0; r < 4; ++r) {
+    if constexpr (M == 2) {
+      z[r] = fold_halves(v[r], v[4 + r]);
+    } else {
+      z[r] = fold_quarters(fold_halves(v[r], v[8 + r]), fold_halves(v[4 + r], v[M == 4 ? 12 + r : 8 + r]));
+    }
+  }
+  Vec sum = fold_singles(fold_pairs(z[0], z[2]), fold_pairs(z[1], z[3]));
+  if constexpr (M > 2) return sum;
+  return _mm512_shuffle_f32x4(add(sum, _mm512_shuffle_f32x4(sum, sum, 0xb1)), sum, 0x08);
 }
 /// sums[m][r] = sum of acc[m][r], for one row or a multiple of four.
 template <int M, int R>
 KVERN_INLINE void reduce_tile(const Vec (&acc)[M][R], float (&sums)[M][R]) {
-  if constexpr (R == 4 && M >= 3) {  // the quarters of four sums at once
-    Vec s[4];
+  constexpr int kFours = R % 4 == 0 ? M * R / 4 : 0;
+  if constexpr (kFours >= 2 && kFours <= 4) {
+    float all[16];
+    store(all, reduce_fours<kFours>(&acc[0][0]));  // a masked store could not be read back at once
     KVERN_UNROLL
-    for (int m = 0; m < 4; ++m) s[m] = m < M ? reduce_quarters(acc[m < M ? m : 0]) : s[2];
-    Vec a = add(_mm512_shuffle_f32x4(s[0], s[1], 0x44), _mm512_shuffle_f32x4(s[0], s[1], 0xee));
-    Vec b = add(_mm512_shuffle_f32x4(s[2], s[3], 0x44), _mm512_shuffle_f32x4(s[2], s[3], 0xee));
-    store_n(&sums[0][0], add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd)), M * R);
+    for (int i = 0; i < M * R; ++i) sums[i / R][i % R] = all[i];
     return;
   }
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
     if constexpr (R == 1) sums[m][0] = reduce_add(acc[m][0]);
-    if constexpr (R >= 4) reduce_add_4(&acc[m][0], &sums[m][0]);
-    if constexpr (R >= 8) reduce_add_4(&acc[m][4], &sums[m][4]);
+    if constexpr (R == 4) reduce_add_4(&acc[m][0], &sums[m][0]);
   }
 }
+
 KVERN_INLINE Vec widen_bf16(__m256i half) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }

@@ -1,0 +1,144 @@
+// dot_rows and sum_rows with products of bf16 numbers, two at a time. Needs gemm_bf16.inl. No include of its own.
+
+/// M rows of x, as pairs, with R rows that lie `apart` elements from one to the next. D is the rows' length if that is
+/// one of the usual head sizes (x then has no padding), else 0.
+template <int M, int R, int D>
+KVERN_INLINE void dot_tile_bf16(const FloatRows &x, const uint16_t *data, int64_t apart, int64_t dim,
+                                float (&sums)[M][R]) {
+  Vec acc[M][R];
+  KVERN_UNROLL
+  for (int i = 0; i < M * R; ++i) acc[i / R][i % R] = zero();
+  const int64_t end = D > 0 ? D : dim, x_stride = D > 0 ? D : x.stride;
+  const float *q = opaque(x.data);
+  KVERN_UNROLL
+  for (int64_t d = 0; d < end; d += 2 * kWidth) {
+    Vec v[M];
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) v[m] = load(q + m * x_stride + d / 2);
+    KVERN_UNROLL
+    for (int r = 0; r < R; ++r) {
+      Vec w = load_pairs_n(data, r * apart + d, D > 0 ? 2 * kWidth : dim - d);
+      KVERN_UNROLL
+      for (int m = 0; m < M; ++m) acc[m][r] = dot_bf16(acc[m][r], v[m], w);
+    }
+  }
+  reduce_tile(acc, sums);
+}
+
+template <int M, int R, int D>
+static void dot_tiles_bf16_of(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
+                              int64_t apart, float *out, int64_t out_stride) {
+  const uint16_t *data = static_cast<const uint16_t *>(rows.data) + begin * rows.stride;
+  for (int64_t row = begin; row < end; ++row, data += rows.stride) {
+    float sums[M][R];
+    dot_tile_bf16<M, R, D>(x, data, apart * rows.stride, rows.dim, sums);
+    put_tile<M, R>(sums, out + row, out_stride, apart);
+  }
+}
+
+template <int M, int R>
+KVERN_INLINE void dot_tiles_bf16(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
+                                 int64_t apart, float *out, int64_t out_stride) {
+  constexpr int kShort = R == 1 ? 0 : 64, kLong = R == 1 ? 0 : 128;
+  if (rows.dim == kShort && x.stride == kShort) {
+    return dot_tiles_bf16_of<M, R, kShort>(x, rows, begin, end, apart, out, out_stride);
+  }
+  if (rows.dim == kLong && x.stride == kLong) {
+    return dot_tiles_bf16_of<M, R, kLong>(x, rows, begin, end, apart, out, out_stride);
+  }
+  dot_tiles_bf16_of<M, R, 0>(x, rows, begin, end, apart, out, out_stride);
+}
+
+/// All of x with R streams of rows, in spans that stay in cache.
+template <int R>
+static void dot_streams_bf16(const FloatRows &x, const RowBlock &rows, int64_t first, int64_t apart,
+                             float *out, int64_t out_stride) {
+  int64_t passes = (x.rows + 3) / 4, span = passes > 1 ? 8 : apart;
+  for (int64_t begin = first; begin < first + apart; begin += span) {
+    int64_t end = begin + span < first + apart ? begin + span : first + apart;
+    FloatRows left = x;
+    float *to = out;
+    for (int64_t pass = passes; pass > 0; --pass) {
+      int64_t m = (left.rows + pass - 1) / pass;
+      if (m == 1) dot_tiles_bf16<1, R>(left, rows, begin, end, apart, to, out_stride);
+      if (m == 2) dot_tiles_bf16<2, R>(left, rows, begin, end, apart, to, out_stride);
+      if (m == 3) dot_tiles_bf16<3, R>(left, rows, begin, end, apart, to, out_stride);
+      if (m == 4) dot_tiles_bf16<4, R>(left, rows, begin, end, apart, to, out_stride);
+      left = {left.data + m * left.stride, left.stride, left.rows - m};
+      to += m * out_stride;
+    }
+  }
+}
+
+static void dot_rows_bf16(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride) {
+  int64_t apart = rows.rows / 4, done = apart * 4;
+  dot_streams_bf16<4>(x, rows, 0, apart, out, out_stride);
+  dot_streams_bf16<1>(x, rows, done, rows.rows - done, out, out_stride);
+}
+
+// Interleaving two rows leaves elements in the order 0-3 8-11 16-19 24-27 and 4-7 12-15 20-23 28-31.
+KVERN_INLINE __m512i interleaved_order(int half) {
+  __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+  return _mm512_add_epi32(place, _mm512_set1_epi32(4 * half));
+}
+KVERN_INLINE __m512i plain_order(int half) {
+  __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  return _mm512_add_epi32(place, _mm512_set1_epi32(8 * half));
+}
+
+/// 32 * P elements at d of M outputs, over all rows, two rows at a time.
+template <int M, int P>
+static void sum_tile_bf16(const FloatRows &weight, const RowBlock &rows, int64_t d, float *out,
+                          int64_t out_stride) {
+  Vec acc[M][2 * P];
+  KVERN_UNROLL
+  for (int i = 0; i < M * P; ++i) {
+    const float *from = out + i / P * out_stride + d + i % P * 32;
+    acc[i / P][i % P * 2] = _mm512_permutex2var_ps(load(from), interleaved_order(0), load(from + 16));
+    acc[i / P][i % P * 2 + 1] = _mm512_permutex2var_ps(load(from), interleaved_order(1), load(from + 16));
+  }
+  for (int64_t r = 0; r < rows.rows; r += 2) {
+    Vec v[2 * P];
+    KVERN_UNROLL
+    for (int p = 0; p < P; ++p) {
+      int64_t at = r * rows.stride + d + 32 * p, n = rows.dim - d - 32 * p;
+      __m512i low = _mm512_castps_si512(load_pairs_n(rows.data, at, n));
+      __m512i high = r + 1 < rows.rows ? _mm512_castps_si512(load_pairs_n(rows.data, at + rows.stride, n))
+                                       : _mm512_setzero_si512();
+      v[2 * p] = _mm512_castsi512_ps(_mm512_unpacklo_epi16(low, high));
+      v[2 * p + 1] = _mm512_castsi512_ps(_mm512_unpackhi_epi16(low, high));
+    }
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      Vec w = set1(weight.data[m * weight.stride + r / 2]);
+      KVERN_UNROLL
+      for (int i = 0; i < 2 * P; ++i) acc[m][i] = dot_bf16(acc[m][i], w, v[i]);
+    }
+  }
+  KVERN_UNROLL
+  for (int i = 0; i < M * P; ++i) {
+    float *to = out + i / P * out_stride + d + i % P * 32;
+    Vec a = acc[i / P][i % P * 2], b = acc[i / P][i % P * 2 + 1];
+    store(to, _mm512_permutex2var_ps(a, plain_order(0), b));
+    store(to + 16, _mm512_permutex2var_ps(a, plain_order(1), b));
+  }
+}
+
+template <int M>
+static void sum_some_bf16(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  int64_t d = 0;
+  for (; d + 32 < rows.dim; d += 64) sum_tile_bf16<M, 2>(weight, rows, d, out, out_stride);
+  if (d < rows.dim) sum_tile_bf16<M, 1>(weight, rows, d, out, out_stride);
+}
+
+static void sum_rows_bf16(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
+    int64_t m = (weight.rows + passes - 1) / passes;
+    if (m == 1) sum_some_bf16<1>(weight, rows, out, out_stride);
+    if (m == 2) sum_some_bf16<2>(weight, rows, out, out_stride);
+    if (m == 3) sum_some_bf16<3>(weight, rows, out, out_stride);
+    if (m == 4) sum_some_bf16<4>(weight, rows, out, out_stride);
+    weight = {weight.data + m * weight.stride, weight.stride, weight.rows - m};
+    out += m * out_stride;
+  }
+}
