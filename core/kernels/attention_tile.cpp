@@ -13,10 +13,11 @@ namespace kvern::kernels {
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
-constexpr int64_t kDotQueries = 16;     // up to this many queries of a key head packing does not pay
-constexpr int64_t kPanelKeys = 128;     // keys packed together
-constexpr int64_t kBlockLogits = 8192;  // logits of a block of keys without packing
-constexpr int64_t kPanelQueries = 96;   // queries of a tile that share packed keys and values
+constexpr int64_t kDotQueries = 16;  // up to this many queries of a key head packing does not pay
+constexpr int64_t kPanelKeys = 128;  // keys packed together
+// Keys of a block without packing, for up to 8 queries and for more: long blocks make long streams.
+constexpr int64_t kDotKeys = 1024, kDotKeysOfMany = 512;
+constexpr int64_t kPanelQueries = 96;  // queries of a tile that share packed keys and values
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -210,7 +211,7 @@ AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
   tile_queries = std::min(group * call.n_new, by_panels ? kPanelQueries : kDotQueries);
   dim_k_padded = round_up(call.dim_k, 2 * ops.width);
   dim_v_padded = round_up(call.dim_v, 2 * ops.width);
-  key_block = by_panels ? kPanelKeys : std::clamp<int64_t>(kBlockLogits / tile_queries, 256, 1024);
+  key_block = by_panels ? kPanelKeys : tile_queries <= 8 ? kDotKeys : kDotKeysOfMany;
   order = by_panels || in_bf16 ? Dtype::f32 : call.kv_type;
 }
 

@@ -52,10 +52,9 @@ KVERN_INLINE void dot_tail(const Tile &t, int64_t d, Vec (&acc)[M][R]) {
   }
 }
 
-/// sums[m][r] = x[m] . row r. D is the rows' length if that is one of the usual head sizes, else 0.
+/// acc[m][r] adds up to x[m] . row r. D is the rows' length if that is one of the usual head sizes, else 0.
 template <Dtype T, int M, int R, int D>
-KVERN_INLINE void dot_tile(const Tile &t, float (&sums)[M][R]) {
-  Vec acc[M][R];
+KVERN_INLINE void dot_tile(const Tile &t, Vec (&acc)[M][R]) {
   KVERN_UNROLL
   for (int i = 0; i < M * R; ++i) acc[i / R][i % R] = zero();
   if constexpr (D > 0) {
@@ -66,33 +65,37 @@ KVERN_INLINE void dot_tile(const Tile &t, float (&sums)[M][R]) {
     for (; d + 2 * kWidth <= t.dim; d += 2 * kWidth) dot_step<T, M, R>(t, d, acc);
     if (d < t.dim) dot_tail<T, M, R>(t, d, acc);
   }
-  reduce_tile(acc, sums);
 }
 
-template <int M, int R>
-KVERN_INLINE void put_tile(const float (&sums)[M][R], float *out, int64_t out_stride, int64_t apart) {
-  out_stride = opaque(out_stride);
-  KVERN_UNROLL
-  for (int m = 0; m < M; ++m, out += out_stride) {
-    KVERN_UNROLL
-    for (int r = 0; r < R; ++r) out[r * apart] = sums[m][r];
+constexpr int64_t kSpan = 16;  // rows of each stream whose results are put into order together
+
+/// in[i][r] becomes out[r][i], for n <= kSpan rows of R streams.
+template <int R>
+KVERN_INLINE void unzip(const float *in, float *out, int64_t apart, int64_t n) {
+  if constexpr (R == 4) {
+    if (n == kSpan) return unzip_16(in, out, apart);
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int64_t i = 0; i < n; ++i) out[r * apart + i] = in[i * R + r];
   }
 }
 
-/// M rows of x with rows [begin, end) and those at distances of `apart` rows after them.
+/// M rows of x with rows [begin, end), at most kSpan, and those at distances of `apart` rows after them.
 template <Dtype T, int M, int R, int D>
 static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end, int64_t apart,
                          float *out, int64_t out_stride) {
+  float zipped[M][kSpan * R];
   Tile tile = {x.data, D > 0 ? D : x.stride, element_at(rows.data, T, begin * rows.stride),
                apart * rows.stride, rows.dim};
   const int64_t step = rows.stride;
-  for (int64_t row = begin; row < end; ++row) {
-    float sums[M][R];
+  for (int64_t i = 0; i < end - begin; ++i) {
+    Vec acc[M][R];
     tile.x = opaque(tile.x);
-    dot_tile<T, M, R, D>(tile, sums);
+    dot_tile<T, M, R, D>(tile, acc);
+    put_sums(acc, &zipped[0][i * R], kSpan * R);
     tile.data = element_at(tile.data, T, step);
-    put_tile<M, R>(sums, out + row, out_stride, apart);
   }
+  for (int m = 0; m < M; ++m) unzip<R>(zipped[m], out + m * out_stride + begin, apart, end - begin);
 }
 
 template <Dtype T, int M, int R>
@@ -113,9 +116,9 @@ KVERN_INLINE void dot_tiles(const FloatRows &x, const RowBlock &rows, int64_t be
 template <Dtype T, int R>
 static void dot_streams(const FloatRows &x, const RowBlock &rows, int64_t first, int64_t apart, float *out,
                         int64_t out_stride) {
-  int64_t passes = (x.rows + kScoreQueries - 1) / kScoreQueries, span = passes > 1 ? 8 : apart;
-  for (int64_t begin = first; begin < first + apart; begin += span) {
-    int64_t end = begin + span < first + apart ? begin + span : first + apart;
+  int64_t passes = (x.rows + kScoreQueries - 1) / kScoreQueries;
+  for (int64_t begin = first; begin < first + apart; begin += kSpan) {
+    int64_t end = begin + kSpan < first + apart ? begin + kSpan : first + apart;
     FloatRows left = x;
     float *to = out;
     for (int64_t pass = passes; pass > 0; --pass) {
@@ -134,7 +137,8 @@ static void dot_streams(const FloatRows &x, const RowBlock &rows, int64_t first,
 
 template <Dtype T>
 static void dot_typed(const FloatRows &x, const RowBlock &rows, float *out, int64_t out_stride) {
-  bool by_8 = x.rows * 8 <= kScoreQueries * 4;
+  // eight streams for long rows; short ones have too little work between their ends
+  bool by_8 = x.rows * 8 <= kScoreQueries * 4 && rows.dim > 128;
   int64_t apart = rows.rows / (by_8 ? 8 : 4), done = apart * (by_8 ? 8 : 4);
   (by_8 ? dot_streams<T, 8> : dot_streams<T, 4>)(x, rows, 0, apart, out, out_stride);
   dot_streams<T, 1>(x, rows, done, rows.rows - done, out, out_stride);

@@ -4,8 +4,7 @@
 /// one of the usual head sizes (x then has no padding), else 0.
 template <int M, int R, int D>
 KVERN_INLINE void dot_tile_bf16(const FloatRows &x, const uint16_t *data, int64_t apart, int64_t dim,
-                                float (&sums)[M][R]) {
-  Vec acc[M][R];
+                                Vec (&acc)[M][R]) {
   KVERN_UNROLL
   for (int i = 0; i < M * R; ++i) acc[i / R][i % R] = zero();
   const int64_t end = D > 0 ? D : dim, x_stride = D > 0 ? D : x.stride;
@@ -22,18 +21,19 @@ KVERN_INLINE void dot_tile_bf16(const FloatRows &x, const uint16_t *data, int64_
       for (int m = 0; m < M; ++m) acc[m][r] = dot_bf16(acc[m][r], v[m], w);
     }
   }
-  reduce_tile(acc, sums);
 }
 
 template <int M, int R, int D>
 static void dot_tiles_bf16_of(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
                               int64_t apart, float *out, int64_t out_stride) {
+  float zipped[M][kSpan * R];
   const uint16_t *data = static_cast<const uint16_t *>(rows.data) + begin * rows.stride;
-  for (int64_t row = begin; row < end; ++row, data += rows.stride) {
-    float sums[M][R];
-    dot_tile_bf16<M, R, D>(x, data, apart * rows.stride, rows.dim, sums);
-    put_tile<M, R>(sums, out + row, out_stride, apart);
+  for (int64_t i = 0; i < end - begin; ++i, data += rows.stride) {
+    Vec acc[M][R];
+    dot_tile_bf16<M, R, D>(x, data, apart * rows.stride, rows.dim, acc);
+    put_sums(acc, &zipped[0][i * R], kSpan * R);
   }
+  for (int m = 0; m < M; ++m) unzip<R>(zipped[m], out + m * out_stride + begin, apart, end - begin);
 }
 
 template <int M, int R>
@@ -53,9 +53,9 @@ KVERN_INLINE void dot_tiles_bf16(const FloatRows &x, const RowBlock &rows, int64
 template <int R>
 static void dot_streams_bf16(const FloatRows &x, const RowBlock &rows, int64_t first, int64_t apart,
                              float *out, int64_t out_stride) {
-  int64_t passes = (x.rows + 3) / 4, span = passes > 1 ? 8 : apart;
-  for (int64_t begin = first; begin < first + apart; begin += span) {
-    int64_t end = begin + span < first + apart ? begin + span : first + apart;
+  int64_t passes = (x.rows + 3) / 4;
+  for (int64_t begin = first; begin < first + apart; begin += kSpan) {
+    int64_t end = begin + kSpan < first + apart ? begin + kSpan : first + apart;
     FloatRows left = x;
     float *to = out;
     for (int64_t pass = passes; pass > 0; --pass) {

@@ -70,22 +70,36 @@ KVERN_INLINE Vec reduce_fours(const Vec *v) {
   if constexpr (M > 2) return sum;
   return _mm512_shuffle_f32x4(add(sum, _mm512_shuffle_f32x4(sum, sum, 0xb1)), sum, 0x08);
 }
-/// sums[m][r] = sum of acc[m][r], for one row or a multiple of four.
+/// out[m * out_stride + r] = sum of acc[m][r], for one row or a multiple of four.
 template <int M, int R>
-KVERN_INLINE void reduce_tile(const Vec (&acc)[M][R], float (&sums)[M][R]) {
+KVERN_INLINE void put_sums(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
   constexpr int kFours = R % 4 == 0 ? M * R / 4 : 0;
   if constexpr (kFours >= 2 && kFours <= 4) {
-    float all[16];
-    store(all, reduce_fours<kFours>(&acc[0][0]));  // a masked store could not be read back at once
-    KVERN_UNROLL
-    for (int i = 0; i < M * R; ++i) sums[i / R][i % R] = all[i];
+    Vec all = reduce_fours<kFours>(&acc[0][0]);
+    _mm_storeu_ps(out, _mm512_castps512_ps128(all));
+    _mm_storeu_ps(out + 4 / R * out_stride + 4 % R, _mm512_extractf32x4_ps(all, 1));
+    if constexpr (kFours > 2) _mm_storeu_ps(out + 8 / R * out_stride + 8 % R, _mm512_extractf32x4_ps(all, 2));
+    if constexpr (kFours > 3)
+      _mm_storeu_ps(out + 12 / R * out_stride + 12 % R, _mm512_extractf32x4_ps(all, 3));
     return;
   }
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    if constexpr (R == 1) sums[m][0] = reduce_add(acc[m][0]);
-    if constexpr (R == 4) reduce_add_4(&acc[m][0], &sums[m][0]);
+  for (int m = 0; m < M; ++m, out += out_stride) {
+    if constexpr (R == 1) *out = reduce_add(acc[m][0]);
+    if constexpr (R == 4) reduce_add_4(&acc[m][0], out);
   }
+}
+/// in[i][r] becomes out[r][i], for 16 rows of 4.
+KVERN_INLINE void unzip_16(const float *in, float *out, int64_t apart) {
+  const __m512i low = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+  const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(2));
+  Vec a = load(in), b = load(in + 16), c = load(in + 32), d = load(in + 48);
+  Vec ab = _mm512_permutex2var_ps(a, low, b), cd = _mm512_permutex2var_ps(c, low, d);
+  store(out, _mm512_shuffle_f32x4(ab, cd, 0x44));
+  store(out + apart, _mm512_shuffle_f32x4(ab, cd, 0xee));
+  ab = _mm512_permutex2var_ps(a, high, b), cd = _mm512_permutex2var_ps(c, high, d);
+  store(out + 2 * apart, _mm512_shuffle_f32x4(ab, cd, 0x44));
+  store(out + 3 * apart, _mm512_shuffle_f32x4(ab, cd, 0xee));
 }
 
 KVERN_INLINE Vec widen_bf16(__m256i half) {

@@ -97,13 +97,19 @@ KVERN_INLINE void transpose(Vec *v) {
     }
   }
 }
-/// sums[m][r] = sum of acc[m][r], for one row or a multiple of four.
+/// out[m * out_stride + r] = sum of acc[m][r], for one row or a multiple of four.
 template <int M, int R>
-KVERN_INLINE void reduce_tile(const Vec (&acc)[M][R], float (&sums)[M][R]) {
+KVERN_INLINE void put_sums(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    if constexpr (R == 1) sums[m][0] = reduce_add(acc[m][0]);
-    if constexpr (R >= 4) reduce_add_4(&acc[m][0], &sums[m][0]);
-    if constexpr (R >= 8) reduce_add_4(&acc[m][4], &sums[m][4]);
+  for (int m = 0; m < M; ++m, out += out_stride) {
+    if constexpr (R == 1) *out = reduce_add(acc[m][0]);
+    if constexpr (R >= 4) reduce_add_4(&acc[m][0], out);
+    if constexpr (R >= 8) reduce_add_4(&acc[m][4], out + 4);
+  }
+}
+/// in[i][r] becomes out[r][i], for 16 rows of 4.
+KVERN_INLINE void unzip_16(const float *in, float *out, int64_t apart) {
+  for (int r = 0; r < 4; ++r) {
+    for (int i = 0; i < 16; ++i) out[r * apart + i] = in[i * 4 + r];
   }
 }
