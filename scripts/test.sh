@@ -70,9 +70,9 @@ part_tsan() {
   if built tsan; then run_ctest tsan "${fixed[@]}"; fi
 }
 
-# fuzz_one PROGRAM: inputs that are found go to the build folder, never to the kept ones.
+# fuzz_one NAME: inputs that are found go to the build folder, never to the kept ones.
 fuzz_one() {
-  local program=$1 name=${1##*/fuzz_} folder=$here/build/fuzz/runs/${1##*/}
+  local name=$1 program=$here/build/fuzz/fuzzers/fuzz_$1 folder=$here/build/fuzz/runs/$1
   rm -rf "$folder"
   mkdir -p "$folder/corpus"
   if "$program" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -timeout=25 -print_final_stats=1 \
@@ -86,22 +86,19 @@ fuzz_one() {
 }
 
 part_fuzz() {
-  local program count_of=0 bad
+  local list=$here/build/fuzz/fuzzers/list.txt summary=$here/build/fuzz/summary.log targets good
   if ! built fuzz; then return; fi
-  export UBSAN_OPTIONS=print_stacktrace=1
-  export -f fuzz_one
-  export here fuzz_seconds
-  for program in "$here"/build/fuzz/fuzzers/fuzz_*; do
-    if [ -x "$program" ]; then count_of=$((count_of + 1)); fi
-  done
-  if [ $count_of -eq 0 ]; then
+  targets=$(wc -l <"$list")
+  if [ "$targets" -eq 0 ]; then
     count 0 1 "no fuzz targets"
     return
   fi
-  printf '%s\n' "$here"/build/fuzz/fuzzers/fuzz_* |
-    xargs -P "$(nproc)" -I{} bash -c 'fuzz_one {}' | tee "$here/build/fuzz/summary.log" || true
-  bad=$((count_of - $(grep -c '^ok ' "$here/build/fuzz/summary.log" || true)))
-  count $((count_of - bad)) "$bad" "fuzz targets"
+  export UBSAN_OPTIONS=print_stacktrace=1
+  export -f fuzz_one
+  export here fuzz_seconds
+  xargs -P "$(nproc)" -I{} bash -c 'fuzz_one {}' <"$list" | tee "$summary" || true
+  good=$(grep -c '^ok ' "$summary" || true)
+  count "$good" $((targets - good)) "fuzz targets"
 }
 
 sources() {
