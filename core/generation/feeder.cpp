@@ -73,7 +73,14 @@ at::Tensor Feeder::feed(const std::vector<std::vector<int64_t>> &rows, const std
   int64_t begin = held_columns(columns, padding);
   while (begin < columns) {
     const int64_t end = begin + next_chunk(begin, columns);
-    logits = model_.forward(cache_, make_input(rows, padding, skip, begin, end));
+    try {
+      logits = model_.forward(cache_, make_input(rows, padding, skip, begin, end));
+    } catch (const CacheError &e) {
+      // The contract's way to ask for smaller steps; the cache is as it was.
+      if (e.status() != KVERN_UNSUPPORTED || end - begin == 1) throw;
+      options_.chunk = (end - begin) / 2;
+      continue;
+    }
     if (!fed_before_ && options_.on_progress) options_.on_progress(end, columns);
     if (end == columns) break;
     // A cache that keeps less than it was given cannot be fed in pieces: all at once, then.

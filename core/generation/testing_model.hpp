@@ -1,0 +1,68 @@
+// A toy model for tests of the loop: one attention layer over numbers made from ids, so that every token depends on all before
+// it and on their positions. Says when it was asked what.
+#pragma once
+#include <cmath>
+#include <kvern/model.hpp>
+#include <kvern/step.hpp>
+#include <vector>
+
+#include "core/torch/torch.hpp"
+
+namespace kvern::test {
+
+class ToyModel : public Model {
+ public:
+  static constexpr int64_t kVocab = 23, kDim = 16;
+
+  explicit ToyModel(int64_t max_positions = 0) : rope_(rope_config()) {
+    info_.model_type = "toy";
+    info_.vocab_size = kVocab;
+    info_.max_positions = max_positions;
+    LayerSpec layer;
+    layer.q_heads = layer.kv_heads = 1;
+    layer.head_dim_k = layer.head_dim_v = kDim;
+    layers_.push_back(layer);
+    table_ = at::empty({3, kVocab, kDim});
+    auto *x = table_.data_ptr<float>();
+    for (int64_t i = 0; i < table_.numel(); ++i) x[i] = std::sin(1.7f * static_cast<float>(i * i % 1009));
+  }
+
+  const ModelInfo &info() const override { return info_; }
+  const std::vector<LayerSpec> &layers() const override { return layers_; }
+
+  at::Tensor forward(Cache &cache, const ForwardInput &input) const override {
+    fed.push_back(input.ids.size(1));
+    Step step(cache, input);
+    const auto numbers = [&](int64_t which) {
+      return table_[which]
+          .index_select(0, input.ids.flatten())
+          .view({input.ids.size(0), 1, input.ids.size(1), kDim});
+    };
+    AttentionSpec spec;
+    spec.rope = &rope_;
+    const auto out = step.attend(0, numbers(0), numbers(1), numbers(2), spec) + numbers(0).squeeze(1);
+    step.commit();
+    return out.matmul(table_[1].t());
+  }
+
+  int64_t regime(int64_t total_length) const override {
+    return regime_change > 0 && total_length > regime_change;
+  }
+  void offer_extensions(Host &) const override {}
+
+  mutable std::vector<int64_t> fed;  ///< tokens of each forward pass
+  int64_t regime_change = 0;         ///< a length beyond which keys must be made anew
+
+ private:
+  static RopeConfig rope_config() {
+    RopeConfig c;
+    c.rotary_dim = kDim;
+    return c;
+  }
+  ModelInfo info_;
+  std::vector<LayerSpec> layers_;
+  Rope rope_;
+  at::Tensor table_;  // [3, V, D]
+};
+
+}  // namespace kvern::test
