@@ -1,25 +1,33 @@
 // dot_rows and sum_rows with products of bf16 numbers, two at a time. Needs gemm_bf16.inl. No include of its own.
 
-/// M rows of x, as pairs, with R rows that lie `apart` elements from one to the next. D is the rows' length if that is
-/// one of the usual head sizes (x then has no padding), else 0.
+/// Elements [d, d + 32) of M rows of x, as pairs, with R rows that lie `apart` elements from one to the next.
+template <int M, int R>
+KVERN_INLINE void dot_step_bf16(const float *x, int64_t x_stride, const uint16_t *data, int64_t apart,
+                                int64_t n, Vec (&acc)[M][R]) {
+  Vec v[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) v[m] = load(x + m * x_stride);
+  KVERN_UNROLL
+  for (int r = 0; r < R; ++r) {
+    Vec w = load_pairs_n(data, r * apart, n);
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) acc[m][r] = dot_bf16(acc[m][r], v[m], w);
+  }
+}
+
+/// D is the rows' length if that is one of the usual head sizes (x then has no padding), else 0.
 template <int M, int R, int D>
 KVERN_INLINE void dot_tile_bf16(const FloatRows &x, const uint16_t *data, int64_t apart, int64_t dim,
                                 Vec (&acc)[M][R]) {
   KVERN_UNROLL
   for (int i = 0; i < M * R; ++i) acc[i / R][i % R] = zero();
-  const int64_t end = D > 0 ? D : dim, x_stride = D > 0 ? D : x.stride;
   const float *q = opaque(x.data);
-  KVERN_UNROLL
-  for (int64_t d = 0; d < end; d += 2 * kWidth) {
-    Vec v[M];
+  if constexpr (D > 0) {
     KVERN_UNROLL
-    for (int m = 0; m < M; ++m) v[m] = load(q + m * x_stride + d / 2);
-    KVERN_UNROLL
-    for (int r = 0; r < R; ++r) {
-      Vec w = load_pairs_n(data, r * apart + d, D > 0 ? 2 * kWidth : dim - d);
-      KVERN_UNROLL
-      for (int m = 0; m < M; ++m) acc[m][r] = dot_bf16(acc[m][r], v[m], w);
-    }
+    for (int d = 0; d < D; d += 32) dot_step_bf16<M, R>(q + d / 2, D, data + d, apart, 32, acc);
+  } else {
+    for (int64_t d = 0; d < dim; d += 32)
+      dot_step_bf16<M, R>(q + d / 2, x.stride, data + d, apart, dim - d, acc);
   }
 }
 
