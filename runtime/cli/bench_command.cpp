@@ -10,7 +10,7 @@
 #include "runtime/cli/progress.hpp"
 #include "runtime/cli/run_options.hpp"
 #include "runtime/cli/table.hpp"
-#include "runtime/session/measure.hpp"
+#include "runtime/run/measure.hpp"
 
 namespace kvern::cli {
 namespace {

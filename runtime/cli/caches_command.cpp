@@ -6,7 +6,7 @@
 #include "runtime/cli/output.hpp"
 #include "runtime/cli/run_options.hpp"
 #include "runtime/cli/table.hpp"
-#include "runtime/session/probe.hpp"
+#include "runtime/run/probe.hpp"
 
 namespace kvern::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <kvern/generation.hpp>
 #include <string>
 
-#include "runtime/session/run.hpp"
+#include "runtime/run/run.hpp"
 
 namespace kvern::cli {
 

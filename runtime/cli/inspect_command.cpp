@@ -7,8 +7,8 @@
 #include "runtime/cli/output.hpp"
 #include "runtime/cli/run_options.hpp"
 #include "runtime/cli/table.hpp"
-#include "runtime/session/probe.hpp"
-#include "runtime/session/run.hpp"
+#include "runtime/run/probe.hpp"
+#include "runtime/run/run.hpp"
 
 namespace kvern::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/cli/run_options.hpp"
-#include "runtime/session/run.hpp"
+#include "runtime/run/run.hpp"
 
 namespace kvern::cli {
 

@@ -148,8 +148,8 @@ TEST_CASE("Running out of the memory budget is a clean end") {
 }
 
 TEST_CASE("Output that cannot be written is an error") {
-  const auto ran =
-      run({"sh", "-c", "'" + program("kvern") + "' generate --prompt x --max-new-tokens 2 >/dev/full"});
+  const auto ran = run({"sh", "-c", "\"$KVERN\" generate --prompt x --max-new-tokens 2 >/dev/full"}, "",
+                       {"KVERN=" + program("kvern")});
   CHECK(ran.code == 8);
   CHECK_THAT(ran.err, Catch::Contains("cannot write to standard output"));
 }

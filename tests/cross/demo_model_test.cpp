@@ -1,6 +1,6 @@
 // The built-in model: the very outputs of transformers, and a memory that is its cache's. Stories, questions and recorded
 // answers are in tests/reference/demo.
-#include "runtime/session/run.hpp"
+#include "runtime/run/run.hpp"
 
 #include <cmath>
 #include <fstream>

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "runtime/session/open_cache.hpp"
+#include "runtime/run/open_cache.hpp"
 #include "tests/reference_runner/case.hpp"
 
 namespace kvern::reference {

@@ -3,7 +3,7 @@
 #include <functional>
 #include <map>
 
-#include "runtime/session/generation_defaults.hpp"
+#include "runtime/run/generation_defaults.hpp"
 #include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {

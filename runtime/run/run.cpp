@@ -1,10 +1,10 @@
-#include "runtime/session/run.hpp"
+#include "runtime/run/run.hpp"
 
 #include <utility>
 
 #include "core/torch/parallel.hpp"
 #include "runtime/models/load.hpp"
-#include "runtime/session/generation_defaults.hpp"
+#include "runtime/run/generation_defaults.hpp"
 
 namespace kvern {
 namespace fs = std::filesystem;

@@ -1,4 +1,4 @@
-#include "runtime/session/open_cache.hpp"
+#include "runtime/run/open_cache.hpp"
 
 #include <kvern/abi/attention.h>
 #include <kvern/abi/compose.h>

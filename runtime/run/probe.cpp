@@ -1,4 +1,4 @@
-#include "runtime/session/probe.hpp"
+#include "runtime/run/probe.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "runtime/session/generation_defaults.hpp"
+#include "runtime/run/generation_defaults.hpp"
 
 namespace kvern {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "runtime/config/run_config.hpp"
-#include "runtime/session/open_cache.hpp"
+#include "runtime/run/open_cache.hpp"
 #include "runtime/tokenizer/tokenizer.hpp"
 
 namespace kvern {

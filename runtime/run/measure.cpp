@@ -1,11 +1,11 @@
-#include "runtime/session/measure.hpp"
+#include "runtime/run/measure.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <fstream>
 
 #include "core/torch/torch.hpp"
-#include "runtime/session/probe.hpp"
+#include "runtime/run/probe.hpp"
 
 namespace kvern {
 namespace {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "runtime/session/run.hpp"
+#include "runtime/run/run.hpp"
 
 namespace kvern {
 

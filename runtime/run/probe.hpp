@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/session/open_cache.hpp"
+#include "runtime/run/open_cache.hpp"
 
 namespace kvern {
 
