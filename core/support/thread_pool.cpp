@@ -28,20 +28,24 @@ void relax() {
 
 }  // namespace
 
+// A job is open from its publication until the caller finds no chunk left. Workers join an open job only; so the caller waits
+// for those who joined, never for one that the system has not woken yet.
 struct ThreadPool::State {
   struct Job {
     Body body = nullptr;
     void *arg = nullptr;
     int64_t n = 0, chunk = 1;
   } job;
-  std::atomic<int64_t> next{0};     // start of the next chunk to take
-  std::atomic<uint64_t> ticket{0};  // counts jobs; a change wakes the workers
-  std::atomic<int> working{0};      // workers that have not finished the current job
+  static constexpr uint64_t kOpen = uint64_t{1} << 31, kTicket = uint64_t{1} << 32;
+  std::atomic<uint64_t> word{0};  // jobs so far * kTicket + kOpen + workers that have joined
+  std::atomic<int64_t> next{0};   // start of the next chunk to take
   std::atomic<bool> closing{false};
   std::mutex turn;  // one job at a time
   std::mutex sleep_mutex;
   std::condition_variable wake;
   std::vector<std::thread> workers;
+
+  static uint64_t ticket_of(uint64_t word) { return word / kTicket; }
 
   void take_chunks() {
     inside_body = true;
@@ -53,32 +57,49 @@ struct ThreadPool::State {
     inside_body = false;
   }
 
-  uint64_t wait_for_job(uint64_t seen) {
+  bool join() {
+    uint64_t seen = word.load(std::memory_order_relaxed);
+    while (seen & kOpen)
+      if (word.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire)) return true;
+    return false;
+  }
+
+  /// Returns when there is a job with another ticket than `last`.
+  uint64_t wait_for_job(uint64_t last) {
+    const auto ticket = [&] { return ticket_of(word.load(std::memory_order_acquire)); };
     for (int i = 0; i < kSpins; ++i) {
-      if (ticket.load(std::memory_order_acquire) != seen) return ticket.load(std::memory_order_acquire);
+      if (ticket() != last) return ticket();
       relax();
     }
     std::unique_lock lock(sleep_mutex);
-    wake.wait(lock, [&] { return ticket.load(std::memory_order_acquire) != seen; });
-    return ticket.load(std::memory_order_acquire);
+    wake.wait(lock, [&] { return ticket() != last; });
+    return ticket();
   }
 
   void work() {
-    uint64_t seen = 0;
+    uint64_t last = 0;
     for (;;) {
-      seen = wait_for_job(seen);
+      last = wait_for_job(last);
       if (closing.load(std::memory_order_acquire)) return;
+      if (!join()) continue;
       take_chunks();
-      working.fetch_sub(1, std::memory_order_release);
+      word.fetch_sub(1, std::memory_order_release);
     }
   }
 
   void publish() {
     {
       std::lock_guard lock(sleep_mutex);
-      ticket.fetch_add(1, std::memory_order_release);
+      word.fetch_add(kTicket + kOpen, std::memory_order_release);
     }
     wake.notify_all();
+  }
+
+  /// Lets nobody join any more and waits for those who have.
+  void finish() {
+    word.fetch_sub(kOpen, std::memory_order_relaxed);
+    for (int i = 0; (word.load(std::memory_order_acquire) & (kOpen - 1)) != 0; ++i)
+      i < kSpins ? relax() : std::this_thread::yield();
   }
 };
 
@@ -103,10 +124,9 @@ void ThreadPool::run(int64_t n, int64_t grain, Body body, void *arg) {
   const int64_t pieces = std::min<int64_t>(grains, threads() * int64_t{4});
   state_->job = {body, arg, n, (grains + pieces - 1) / pieces * grain};
   state_->next.store(0, std::memory_order_relaxed);
-  state_->working.store(static_cast<int>(state_->workers.size()), std::memory_order_relaxed);
   state_->publish();
   state_->take_chunks();
-  while (state_->working.load(std::memory_order_acquire) != 0) relax();
+  state_->finish();
 }
 
 }  // namespace kvern

@@ -174,12 +174,7 @@ std::string as_table(const Json &report) {
 int bench_command(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
-  if (map.count("help")) {
-    std::ostringstream text;
-    text << kUsage << options;
-    write_output(text.str());
-    return 0;
-  }
+  if (map.count("help")) return print_help(kUsage, options);
   const auto plan = make_plan(map);
   Json report;
   for (const auto &config : plan.runs) {

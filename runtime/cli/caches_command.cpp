@@ -98,12 +98,7 @@ std::string explain(const std::string &name, const PluginPath &path) {
 int caches_command(const std::vector<std::string> &arguments) {
   const auto o = options();
   const auto map = parse(arguments, o, "name");
-  if (map.count("help")) {
-    std::ostringstream text;
-    text << kUsage << o;
-    write_output(text.str());
-    return 0;
-  }
+  if (map.count("help")) return print_help(kUsage, o);
   PluginPath path;
   if (map.count("plugin-path"))
     for (const auto &folder : map["plugin-path"].as<std::vector<std::string>>()) path.emplace_back(folder);

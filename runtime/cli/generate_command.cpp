@@ -90,12 +90,7 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
 int generate_command(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
-  if (map.count("help")) {
-    std::ostringstream text;
-    text << kUsage << options;
-    write_output(text.str());
-    return 0;
-  }
+  if (map.count("help")) return print_help(kUsage, options);
   const bool json = wants_json(map);
   auto config = read_config(map);
   check_cache(config);

@@ -89,12 +89,7 @@ int inspect_command(const std::vector<std::string> &arguments) {
   po::options_description options;
   options.add(run_options()).add_options()("help", "print this");
   auto map = parse(arguments, options, "folder");
-  if (map.count("help")) {
-    std::ostringstream text;
-    text << kUsage << options;
-    write_output(text.str());
-    return 0;
-  }
+  if (map.count("help")) return print_help(kUsage, options);
   auto config = read_config(map);
   if (map.count("folder")) {
     const auto folders = map["folder"].as<std::vector<std::string>>();

@@ -1,6 +1,9 @@
 #include "runtime/cli/run_options.hpp"
 
 #include <kvern/error.hpp>
+#include <sstream>
+
+#include "runtime/cli/output.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -89,6 +92,13 @@ po::variables_map parse(const Strings &arguments, const po::options_description 
     throw Error(ErrorKind::usage, "an argument without an option before it; see --help");
   }
   return map;
+}
+
+int print_help(const std::string &usage, const po::options_description &options) {
+  std::ostringstream text;
+  text << usage << options;
+  write_output(text.str());
+  return 0;
 }
 
 config::RunConfig read_config(const po::variables_map &map) {

@@ -22,6 +22,9 @@ po::options_description generation_options();
 po::variables_map parse(const std::vector<std::string> &arguments, const po::options_description &options,
                         const std::string &positional = "");
 
+/// Prints what --help of a command prints, and returns the exit code.
+int print_help(const std::string &usage, const po::options_description &options);
+
 /// The configuration: the file, --set in their order, then the flags.
 config::RunConfig read_config(const po::variables_map &map);
 
