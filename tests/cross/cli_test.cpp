@@ -41,7 +41,8 @@ TEST_CASE("generate continues a prompt given as text, file, standard input or id
   const auto json =
       generate_json({"--prompt", "Once upon a time", "--max-new-tokens", "8", "--threads", "1"});
   std::string ids;
-  for (const auto &id : json["input_ids"]) ids.append(ids.empty() ? "" : ",").append(std::to_string(id.get<int>()));
+  for (const auto &id : json["input_ids"])
+    ids.append(ids.empty() ? "" : ",").append(std::to_string(id.get<int>()));
   const auto again = generate_json({"--input-ids", ids, "--max-new-tokens", "8", "--threads", "1"});
   CHECK(again["output_ids"] == json["output_ids"]);
   CHECK("Once upon a time" + again["text"].get<std::string>() + "\n" == text.out);
