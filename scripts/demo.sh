@@ -26,4 +26,20 @@ configure release
 build release kvern kvern_plugins >"$here/build/release-build.log" 2>&1 ||
   { cat "$here/build/release-build.log" >&2; die "the build failed: its messages are above"; }
 
-exec "$here/build/release/bin/kvern" generate --stats --max-new-tokens 200 "$@"
+# default OPTION VALUE FLAGS: adds that option where none of those flags is given.
+arguments=("$@")
+default() {
+  local option=$1 value=$2 given flag
+  shift 2
+  for given in "${arguments[@]}"; do
+    for flag in "$@"; do
+      if [ "${given%%=*}" = "$flag" ]; then return; fi
+    done
+  done
+  arguments+=("$option" "$value")
+}
+default --prompt "Once upon a time" --prompt --prompt-file --input-ids
+default --max-new-tokens 200 --max-new-tokens
+default --seed 1 --seed
+
+exec "$here/build/release/bin/kvern" generate --stats "${arguments[@]}"

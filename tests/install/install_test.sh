@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs a build, moves the tree, runs it from elsewhere, and builds and runs a cache against it as its author would.
+# usage: install_test.sh SOURCE_FOLDER BUILD_FOLDER
+set -euo pipefail
+source=$1 build=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+expect() { # expect TEXT COMMAND...: the command succeeds and says TEXT
+  local text=$1 said
+  shift
+  said=$("$@" 2>&1 </dev/null) || { printf 'failed: %s\n%s\n' "$*" "$said"; exit 1; }
+  [[ $said == *"$text"* ]] || { printf "%s does not say '%s' but:\n%s\n" "$*" "$text" "$said"; exit 1; }
+}
+
+cmake --install "$build" --prefix "$work/first" >"$work/install.log"
+mv "$work/first" "$work/moved"
+kvern=$work/moved/bin/kvern
+cd /
+
+expect "usage: kvern" "$kvern" --help
+expect "$work/moved/lib/kvern/plugins/libkvern_dynamic.so" "$kvern" caches dynamic
+expect "Once" "$kvern" generate --prompt "Once upon a time" --max-new-tokens 4 --cache static
+if [ -x "$build/bin/kvern-reference" ]; then expect "usage" "$work/moved/bin/kvern-reference" --help; fi
+if readelf -d "$kvern" "$work"/moved/lib/kvern/plugins/*.so | grep -E 'R(UN)?PATH' | grep -F "$build"; then
+  echo "the installed tree looks into the build folder"
+  exit 1
+fi
+
+mkdir "$work/author"
+cp "$source/sdk/examples/rounded.cpp" "$work/author"
+cat >"$work/author/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(rounded CXX)
+find_package(kvern REQUIRED)
+kvern_add_plugin(rounded SOURCES rounded.cpp)
+END
+cmake -S "$work/author" -B "$work/author/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/moved" >"$work/author.log"
+cmake --build "$work/author/build" >>"$work/author.log" || { cat "$work/author.log"; exit 1; }
+expect "Once" "$kvern" generate --prompt "Once upon a time" --max-new-tokens 4 \
+  --cache "$work/author/build/libkvern_rounded.so"
+echo "installed, moved, run; a cache built against it runs"
