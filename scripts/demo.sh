@@ -26,20 +26,23 @@ configure release
 build release kvern kvern_plugins >"$here/build/release-build.log" 2>&1 ||
   { cat "$here/build/release-build.log" >&2; die "the build failed: its messages are above"; }
 
-# default OPTION VALUE FLAGS: adds that option where none of those flags is given.
+# unless_given FLAGS -- ARGUMENTS: adds the arguments where none of the flags is among those given.
 arguments=("$@")
-default() {
-  local option=$1 value=$2 given flag
-  shift 2
-  for given in "${arguments[@]}"; do
-    for flag in "$@"; do
-      if [ "${given%%=*}" = "$flag" ]; then return; fi
-    done
+unless_given() {
+  local flags=" " given
+  while [ "$1" != -- ]; do
+    flags+="$1 "
+    shift
   done
-  arguments+=("$option" "$value")
+  shift
+  for given in "${arguments[@]}"; do
+    if [[ $flags == *" ${given%%=*} "* ]]; then return; fi
+  done
+  arguments+=("$@")
 }
-default --prompt "Once upon a time" --prompt --prompt-file --input-ids
-default --max-new-tokens 200 --max-new-tokens
-default --seed 1 --seed
+unless_given --set --config -- --set generation.do_sample=true --set generation.temperature=0.7
+unless_given --seed -- --seed 7
+unless_given --max-new-tokens -- --max-new-tokens 200
+unless_given --prompt --prompt-file --input-ids -- --prompt "Once upon a time"
 
 exec "$here/build/release/bin/kvern" generate --stats "${arguments[@]}"
