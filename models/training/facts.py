@@ -7,7 +7,7 @@ import words
 
 # What may be said before and after a fact of each kind: {N} is whom it is about, {O} the other, {X} the thing.
 BEFORE = {
-    "home": ["{N} had [never|always] lived in the same place.", "Not everybody came from the same village."],
+    "home": ["Not everybody was born here.", "{N} had a long way home."],
     "colour": ["{N} [loved colours|liked to paint]."],
     "pet": ["{N} had a little {X}, and everybody loved it.", "{N} [took care of|had found] a [small|funny|hungry] {X}."],
     "hidden": ["{N} had a treasure that nobody should find.", "{N} [looked around|waited until nobody was there]."],
@@ -17,7 +17,6 @@ BEFORE = {
     "instrument": ["There was [much|always] music in the house.", "{N} loved music."],
     "counted": ["{N} [could not sleep|had nothing to do|sat very still] and began to count."],
     "secret": ["{N} had a secret word.", "Friends need a secret word."],
-    "code": ["There was an old {X} with a number on it.", "Somebody had painted a number on the {X}."],
 }
 AFTER = {
     "home": ["It was a village with [a stone well|one shop and two horses|a crooked church|friendly people]."],
@@ -30,7 +29,6 @@ AFTER = {
     "instrument": ["It sounded [lovely|a little strange|like rain on a window].", "Even the birds listened."],
     "counted": ["Then {N} [stopped counting|fell asleep|lost count].", "That was [a lot|more than last time]."],
     "secret": ["[Only friends knew it|Nobody else knew it].", "{N} whispered it."],
-    "code": ["Nobody [knew why|could say what it meant].", "It [was hard to read|shone in the sun]."],
 }
 
 
@@ -41,6 +39,7 @@ class Fact:
     stem: str  # the sentence up to the value
     value: str  # begins with a space
     tail: str  # what follows the value, at least the full stop
+    thing: str  # what a question is about besides a person: the animal, what was hidden, counted or has a number
     choices: int  # how many values were equally likely: chance level is 1 / choices
     slots: dict  # for BEFORE and AFTER
 
@@ -50,11 +49,11 @@ class Fact:
 
 
 def _maybe_invented(rng, names):
-    return words.invented(rng) if rng.random() < 0.07 else rng.choice(names)
+    return words.invented(rng) if rng.random() < 0.02 else rng.choice(names)
 
 
 def home(rng, who, _):
-    return f"Where did {who} live?", f"{who} lived in the village of", _maybe_invented(rng, words.VILLAGES), words.VILLAGES
+    return f"What was the home of {who}?", f"The home of {who} was", _maybe_invented(rng, words.VILLAGES), words.VILLAGES
 
 
 def colour(rng, who, _):
@@ -68,7 +67,7 @@ def pet(rng, who, _):
 
 
 def hidden(rng, who, _):
-    thing = f"{rng.choice(words.MATERIALS)} {rng.choice(words.TREASURES)}"
+    thing = rng.choice(words.TREASURES)
     return f"Where did {who} hide the {thing}?", f"{who} hid the {thing}", None, words.HIDING_PLACES
 
 
@@ -77,7 +76,7 @@ def gift(rng, who, other):
 
 
 def food(rng, who, _):
-    return f"Which dish did {who} like best?", f"The dish that {who} liked best was", None, words.FOODS
+    return f"What was the favourite dish of {who}?", f"The favourite dish of {who} was", None, words.FOODS
 
 
 def job(rng, who, _):
@@ -97,18 +96,21 @@ def secret(rng, who, _):
     return f"What was the secret word of {who}?", f"The secret word of {who} was", None, words.SECRET_WORDS
 
 
-def code(rng, _, __):
-    thing = rng.choice(words.NUMBERED_THINGS)
-    number = str(rng.randint(100, 999))
-    return f"What was the number on the {thing}?", f"The number on the {thing} was", number, range(900)
+KINDS = [home, colour, pet, hidden, gift, food, job, instrument, counted, secret]
 
 
-KINDS = [home, colour, pet, hidden, gift, food, job, instrument, counted, secret, code]
+def _thing(maker, question, stem):
+    if maker is hidden:
+        return stem.split()[-1]
+    if maker is counted:
+        return question.split()[2]
+    return stem.split()[-2]
 
 
 def make_fact(rng, maker, who, other):
     """One fact about `who`. The value is independent of everything else in the story."""
     question, stem, value, choices, *tail = maker(rng, who, other)
     value = value or rng.choice(choices)
-    slots = {"N": who, "O": other, "X": stem.split()[-2]}  # X: the animal of a pet, the thing with a number
-    return Fact(maker.__name__, question, stem, " " + value, tail[0] if tail else ".", len(choices), slots)
+    thing = _thing(maker, question, stem)
+    slots = {"N": who, "O": other, "X": thing}
+    return Fact(maker.__name__, question, stem, " " + value, tail[0] if tail else ".", thing, len(choices), slots)

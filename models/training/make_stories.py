@@ -82,7 +82,7 @@ def _cast(writer):
         name = None
         while name is None or name in used:
             names = words.GIRLS if kid == "girl" else words.BOYS
-            name = words.invented(rng) if rng.random() < 0.07 else rng.choice(names)
+            name = words.invented(rng) if rng.random() < 0.02 else rng.choice(names)
         used.append(name)
         slots[role] = name
         prefix = {"H": "", "F": "f", "T": "t"}[role]
@@ -93,14 +93,16 @@ def _cast(writer):
     return used
 
 
-def _plan_facts(rng, cast, count):
-    """Facts whose questions all differ."""
+def _plan_facts(rng, cast, count, one_of_a_kind=True):
+    """Facts of different kinds; or of any kinds, where only their questions differ."""
     planned, asked = [], set()
-    while len(planned) < count:
+    makers = rng.sample(facts.KINDS, min(count, len(facts.KINDS)))
+    while len(planned) < (len(makers) if one_of_a_kind else count):
         who = rng.choice(cast)
         other = rng.choice([name for name in cast if name != who])
-        fact = facts.make_fact(rng, rng.choice(facts.KINDS), who, other)
-        key = (fact.kind, who if fact.kind not in ("hidden", "code") else fact.question)
+        fact = facts.make_fact(rng, makers[len(planned)] if one_of_a_kind else rng.choice(facts.KINDS), who, other)
+        by_thing = fact.kind in ("hidden", "pet", "counted")
+        key = (fact.kind, fact.thing if by_thing else who)
         if key not in asked:
             asked.add(key)
             planned.append(fact)
@@ -179,14 +181,27 @@ def make_story(seed, fact_count, scene_count, question_count, asked_per_scene=0.
     return Story(writer.text, writer.spans, writer.told)
 
 
+def make_list(seed, fact_count):
+    """Facts about three people without a story, about 36 tokens each with its question: what teaches to answer fastest."""
+    writer = Writer(random.Random(seed))
+    cast = _cast(writer)
+    writer.say("This is about {H}, {F} and {T}.")
+    planned = _plan_facts(writer.rng, cast, fact_count, one_of_a_kind=writer.rng.random() < 0.7)
+    _told_in_turn(writer, planned, dressed=0.0)
+    for told in writer.rng.sample(writer.told, len(writer.told)):
+        ask(writer, told.fact)
+    return Story(writer.text, writer.spans, writer.told)
+
+
 def story_of_length(seed, tokens):
-    """A story near a length in tokens: short ones are mostly facts and questions, long ones mostly prose."""
+    """A text near a length in tokens: short ones are mostly lists, long ones mostly stories."""
     rng = random.Random(seed ^ 0x5EED)
-    facts_wanted = rng.randint(3, 6) if tokens <= 256 else rng.randint(5, 12)
-    questions = 0 if rng.random() < 0.15 else rng.randint(2, facts_wanted)
-    room = tokens - 70 - 17 * facts_wanted - 30 * questions
-    scene_count = max(0, round(room / 95))
-    return make_story(seed, facts_wanted, scene_count, questions)
+    if rng.random() < (0.7 if tokens < 512 else 0.3):
+        return make_list(seed, min(18, tokens // 36))
+    facts_wanted = rng.randint(5, 11) if tokens > 384 else rng.randint(3, 7)
+    questions = 0 if rng.random() < 0.15 else rng.randint(facts_wanted // 2, facts_wanted)
+    room = tokens - 70 - 20 * facts_wanted - 26 * questions
+    return make_story(seed, facts_wanted, max(1, round(room / 95)), questions)
 
 
 def main():

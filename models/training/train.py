@@ -1,5 +1,5 @@
 """Trains the demo model on generated stories and writes it in Hugging Face layout. Stories start short and grow as soon as
-the model answers the questions of the length it is at; the last quarter of the steps lowers the learning rate to nothing."""
+the model answers the questions of the length it is at; after a third of the steps the learning rate goes down to nothing."""
 
 import argparse
 import json
@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from batches import LENGTHS, VALUE, collate, encode, loss_weights, stream
+from batches import FIRST, LENGTHS, collate, encode, loss_weights, stream
 from make_stories import story_of_length
 from model import CONFIG, Llama
 
 HELD_OUT = 1 << 61  # seeds of training stories are below this
-PROMOTE_AT = 0.75
+PROMOTE_AT = 0.8
 
 
 class Curriculum:
@@ -24,7 +24,7 @@ class Curriculum:
 
     def __init__(self, level=0):
         self.level = level
-        self.right = 0.0  # running share of right value tokens at the longest length
+        self.right = 0.0  # running share of right values at the longest length
 
     def draw(self, rng):
         if self.level == 0 or rng.random() < 0.6:
@@ -49,24 +49,24 @@ def make_optimizers(model):
 
 
 def learning_rate(step, steps, peak):
-    return peak * min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.25 * steps)))
+    return peak * min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.65 * steps)))
 
 
 def forward_loss(model, ids, kinds):
-    """The weighted loss, and the share of value tokens that would be chosen."""
+    """The weighted loss, and the share of values whose first token would be chosen."""
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(ids[:, :-1])
     logits, targets, kinds = logits.float(), ids[:, 1:], kinds[:, 1:]
     losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
     weights = loss_weights(kinds).flatten()
-    asked = kinds == VALUE
+    asked = kinds == FIRST
     share = (logits[asked].argmax(-1) == targets[asked]).float().mean() if asked.any() else torch.tensor(float("nan"))
     return (losses * weights).sum() / weights.sum(), share.item()
 
 
 @torch.no_grad()
 def held_out(model, tokenizer, count=12):
-    """Share of right value tokens on unseen stories, by length."""
+    """Share of right values on unseen stories, by length."""
     result = {}
     for length in LENGTHS[1::2]:
         rows = [encode(tokenizer, story_of_length(HELD_OUT + i, length)) for i in range(count)]
@@ -134,7 +134,7 @@ def main():
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch-tokens", type=int, default=6144)
-    parser.add_argument("--lr", type=float, default=6e-3)
+    parser.add_argument("--lr", type=float, default=4e-3)
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)

@@ -20,7 +20,6 @@ the chapel|on the roof|in the boat house|under the bed|inside a clay pot|in the 
 garden|behind the mirror|under the kitchen floor|in the wine cellar|at the harbour|inside the piano|in a bird nest|beside
 the frozen pond|in the coal shed|under the market stall|in the long tunnel|behind the bookshelf|at the graveyard
 gate""".replace("\n", " ").split("|")
-MATERIALS = "copper silver glass wooden golden iron bronze stone velvet paper amber ivory".split()
 TREASURES = """key ring bell lamp box coin crown spoon mirror whistle compass medal button lantern cup locket map
 feather""".split()
 GIFTS = """kite drum scarf book knife basket candle blanket hat clock doll flute ladder rope pillow jacket violin telescope
@@ -38,7 +37,6 @@ nineteen twenty thirty forty fifty sixty seventy eighty""".split()
 SECRET_WORDS = """thunder marigold lobster sapphire pumpkin walrus meadow juniper falcon cobweb pebble cinnamon orchid
 badger icicle tulip rainbow parrot acorn snowflake dolphin willow nutmeg comet hedgehog lavender otter barley magpie
 driftwood saffron beetle""".split()
-NUMBERED_THINGS = "gate chest boat door bridge tower wagon cave".split()
 
 ONSETS = "b br d dr f fl g gr h j k kr l m n p r s sk st t tr v w z th".split()
 VOWELS = "a e i o u".split()
