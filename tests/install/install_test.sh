@@ -38,5 +38,5 @@ END
 cmake -S "$work/author" -B "$work/author/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/moved" >"$work/author.log"
 cmake --build "$work/author/build" >>"$work/author.log" || { cat "$work/author.log"; exit 1; }
 expect "Once" "$kvern" generate --prompt "Once upon a time" --max-new-tokens 4 \
-  --cache "$work/author/build/libkvern_rounded.so"
+  --cache-dtype float32 --cache "$work/author/build/libkvern_rounded.so"
 echo "installed, moved, run; a cache built against it runs"
