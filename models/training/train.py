@@ -130,7 +130,7 @@ def main():
     here = pathlib.Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=here.parent / "demo", help="folder with tokenizer.json")
-    parser.add_argument("--state", type=pathlib.Path, default=pathlib.Path("/tmp/kvern-demo-training.pt"))
+    parser.add_argument("--state", type=pathlib.Path, default=here / "state.pt", help="where training can go on from")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch-tokens", type=int, default=6144)
