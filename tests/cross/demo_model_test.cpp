@@ -14,17 +14,17 @@ using Json = nlohmann::json;
 
 namespace {
 
-// A sanitized build is many times slower: it looks at fewer stories where tokens are fed one by one.
+// A sanitized build is many times slower: it looks at fewer stories.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr size_t kForgetfulStories = 20;
+constexpr size_t kStories = 20;
 #else
-constexpr size_t kForgetfulStories = 200;
+constexpr size_t kStories = 200;
 #endif
 
 std::vector<Json> stories() {
   std::ifstream in(test::source_path("tests/reference/demo/stories.jsonl"));
   std::vector<Json> list;
-  for (std::string line; std::getline(in, line);) list.push_back(Json::parse(line));
+  for (std::string line; list.size() < kStories && std::getline(in, line);) list.push_back(Json::parse(line));
   return list;
 }
 
@@ -60,7 +60,7 @@ bool answers(const Run &run, const Json &story) {
 TEST_CASE("The built-in model answers at least 90 % of the questions about facts 200 or more tokens back") {
   const auto run = demo("dynamic");
   const auto all = stories();
-  REQUIRE(all.size() == 200);
+  REQUIRE(all.size() == kStories);
   size_t right = 0, as_recorded = 0;
   for (const auto &story : all) {
     REQUIRE(story["distance"].get<int64_t>() >= 200);
@@ -69,8 +69,9 @@ TEST_CASE("The built-in model answers at least 90 % of the questions about facts
     as_recorded += is_right == story["right"].get<bool>();
   }
   INFO(right << " of " << all.size() << " right");
-  CHECK(right >= 180);
-  CHECK(as_recorded >= 198);  // transformers computes in another order: a near tie may fall the other way
+  CHECK(right * 10 >= all.size() * 9);
+  CHECK(as_recorded * 100 >=
+        all.size() * 99);  // transformers computes in another order: a near tie may fall the other way
 }
 
 TEST_CASE("The built-in model answers at chance when the cache has forgotten the fact") {
@@ -80,11 +81,11 @@ TEST_CASE("The built-in model answers at chance when the cache has forgotten the
   const auto all = stories();
   double chance = 0;
   size_t right = 0;
-  for (size_t i = 0; i < kForgetfulStories; ++i) {
-    right += answers(run, all[i]);
-    chance += 1.0 / all[i]["choices"].get<double>();
+  for (const auto &story : all) {
+    right += answers(run, story);
+    chance += 1.0 / story["choices"].get<double>();
   }
-  const auto n = static_cast<double>(kForgetfulStories);
+  const auto n = static_cast<double>(all.size());
   const double deviation = std::sqrt(chance * (1 - chance / n));
   INFO(right << " of " << n << " right, by chance " << chance);
   CHECK(static_cast<double>(right) <= chance + 3 * deviation);
