@@ -15,9 +15,10 @@ namespace kvern::test {
 namespace {
 
 std::string quoted(const std::string &word) {
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
+  std::string text(1, '\'');
+  for (const char c : word) c == '\'' ? text.append("'\\''") : text.append(1, c);
+  text.append(1, '\'');
+  return text;
 }
 
 std::string contents(const std::filesystem::path &file) {
@@ -40,11 +41,12 @@ Ran run(const std::vector<std::string> &command, const std::string &input,
   std::string line;
   for (const auto &variable : environment) {
     const auto equals = variable.find('=');
-    line += variable.substr(0, equals) + "=" + quoted(variable.substr(equals + 1)) + " ";
+    line.append(variable, 0, equals + 1).append(quoted(variable.substr(equals + 1))).append(" ");
   }
-  for (const auto &word : command) line += quoted(word) + " ";
-  line += "<" + quoted((folder / "in").string()) + " >" + quoted((folder / "out").string()) + " 2>" +
-          quoted((folder / "err").string());
+  for (const auto &word : command) line.append(quoted(word)).append(" ");
+  line.append("<").append(quoted((folder / "in").string()));
+  line.append(" >").append(quoted((folder / "out").string()));
+  line.append(" 2>").append(quoted((folder / "err").string()));
   const int status = std::system(line.c_str());
   Ran ran;
   ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
