@@ -77,7 +77,7 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
   };
   const auto result = generate(run.model(), cache, prompt, config, events);
 
-  const Finished finished{run, ids, result, cache};
+  const Finished finished{run, ids, config, result, cache};
   if (stream)
     stream->finish();
   else

@@ -11,6 +11,7 @@ namespace kvern::cli {
 struct Finished {
   const Run &run;
   const std::vector<int64_t> &prompt;
+  const GenerationConfig &config;
   const GenerationResult &result;
   const Cache &cache;
 };
