@@ -4,7 +4,10 @@
 
 namespace kvern::kernels::quant {
 
-/// Rotates x [dim] in place, in blocks of the largest power of two that divides dim (a block of 1 stays as it is).
+/// The largest power of two that divides dim (at least 1): channels that are mixed with each other.
+constexpr int64_t rotation_block(int64_t dim) { return dim & -dim; }
+
+/// Rotates x [dim] in place, in blocks of rotation_block(dim); a block of 1 stays as it is.
 void rotate(float *x, int64_t dim);
 
 }  // namespace kvern::kernels::quant
