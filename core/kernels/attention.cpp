@@ -8,6 +8,7 @@
 #include <numeric>
 #include <string>
 
+#include "core/kernels/attention_rows.hpp"
 #include "core/kernels/attention_tile.hpp"
 #include "core/kernels/scratch.hpp"
 
@@ -19,18 +20,6 @@ constexpr int64_t kSerialProducts = 1 << 17;  // multiplications below which thr
 
 void refuse(const std::string &what) { throw Error(ErrorKind::internal, "attention: " + what); }
 
-void check(const AttentionCall &c) {
-  if (c.rows < 0 || c.n_new < 0 || c.kv_len < 0) refuse("a negative number of rows, tokens or keys");
-  if (c.q_heads < 1 || c.kv_heads < 1 || c.q_heads % c.kv_heads != 0) {
-    refuse(std::to_string(c.q_heads) + " query heads are no multiple of " + std::to_string(c.kv_heads) +
-           " key heads");
-  }
-  if (c.dim_k < 1 || c.dim_v < 1) refuse("head sizes must be at least 1");
-  if ((c.causal || c.window != 0) && !c.q_pos) refuse("a causal or windowed attention needs query positions");
-  if (c.window < 0 || c.softcap < 0) refuse("window and softcap must not be negative");
-  if (c.merge && !c.lse) refuse("merging needs the first part's lse");
-}
-
 /// Splits so that every thread gets the same number of tiles, if there are keys enough.
 int64_t count_splits(const AttentionCall &call, int64_t tiles, int64_t threads) {
   if (threads < 2 || tiles >= 8 * threads) return 1;
@@ -40,12 +29,14 @@ int64_t count_splits(const AttentionCall &call, int64_t tiles, int64_t threads) 
 
 struct Plan {
   const AttentionCall &call;
-  const LevelOps &ops;
-  AttentionShape shape;
+  const AttentionShape &shape;
+  const TileAttend &attend;
+  const LevelOps &ops = level_ops();
   int64_t tiles_per_head, tiles, splits;
   float *sums = nullptr;  // of all tiles and splits, if there are splits
 
-  Plan(const AttentionCall &c, int64_t threads) : call(c), ops(level_ops()), shape(c, ops) {
+  Plan(const AttentionCall &c, const AttentionShape &s, const TileAttend &a, int64_t threads)
+      : call(c), shape(s), attend(a) {
     tiles_per_head = (shape.group * c.n_new + shape.tile_queries - 1) / shape.tile_queries;
     tiles = c.rows * c.kv_heads * tiles_per_head;
     splits = count_splits(c, tiles, threads);
@@ -74,7 +65,7 @@ void run_whole_tiles(const Plan &plan, const Parallel &parallel) {
     TileSums sums = plan.cut_sums(thread_scratch(ScratchUser::sums, plan.sums_floats()));
     for (int64_t i = begin; i < end; ++i) {
       AttentionTile tile = plan.tile(i, 0);
-      attend_tile(plan.call, plan.shape, plan.ops, tile, sums);
+      plan.attend(tile, sums);
       finish_tile(plan.call, plan.shape, plan.ops, tile, sums);
     }
   });
@@ -86,7 +77,7 @@ void run_split_tiles(const Plan &plan, const Parallel &parallel) {
   auto sums = [&](int64_t piece) { return plan.cut_sums(all + piece * plan.sums_floats()); };
   parallel_for(parallel, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      attend_tile(plan.call, plan.shape, plan.ops, plan.tile(i / plan.splits, i % plan.splits), sums(i));
+      plan.attend(plan.tile(i / plan.splits, i % plan.splits), sums(i));
     }
   });
   for (int64_t i = 0; i < plan.tiles; ++i) {
@@ -101,15 +92,44 @@ void run_split_tiles(const Plan &plan, const Parallel &parallel) {
 
 }  // namespace
 
-void attention(const AttentionCall &call, const Parallel &parallel) {
-  check(call);
-  if (call.rows == 0 || call.n_new == 0) return;
+void check_attention(const AttentionCall &c) {
+  if (c.rows < 0 || c.n_new < 0 || c.kv_len < 0) refuse("a negative number of rows, tokens or keys");
+  if (c.q_heads < 1 || c.kv_heads < 1 || c.q_heads % c.kv_heads != 0) {
+    refuse(std::to_string(c.q_heads) + " query heads are no multiple of " + std::to_string(c.kv_heads) +
+           " key heads");
+  }
+  if (c.dim_k < 1 || c.dim_v < 1) refuse("head sizes must be at least 1");
+  if ((c.causal || c.window != 0) && !c.q_pos) refuse("a causal or windowed attention needs query positions");
+  if (c.window < 0 || c.softcap < 0) refuse("window and softcap must not be negative");
+  if (c.merge && !c.lse) refuse("merging needs the first part's lse");
+}
+
+void attend_in_tiles(const AttentionCall &call, const AttentionShape &shape, const TileAttend &attend,
+                     const Parallel &parallel) {
   int64_t products = call.rows * call.q_heads * call.n_new * call.kv_len * (call.dim_k + call.dim_v);
   const Parallel alone = serial();
   const Parallel &threads = products < kSerialProducts ? alone : parallel;
-  Plan plan(call, threads.threads);
+  Plan plan(call, shape, attend, threads.threads);
   if (plan.splits > 1) return run_split_tiles(plan, threads);
   run_whole_tiles(plan, threads);
+}
+
+void attention(const AttentionCall &call, const Parallel &parallel) {
+  check_attention(call);
+  if (call.rows == 0 || call.n_new == 0) return;
+  const LevelOps &ops = level_ops();
+  const AttentionShape shape(call, ops);
+  struct Dense final : TileAttend {
+    Dense(const AttentionCall &c, const AttentionShape &s, const LevelOps &o) : call(c), shape(s), ops(o) {}
+    void operator()(const AttentionTile &tile, const TileSums &sums) const override {
+      DenseRows rows(call, shape, ops, tile);
+      attend_tile(call, shape, ops, tile, sums, rows);
+    }
+    const AttentionCall &call;
+    const AttentionShape &shape;
+    const LevelOps &ops;
+  };
+  attend_in_tiles(call, shape, Dense(call, shape, ops), parallel);
 }
 
 void merge_attention(float *out, float *lse, const float *part, const float *part_lse, int64_t rows,

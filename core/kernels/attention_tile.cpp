@@ -1,11 +1,12 @@
-// Keys and values go by in blocks: logits of a block, the running softmax, weighted values. Few queries take
-// dot products straight from the keys; many take packed matrix products.
+// Keys and values go by in blocks: logits of a block, the running softmax, weighted values. The products themselves are
+// made by a TileProducts.
 #include "core/kernels/attention_tile.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "core/kernels/quant/hadamard.hpp"
 #include "core/kernels/scratch.hpp"
 #include "core/kernels/visibility.hpp"
 
@@ -24,20 +25,14 @@ int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 class TileWork {
  public:
   TileWork(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-           const AttentionTile &tile, const TileSums &sums);
+           const AttentionTile &tile, const TileSums &sums, TileProducts &products);
   void run();
 
  private:
   void load_queries();
-  void logits(int64_t begin, int64_t n);
-  void adjust_logits(int64_t begin, int64_t n, Visible visible);
-  void add_bias(int64_t query, int64_t begin, int64_t n, float *row) const;
+  void adjust_logits(const KeyRange &keys, Visible visible);
+  void add_bias(int64_t query, const KeyRange &keys, float *row) const;
   void weights(int64_t n);
-  void values(int64_t begin, int64_t n);
-  void weights_to_bf16(int64_t n);
-  void values_by_panels(const RowBlock &v, int64_t n);
-  RowBlock block(const void *data, const AttentionStrides &stride, int64_t dim, int64_t begin,
-                 int64_t n) const;
   int64_t token(int64_t query) const { return (tile_.first_query + query) / shape_.group; }
   int64_t head(int64_t query) const {
     return tile_.kv_head * shape_.group + (tile_.first_query + query) % shape_.group;
@@ -48,31 +43,31 @@ class TileWork {
   const LevelOps &ops_;
   const AttentionTile &tile_;
   TileSums sums_;
+  TileProducts &products_;
   KeyPositions positions_;
-  float *q_, *s_, *panel_, *row_;
+  float *q_, *s_, *row_;
   int64_t *q_pos_;
   int64_t q_min_ = std::numeric_limits<int64_t>::max(), q_max_ = std::numeric_limits<int64_t>::min();
 };
 
 TileWork::TileWork(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                   const AttentionTile &tile, const TileSums &sums)
+                   const AttentionTile &tile, const TileSums &sums, TileProducts &products)
     : call_(call),
       shape_(shape),
       ops_(ops),
       tile_(tile),
       sums_(sums),
+      products_(products),
       positions_(call, tile.row, tile.kv_head) {
   int64_t sizes[] = {shape.tile_queries * shape.dim_k_padded, shape.tile_queries * shape.key_block,
-                     shape.by_panels ? 2 * ops.width * std::max(shape.dim_k_padded, shape.key_block) : 0,
-                     std::max(shape.dim_k_padded, shape.key_block)};
+                     shape.dim_k_padded};
   int64_t total = ScratchCutter::floats<int64_t>(shape.tile_queries);
   for (int64_t size : sizes) total += ScratchCutter::floats<float>(size);
   ScratchCutter cutter(thread_scratch(ScratchUser::worker, total));
   q_pos_ = cutter.take<int64_t>(shape.tile_queries);
   q_ = cutter.take<float>(sizes[0]);
   s_ = cutter.take<float>(sizes[1]);
-  panel_ = cutter.take<float>(sizes[2]);
-  row_ = cutter.take<float>(sizes[3]);
+  row_ = cutter.take<float>(sizes[2]);
 }
 
 void TileWork::load_queries() {
@@ -82,10 +77,11 @@ void TileWork::load_queries() {
     const void *from = element_at(call_.q, call_.q_type, at);
     float *to = q_ + i * shape_.dim_k_padded;
     std::fill(to, to + shape_.dim_k_padded, 0.0f);
+    ops_.convert_row(from, call_.q_type, row_, Dtype::f32, call_.dim_k);
+    if (shape_.rotate_q) quant::rotate(row_, call_.dim_k);
     if (shape_.in_bf16) {
-      ops_.convert_row(from, call_.q_type, to, Dtype::bf16, call_.dim_k);
+      ops_.convert_row(row_, Dtype::f32, to, Dtype::bf16, call_.dim_k);
     } else {
-      ops_.convert_row(from, call_.q_type, row_, Dtype::f32, call_.dim_k);
       ops_.scale(row_, call_.dim_k, call_.scale);
       ops_.order_pairs(shape_.order, row_, to, call_.dim_k);
     }
@@ -97,46 +93,21 @@ void TileWork::load_queries() {
   }
 }
 
-RowBlock TileWork::block(const void *data, const AttentionStrides &stride, int64_t dim, int64_t begin,
-                         int64_t n) const {
-  int64_t at = tile_.row * stride.row + tile_.kv_head * stride.head + begin * stride.pos;
-  return {element_at(data, call_.kv_type, at), call_.kv_type, stride.pos, n, dim};
-}
-
-void TileWork::logits(int64_t begin, int64_t n) {
-  RowBlock k = block(call_.k, call_.k_stride, call_.dim_k, begin, n);
-  FloatRows q = {q_, shape_.dim_k_padded, tile_.queries};
-  if (!shape_.by_panels)
-    return (shape_.in_bf16 ? ops_.dot_rows_bf16 : ops_.dot_rows)(q, k, s_, shape_.key_block);
-  int64_t width = 2 * ops_.width;
-  for (int64_t column = 0; column < n; column += width) {
-    RowBlock part = k;
-    part.data = element_at(k.data, k.type, column * k.stride);
-    part.rows = std::min(width, n - column);
-    if (shape_.in_bf16) {
-      ops_.pack_columns_bf16(part, panel_);
-      ops_.gemm_panel_bf16(q, (call_.dim_k + 1) / 2, panel_, s_ + column, shape_.key_block, false);
-    } else {
-      ops_.pack_columns(part, panel_);
-      ops_.gemm_panel(q, call_.dim_k, panel_, s_ + column, shape_.key_block, false);
-    }
-  }
-}
-
-void TileWork::add_bias(int64_t query, int64_t begin, int64_t n, float *row) const {
+void TileWork::add_bias(int64_t query, const KeyRange &keys, float *row) const {
   const int64_t *stride = call_.bias_stride;
   const float *bias = call_.bias + tile_.row * stride[0] + head(query) * stride[1] + token(query) * stride[2];
-  for (int64_t j = 0; j < n; ++j) row[j] += bias[(begin + j) * stride[3]];
+  for (int64_t j = 0; j < keys.n; ++j) row[j] += bias[(keys.begin + j) * stride[3]];
 }
 
-void TileWork::adjust_logits(int64_t begin, int64_t n, Visible visible) {
+void TileWork::adjust_logits(const KeyRange &keys, Visible visible) {
+  const int64_t n = keys.n;
   for (int64_t i = 0; i < tile_.queries; ++i) {
     float *row = s_ + i * shape_.key_block;
     std::fill(row + n, row + round_up(n, ops_.width), 0.0f);
     if (shape_.in_bf16) ops_.scale(row, n, call_.scale);
     if (call_.softcap != 0.0f) ops_.softcap(row, round_up(n, ops_.width), call_.softcap);
-    if (call_.bias) add_bias(i, begin, n, row);
-    if (visible == Visible::some) positions_.mask(q_pos_[i], begin, begin + n, row);
+    if (call_.bias) add_bias(i, keys, row);
+    if (visible == Visible::some) positions_.mask(q_pos_[i], keys.begin, keys.begin + n, row);
     std::fill(row + n, row + round_up(n, ops_.width), kNone);
   }
 }
@@ -149,55 +120,19 @@ void TileWork::weights(int64_t n) {
   }
 }
 
-/// In place: pairs of bf16 weights take the first half of each row.
-void TileWork::weights_to_bf16(int64_t n) {
-  for (int64_t i = 0; i < tile_.queries; ++i) {
-    float *row = s_ + i * shape_.key_block;
-    if (n % 2 != 0) row[n] = 0.0f;
-    ops_.convert_row(row, Dtype::f32, row_, Dtype::bf16, n + n % 2);
-    std::copy(row_, row_ + (n + 1) / 2, row);
-  }
-}
-
-void TileWork::values_by_panels(const RowBlock &v, int64_t n) {
-  FloatRows weights = {s_, shape_.key_block, tile_.queries};
-  int64_t width = 2 * ops_.width;
-  for (int64_t column = 0; column < call_.dim_v; column += width) {
-    RowBlock part = v;
-    part.data = element_at(v.data, v.type, column);
-    part.dim = std::min(width, call_.dim_v - column);
-    if (shape_.in_bf16) {
-      ops_.pack_rows_bf16(part, panel_);
-      ops_.gemm_panel_bf16(weights, (n + 1) / 2, panel_, sums_.out + column, sums_.out_stride, true);
-    } else {
-      ops_.pack_rows(part, panel_);
-      ops_.gemm_panel(weights, n, panel_, sums_.out + column, sums_.out_stride, true);
-    }
-  }
-}
-
-void TileWork::values(int64_t begin, int64_t n) {
-  RowBlock v = block(call_.v, call_.v_stride, call_.dim_v, begin, n);
-  if (shape_.in_bf16) weights_to_bf16(n);
-  if (shape_.by_panels) return values_by_panels(v, n);
-  (shape_.in_bf16 ? ops_.sum_rows_bf16 : ops_.sum_rows)({s_, shape_.key_block, tile_.queries}, v, sums_.out,
-                                                        sums_.out_stride);
-}
-
 void TileWork::run() {
   load_queries();
   int64_t begin = 0, end = call_.kv_len;
   positions_.narrow(q_min_, q_max_, begin, end);
-  int64_t keys = std::max<int64_t>(end - begin, 0);
-  int64_t share_end = begin + keys * (tile_.split + 1) / tile_.splits;
-  for (int64_t at = begin + keys * tile_.split / tile_.splits; at < share_end; at += shape_.key_block) {
-    int64_t n = std::min(shape_.key_block, share_end - at);
-    Visible visible = positions_.classify(q_min_, q_max_, at, at + n);
+  const FloatRows q = {q_, shape_.dim_k_padded, tile_.queries}, s = {s_, shape_.key_block, tile_.queries};
+  products_.start(q, begin, end);
+  for (KeyRange keys; products_.next(&keys);) {
+    Visible visible = positions_.classify(q_min_, q_max_, keys.begin, keys.begin + keys.n);
     if (visible == Visible::none) continue;
-    logits(at, n);
-    adjust_logits(at, n, visible);
-    weights(n);
-    values(at, n);
+    products_.logits(q, s.data, s.stride);
+    adjust_logits(keys, visible);
+    weights(keys.n);
+    products_.values(s, sums_);
   }
 }
 
@@ -216,8 +151,8 @@ AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
 }
 
 void attend_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                 const AttentionTile &tile, const TileSums &sums) {
-  TileWork(call, shape, ops, tile, sums).run();
+                 const AttentionTile &tile, const TileSums &sums, TileProducts &products) {
+  TileWork(call, shape, ops, tile, sums, products).run();
 }
 
 void merge_sums(const TileSums &whole, const TileSums &part, int64_t queries, int64_t dim) {
@@ -263,6 +198,7 @@ void finish_tile(const AttentionCall &call, const AttentionShape &shape, const L
         shares(sums.state[i], call.sinks ? call.sinks + head : nullptr, call.merge ? lse : nullptr);
     ops.restore_pairs(shape.order, sums.out + i * sums.out_stride, row, call.dim_v);
     ops.scale(row, call.dim_v, share.part);
+    if (shape.rotate_out) quant::rotate(row, call.dim_v);
     int64_t at = tile.row * call.out_stride.row + head * call.out_stride.head + token * call.out_stride.pos;
     void *out = element_at(call.out, call.out_type, at);
     if (call.merge && share.old > 0.0f) {

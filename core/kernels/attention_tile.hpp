@@ -32,18 +32,57 @@ struct AttentionShape {
   int64_t dim_k_padded, dim_v_padded;
   int64_t key_block;  ///< keys that go by together
   Dtype order;        ///< whose pair order q and the sums are in (f32: as they are)
+  bool rotate_q = false,
+       rotate_out = false;  ///< as quant::rotate does, where keys or values are stored rotated
+};
+
+/// Keys of neighbouring columns.
+struct KeyRange {
+  int64_t begin, n;
+};
+
+/// What multiplies a tile's queries with keys and its weights with values, wherever these lie and in whatever numbers.
+class TileProducts {
+ public:
+  /// Once, before all else: q as the shape says; of columns only those of [begin, end) can be seen.
+  virtual void start(const FloatRows &q, int64_t begin, int64_t end) = 0;
+  /// Goes on to the next columns of the tile's share, at most key_block of them; false at the end.
+  virtual bool next(KeyRange *range) = 0;
+  /// out[i * out_stride + j] = query i . key j of the range; what follows up to key_block may be overwritten.
+  virtual void logits(const FloatRows &q, float *out, int64_t out_stride) = 0;
+  /// Adds the range's weighted values to the sums. Behind the range's end weights are 0 up to the next multiple of the
+  /// level's width; they may be destroyed.
+  virtual void values(const FloatRows &weights, const TileSums &sums) = 0;
+
+ protected:
+  ~TileProducts() = default;
 };
 
 /// Computes a tile's sums from nothing; sinks are left out. Uses the worker's scratch.
 void attend_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                 const AttentionTile &tile, const TileSums &sums);
+                 const AttentionTile &tile, const TileSums &sums, TileProducts &products);
 
 /// Adds the sums of `part` to those of `whole`, [queries].
 void merge_sums(const TileSums &whole, const TileSums &part, int64_t queries, int64_t dim);
 
-/// Divides, adds sinks, merges with what out holds if the call says so, and writes out and lse. Destroys the
+/// Divides, rotates back, adds sinks, merges with what out holds if the call says so, and writes out and lse. Destroys the
 /// sums.
 void finish_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
                  const AttentionTile &tile, const TileSums &sums);
+
+/// Throws kvern::Error (internal) if the call contradicts itself.
+void check_attention(const AttentionCall &call);
+
+/// How the sums of one tile are computed; called by several threads at once.
+struct TileAttend {
+  virtual void operator()(const AttentionTile &tile, const TileSums &sums) const = 0;
+
+ protected:
+  ~TileAttend() = default;
+};
+
+/// Cuts a call into tiles (and keys into shares), has their sums computed by `parallel`'s threads and finishes them.
+void attend_in_tiles(const AttentionCall &call, const AttentionShape &shape, const TileAttend &attend,
+                     const Parallel &parallel);
 
 }  // namespace kvern::kernels

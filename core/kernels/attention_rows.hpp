@@ -1,0 +1,52 @@
+// Products of a tile with rows of numbers in memory: keys and values as they lie, or unpacked into scratch. Few queries
+// take dot products straight from the rows; many take packed matrix products. Internal to the kernels.
+#pragma once
+#include "core/kernels/attention_tile.hpp"
+
+namespace kvern::kernels {
+
+/// Multiplies what a derived class calls the rows of the present range.
+class RowProducts : public TileProducts {
+ public:
+  void logits(const FloatRows &q, float *out, int64_t out_stride) final;
+  void values(const FloatRows &weights, const TileSums &sums) final;
+
+ protected:
+  /// Uses the scratch of ScratchUser::products.
+  RowProducts(const AttentionShape &shape, const LevelOps &ops);
+  ~RowProducts() = default;
+
+  /// [n, dim_k] and [n, dim_v] of the present range, in the call's kv_type. The first may be gone when the second is
+  /// asked for.
+  virtual RowBlock key_rows() = 0;
+  virtual RowBlock value_rows() = 0;
+
+ private:
+  void values_by_panels(const FloatRows &weights, const RowBlock &v, const TileSums &sums);
+  void to_bf16(const FloatRows &weights, int64_t n);
+
+  const AttentionShape &shape_;
+  const LevelOps &ops_;
+  float *panel_, *row_;
+};
+
+/// Keys and values where a call's pointers and strides say.
+class DenseRows final : public RowProducts {
+ public:
+  DenseRows(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+            const AttentionTile &tile);
+  void start(const FloatRows &q, int64_t begin, int64_t end) override;
+  bool next(KeyRange *range) override;
+
+ private:
+  RowBlock key_rows() override { return rows(call_.k, call_.k_stride, call_.dim_k); }
+  RowBlock value_rows() override { return rows(call_.v, call_.v_stride, call_.dim_v); }
+  RowBlock rows(const void *data, const AttentionStrides &stride, int64_t dim) const;
+
+  const AttentionCall &call_;
+  const AttentionTile &tile_;
+  int64_t key_block_, at_ = 0, end_ = 0;
+  KeyRange range_ = {};
+};
+
+}  // namespace kvern::kernels

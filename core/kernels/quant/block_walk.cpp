@@ -1,0 +1,52 @@
+#include "core/kernels/quant/block_walk.hpp"
+
+#include <algorithm>
+
+namespace kvern::kernels::quant {
+namespace {
+
+int64_t round_up_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
+
+}  // namespace
+
+BlockWalk::BlockWalk(const PackedCall &call, const AttentionTile &tile)
+    : row_(call.rows[tile.row]), tile_(tile), tokens_(call.format->tokens), bytes_(call.format->bytes) {}
+
+BlockWalk::Span BlockWalk::seen_blocks(const Run &run) const {
+  const int64_t begin = std::max<int64_t>(begin_ - run.first_key, 0);
+  const int64_t end = std::min(end_ - run.first_key, run.keys);
+  if (begin >= end) return {0, 0};
+  return {begin / tokens_, round_up_div(end, tokens_)};
+}
+
+void BlockWalk::start(int64_t begin, int64_t end) {
+  begin_ = begin, end_ = end;
+  int64_t blocks = 0;
+  for (int64_t i = 0; i < row_.n_runs; ++i) {
+    const Span span = seen_blocks(row_.runs[i]);
+    blocks += span.end - span.first;
+  }
+  run_ = 0;
+  skip_ = blocks * tile_.split / tile_.splits;
+  left_ = blocks * (tile_.split + 1) / tile_.splits - skip_;
+}
+
+bool BlockWalk::next(int64_t most, BlockPiece *piece) {
+  if (left_ == 0) return false;
+  Span span = seen_blocks(row_.runs[run_]);
+  while (skip_ >= span.end - span.first) {
+    skip_ -= span.end - span.first;
+    span = seen_blocks(row_.runs[++run_]);
+  }
+  const Run &run = row_.runs[run_];
+  const int64_t first = span.first + skip_, blocks = std::min({most, span.end - first, left_});
+  const int64_t token = first * tokens_;
+  *piece = {run.data + tile_.kv_head * run.head_stride + first * bytes_,
+            blocks,
+            {run.first_key + token, std::min(blocks * tokens_, run.keys - token)}};
+  skip_ += blocks;
+  left_ -= blocks;
+  return true;
+}
+
+}  // namespace kvern::kernels::quant

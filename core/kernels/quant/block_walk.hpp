@@ -1,0 +1,37 @@
+// Which blocks of a row's runs a tile reads, in what order: its share of those that can be seen. Internal to the kernels.
+#pragma once
+#include "core/kernels/attention_tile.hpp"
+#include "core/kernels/quant/attention.hpp"
+
+namespace kvern::kernels::quant {
+
+/// Blocks that follow each other in memory, and the columns of their tokens.
+struct BlockPiece {
+  const std::byte *data;  ///< of the tile's key head
+  int64_t blocks;
+  KeyRange keys;  ///< as many as the blocks hold, but where the last is not full
+};
+
+class BlockWalk {
+ public:
+  BlockWalk(const PackedCall &call, const AttentionTile &tile);
+  /// Only blocks with columns of [begin, end) are walked.
+  void start(int64_t begin, int64_t end);
+  /// The next blocks, at most `most` of them; false at the end.
+  bool next(int64_t most, BlockPiece *piece);
+
+ private:
+  struct Span {
+    int64_t first, end;  ///< numbers of blocks in a run
+  };
+  Span seen_blocks(const Run &run) const;
+
+  const PackedRow &row_;
+  const AttentionTile &tile_;
+  int64_t tokens_, bytes_;
+  int64_t begin_ = 0, end_ = 0;  ///< columns
+  int64_t skip_ = 0, left_ = 0;  ///< blocks before the next one, in this run; blocks still to be walked
+  int64_t run_ = 0;
+};
+
+}  // namespace kvern::kernels::quant
