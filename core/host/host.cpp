@@ -10,6 +10,7 @@
 #include <new>
 
 #include "core/host/error_text.hpp"
+#include "core/host/large_memory.hpp"
 #include "core/host/tensor_text.hpp"
 
 namespace kvern {
@@ -25,12 +26,28 @@ struct Buffer {
 };
 static_assert(offsetof(Buffer, base) == 0);
 
-Buffer *make_buffer(const DLTensor &prototype, int64_t bytes) {
+/// Under the address sanitizer every buffer lies alone, so that it sees what goes past an end.
+bool is_large(int64_t bytes) {
+#if defined(__SANITIZE_ADDRESS__)
+  return bytes < 0;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+  return bytes < 0;
+#endif
+#endif
+  return bytes >= static_cast<int64_t>(LargeMemory::kLeast);
+}
+
+void *make_room(LargeMemory &memory, int64_t bytes) {
+  if (is_large(bytes)) return memory.take(static_cast<size_t>(bytes));
+  return std::aligned_alloc(kAlignment, (static_cast<size_t>(bytes) + kAlignment) / kAlignment * kAlignment);
+}
+
+Buffer *make_buffer(LargeMemory &memory, const DLTensor &prototype, int64_t bytes) {
   const auto ndim = static_cast<size_t>(prototype.ndim);
   auto *buffer = static_cast<Buffer *>(std::malloc(sizeof(Buffer) + 2 * ndim * sizeof(int64_t)));
   if (!buffer) return nullptr;
-  const size_t room = (static_cast<size_t>(bytes) + kAlignment) / kAlignment * kAlignment;
-  void *data = std::aligned_alloc(kAlignment, room);
+  void *data = make_room(memory, bytes);
   if (!data) return std::free(buffer), nullptr;
   auto *dims = reinterpret_cast<int64_t *>(buffer + 1);
   int64_t stride = 1;
@@ -43,8 +60,11 @@ Buffer *make_buffer(const DLTensor &prototype, int64_t bytes) {
   return new (buffer) Buffer{{tensor}, bytes, dims};
 }
 
-void free_buffer(Buffer *buffer) {
-  std::free(buffer->base.tensor.data);
+void free_buffer(LargeMemory &memory, Buffer *buffer) {
+  if (is_large(buffer->bytes))
+    memory.give_back(buffer->base.tensor.data, static_cast<size_t>(buffer->bytes));
+  else
+    std::free(buffer->base.tensor.data);
   std::free(buffer);
 }
 
@@ -66,6 +86,7 @@ struct Host::State {
   kvern_host table{};
   std::atomic<int64_t> live{0}, peak{0}, buffers{0};
   std::map<std::string, const void *, std::less<>> extensions;
+  LargeMemory memory;
 
   /// Counts bytes in, or says that the budget does not allow them.
   bool reserve(int64_t bytes) {
@@ -105,7 +126,7 @@ struct Host::State {
     if (bytes < 0)
       return set_error(error, KVERN_INVALID_ARGUMENT, "no memory could hold " + tensor_text(prototype));
     if (!reserve(bytes)) return refuse_budget(prototype, bytes, error);
-    Buffer *buffer = make_buffer(prototype, bytes);
+    Buffer *buffer = make_buffer(memory, prototype, bytes);
     if (!buffer) {
       live -= bytes;
       return set_error(
@@ -122,7 +143,7 @@ struct Host::State {
     auto *buffer = reinterpret_cast<Buffer *>(released);
     live -= buffer->bytes;
     --buffers;
-    free_buffer(buffer);
+    free_buffer(memory, buffer);
   }
 };
 

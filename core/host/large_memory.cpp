@@ -1,0 +1,80 @@
+// Anonymous mappings, aligned to large pages by mapping more and giving the ends back.
+#include "core/host/large_memory.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <new>
+
+namespace kvern {
+namespace {
+
+constexpr std::size_t kPage = std::size_t{2} << 20, kBlock = std::size_t{32} << 20, kAlignment = 64;
+
+std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
+/// `size` bytes, a multiple of kPage, at a multiple of kPage.
+char *map_aligned(std::size_t size) {
+  void *memory = ::mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  char *begin = static_cast<char *>(memory), *end = begin + size + kPage;
+  char *data = begin + (round_up(reinterpret_cast<std::uintptr_t>(begin), kPage) -
+                        reinterpret_cast<std::uintptr_t>(begin));
+  if (data > begin) ::munmap(begin, static_cast<std::size_t>(data - begin));
+  if (end > data + size) ::munmap(data + size, static_cast<std::size_t>(end - data) - size);
+  ::madvise(data, size, MADV_HUGEPAGE);  // where the system has none, small pages do
+  return data;
+}
+
+}  // namespace
+
+LargeMemory::~LargeMemory() {
+  for (const Block &block : blocks_)
+    if (block.buffers == 0) ::munmap(block.data, block.size);
+}
+
+bool LargeMemory::add_block(std::size_t bytes) {
+  const std::size_t size = round_up(std::max(bytes, kBlock), kPage);
+  if (size < bytes) return false;
+  try {
+    blocks_.reserve(blocks_.size() + 1);
+  } catch (const std::bad_alloc &) {
+    return false;
+  }
+  char *data = map_aligned(size);
+  if (data) blocks_.push_back({data, size, 0, 0});
+  return data != nullptr;
+}
+
+void *LargeMemory::take(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (bytes > SIZE_MAX - 2 * kPage) return nullptr;
+  bytes = round_up(bytes, kAlignment);
+  if (blocks_.empty() || blocks_.back().size - blocks_.back().used < bytes)
+    if (!add_block(bytes)) return nullptr;
+  Block &block = blocks_.back();
+  char *data = block.data + block.used;
+  block.used += bytes;
+  ++block.buffers;
+  return data;
+}
+
+void LargeMemory::drop(std::vector<Block>::iterator block) {
+  ::munmap(block->data, block->size);
+  blocks_.erase(block);
+}
+
+void LargeMemory::give_back(void *data, std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  char *begin = static_cast<char *>(data);
+  const auto block = std::find_if(blocks_.begin(), blocks_.end(), [begin](const Block &b) {
+    return begin >= b.data && begin < b.data + b.size;
+  });
+  if (--block->buffers == 0) return drop(block);
+  const auto first = round_up(static_cast<std::size_t>(begin - block->data), kPage),
+             last = (static_cast<std::size_t>(begin - block->data) + bytes) / kPage * kPage;
+  if (first < last) ::madvise(block->data + first, last - first, MADV_DONTNEED);
+}
+
+}  // namespace kvern
