@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/kernels/attention_tile.hpp"
-#include "core/kernels/cpu_level.hpp"
+#include "core/kernels/quant/integer_products.hpp"
 #include "core/kernels/quant/unpacked_rows.hpp"
 
 namespace kvern::kernels::quant {
@@ -60,6 +60,19 @@ struct Unpacked final : TileAttend {
   const LevelOps &ops;
 };
 
+struct InIntegers final : TileAttend {
+  InIntegers(const PackedCall &c, const AttentionShape &s, const LevelOps &o, const PackedOps &p)
+      : call(c), shape(s), ops(o), packed(p) {}
+  void operator()(const AttentionTile &tile, const TileSums &sums) const override {
+    IntegerProducts products(call, shape, packed, tile);
+    attend_tile(call.dense, shape, ops, tile, sums, products);
+  }
+  const PackedCall &call;
+  const AttentionShape &shape;
+  const LevelOps &ops;
+  const PackedOps &packed;
+};
+
 }  // namespace
 
 void attention(const PackedCall &original, const Parallel &parallel) {
@@ -68,7 +81,12 @@ void attention(const PackedCall &original, const Parallel &parallel) {
   if (call.dense.rows == 0 || call.dense.n_new == 0) return;
   const LevelOps &ops = level_ops();
   call.dense.kv_type = unpacked_type(call, ops);
-  const AttentionShape shape = shape_of(call, ops);
+  AttentionShape shape = shape_of(call, ops);
+  const PackedOps *packed = call.arithmetic == Arithmetic::automatic ? packed_ops() : nullptr;
+  if (packed && !shape.by_panels) {
+    shape = IntegerProducts::shape_of(call, shape);
+    return attend_in_tiles(call.dense, shape, InIntegers(call, shape, ops, *packed), parallel);
+  }
   attend_in_tiles(call.dense, shape, Unpacked(call, shape, ops), parallel);
 }
 

@@ -1,7 +1,8 @@
-// From the level in use to its table.
+// From the level in use to its tables.
 #include "core/kernels/simd/level_ops.hpp"
 
 #include "core/kernels/cpu_level.hpp"
+#include "core/kernels/simd/packed_ops.hpp"
 
 namespace kvern::kernels {
 
@@ -20,6 +21,13 @@ const LevelOps &level_ops() {
   }
 #endif
   return portable_ops;
+}
+
+const PackedOps *packed_ops() {
+#if defined(__x86_64__)
+  if (cpu_level() >= CpuLevel::avx512_vnni) return &avx512_vnni_packed_ops;
+#endif
+  return nullptr;
 }
 
 }  // namespace kvern::kernels

@@ -1,0 +1,92 @@
+#include "core/kernels/quant/integer_products.hpp"
+
+#include <algorithm>
+
+#include "core/kernels/scratch.hpp"
+
+namespace kvern::kernels::quant {
+namespace {
+
+constexpr int64_t kPieceKeys = 512;  // keys whose logits go through one softmax
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// Cuts the room out of the thread's scratch; without `base` only counts its floats.
+int64_t cut_room(const BlockFormat &format, int64_t queries, float *base, IntegerRoom *room) {
+  const int64_t q_stride = round_up(format.key_layout.dim_padded, 64);
+  const int64_t bytes[] = {64 * std::max(format.key_layout.units, format.value_layout.units),
+                           4 * std::max(q_stride, format.tokens),
+                           queries * q_stride,
+                           queries * q_stride,
+                           queries * format.tokens,
+                           queries * format.tokens,
+                           queries * format.key_layout.groups * static_cast<int64_t>(sizeof(RoundedGroup))};
+  uint8_t *parts[std::size(bytes)] = {};
+  int64_t floats = 0;
+  for (size_t i = 0; i < std::size(bytes); ++i) {
+    if (base) parts[i] = reinterpret_cast<uint8_t *>(base + floats);
+    floats += round_up(bytes[i], 64) / 4;
+  }
+  *room = {parts[0],
+           reinterpret_cast<float *>(parts[1]),
+           reinterpret_cast<int8_t *>(parts[2]),
+           reinterpret_cast<int8_t *>(parts[3]),
+           parts[4],
+           parts[5],
+           q_stride,
+           format.tokens,
+           reinterpret_cast<RoundedGroup *>(parts[6])};
+  return floats;
+}
+
+}  // namespace
+
+AttentionShape IntegerProducts::shape_of(const PackedCall &call, AttentionShape shape) {
+  shape.in_bf16 = false;
+  shape.order = Dtype::f32;
+  shape.key_block = std::max(kPieceKeys, call.format->tokens);
+  return shape;
+}
+
+IntegerProducts::IntegerProducts(const PackedCall &call, const AttentionShape &shape, const PackedOps &ops,
+                                 const AttentionTile &tile)
+    : format_(*call.format),
+      ops_(ops),
+      keys_{&format_.key, &format_.key_layout, format_.tokens},
+      values_{&format_.value, &format_.value_layout, format_.tokens},
+      most_blocks_(shape.key_block / format_.tokens),
+      walk_(call, tile) {
+  const int64_t floats = cut_room(format_, tile.queries, nullptr, &room_);
+  cut_room(format_, tile.queries, thread_scratch(ScratchUser::unpacked, floats), &room_);
+}
+
+void IntegerProducts::start(const FloatRows &q, int64_t begin, int64_t end) {
+  walk_.start(begin, end);
+  // channels behind the head size are multiplied, too
+  std::fill(room_.q_high, room_.q_high + q.rows * room_.q_stride, int8_t{0});
+  std::fill(room_.q_low, room_.q_low + q.rows * room_.q_stride, int8_t{0});
+  ops_.round_queries(keys_, q, room_);
+}
+
+bool IntegerProducts::next(KeyRange *range) {
+  if (!walk_.next(most_blocks_, &piece_)) return false;
+  *range = piece_.keys;
+  return true;
+}
+
+void IntegerProducts::logits(const FloatRows &q, float *out, int64_t out_stride) {
+  for (int64_t i = 0; i < piece_.blocks; ++i) {
+    const int64_t first = i * format_.tokens, n = std::min(format_.tokens, piece_.keys.n - first);
+    ops_.key_logits(keys_, piece_.data + i * format_.bytes, n, q, room_, out + first, out_stride);
+  }
+}
+
+void IntegerProducts::values(const FloatRows &weights, const TileSums &sums) {
+  for (int64_t i = 0; i < piece_.blocks; ++i) {
+    const int64_t first = i * format_.tokens, n = std::min(format_.tokens, piece_.keys.n - first);
+    const FloatRows part = {weights.data + first, weights.stride, weights.rows};
+    ops_.sum_values(values_, piece_.data + i * format_.bytes, n, part, room_, sums.out, sums.out_stride);
+  }
+}
+
+}  // namespace kvern::kernels::quant

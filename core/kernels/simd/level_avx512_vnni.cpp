@@ -1,0 +1,23 @@
+// The inner kernels over packed blocks for AVX-512 F, BW, VL, DQ and VNNI.
+#include "core/kernels/simd/packed_ops.hpp"
+#include "core/kernels/simd/target.hpp"
+
+#if defined(__x86_64__)
+KVERN_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+namespace kvern::kernels {
+namespace avx512_vnni {
+// clang-format off: each builds on those before it
+#include "core/kernels/simd/vec_avx512.inl"
+#include "core/kernels/simd/packed_unpack.inl"
+#include "core/kernels/simd/packed_keys.inl"
+#include "core/kernels/simd/packed_values.inl"
+// clang-format on
+}  // namespace avx512_vnni
+}  // namespace kvern::kernels
+KVERN_TARGET_END
+
+namespace kvern::kernels {
+constinit const PackedOps avx512_vnni_packed_ops = {avx512_vnni::round_queries, avx512_vnni::key_logits,
+                                                    avx512_vnni::sum_values};
+}  // namespace kvern::kernels
+#endif

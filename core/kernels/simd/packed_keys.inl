@@ -1,0 +1,214 @@
+// Logits of packed keys: lane = token, unsigned levels times signed queries. Needs packed_unpack.inl. No include of its
+// own.
+
+/// x [n] becomes signed integers; those up to the next multiple of 16 become 0.
+template <bool kWide>
+static RoundedGroup round_signed(const float *x, int64_t n, int8_t *high, int8_t *low) {
+  Vec top = zero();
+  for (int64_t i = 0; i < n; i += kWidth)
+    top = max_of(top, abs_of(n - i < kWidth ? load_n(x + i, n - i) : load(x + i)));
+  const float most = kWide ? kMostOf16 : kMostOf8, largest = reduce_max(top);
+  const Vec inverse = set1(largest > 0.0f ? most / largest : 0.0f);
+  __m512i high_sum = _mm512_setzero_si512(), low_sum = high_sum;
+  for (int64_t i = 0; i < n; i += kWidth) {
+    const Vec y = mul(n - i < kWidth ? load_n(x + i, n - i) : load(x + i), inverse);
+    __m512i whole = _mm512_cvtps_epi32(y);
+    if constexpr (kWide) {
+      const __m512i part = _mm512_srai_epi32(_mm512_add_epi32(whole, _mm512_set1_epi32(128)), 8);
+      const __m512i rest = _mm512_sub_epi32(whole, _mm512_slli_epi32(part, 8));
+      low_sum = _mm512_add_epi32(low_sum, rest);
+      _mm_storeu_si128(reinterpret_cast<__m128i *>(low + i), _mm512_cvtepi32_epi8(rest));
+      whole = part;
+    }
+    high_sum = _mm512_add_epi32(high_sum, whole);
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(high + i), _mm512_cvtepi32_epi8(whole));
+  }
+  RoundedGroup group = {largest / most, 0.0f, 128 * _mm512_reduce_add_epi32(high_sum), 0};
+  if constexpr (kWide) group.low = 128 * _mm512_reduce_add_epi32(low_sum);
+  return group;
+}
+
+static float sum_of(const float *x, int64_t n) {
+  Vec sum = zero();
+  for (int64_t i = 0; i < n; i += kWidth) sum = add(sum, n - i < kWidth ? load_n(x + i, n - i) : load(x + i));
+  return reduce_add(sum);
+}
+
+static void round_queries(const PackedTensor &keys, const FloatRows &q, const IntegerRoom &room) {
+  if (keys.format->axis != quant::Axis::token) return;
+  const int64_t dim = keys.format->dim, group = keys.format->group, groups = keys.layout->groups;
+  for (int64_t m = 0; m < q.rows; ++m) {
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t first = g * group, n = dim - first < group ? dim - first : group;
+      const float *x = q.data + m * q.stride + first;
+      int8_t *high = room.q_high + m * room.q_stride + first, *low = room.q_low + m * room.q_stride + first;
+      RoundedGroup &to = room.groups[m * groups + g];
+      to =
+          keys.format->bits == 8 ? round_signed<true>(x, n, high, low) : round_signed<false>(x, n, high, low);
+      to.offset = sum_of(x, n);
+    }
+  }
+}
+
+KVERN_INLINE __m512i broadcast_4(const void *p) {
+  int32_t four;
+  memcpy(&four, p, 4);
+  return _mm512_set1_epi32(four);
+}
+
+/// M queries' integers.
+template <int M>
+struct QueryRows {
+  const int8_t *high[M], *low[M];
+};
+
+/// Products of 16 tokens' levels with the queries, over `n` units at channel 4 * first.
+template <int M, bool kWide>
+KVERN_INLINE void dot_units(const uint8_t *levels, const QueryRows<M> &q, int64_t first, int64_t n,
+                            const RoundedGroup *const (&group)[M], Vec (&out)[M]) {
+  __m512i high[M], low[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    high[m] = _mm512_set1_epi32(-group[m]->high);
+    if constexpr (kWide) low[m] = _mm512_set1_epi32(-group[m]->low);
+  }
+  for (int64_t u = first; u < first + n; ++u) {
+    const __m512i level = load_bytes(levels + u * 64);
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      high[m] = _mm512_dpbusd_epi32(high[m], level, broadcast_4(q.high[m] + 4 * u));
+      if constexpr (kWide) low[m] = _mm512_dpbusd_epi32(low[m], level, broadcast_4(q.low[m] + 4 * u));
+    }
+  }
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    out[m] = _mm512_cvtepi32_ps(high[m]);
+    if constexpr (kWide) out[m] = fma(out[m], set1(256.0f), _mm512_cvtepi32_ps(low[m]));
+  }
+}
+
+template <int M>
+KVERN_INLINE QueryRows<M> query_rows(const IntegerRoom &room, int64_t first) {
+  QueryRows<M> q;
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    q.high[m] = room.q_high + (first + m) * room.q_stride;
+    q.low[m] = room.q_low + (first + m) * room.q_stride;
+  }
+  return q;
+}
+
+/// M queries from `first` on with keys that have scales of their own.
+template <int M, bool kWide>
+static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels,
+                             int64_t n, const IntegerRoom &room, int64_t first, float *out,
+                             int64_t out_stride) {
+  const int64_t units = keys.layout->dim_padded / 4, groups = keys.layout->groups,
+                step = keys.format->group / 4;
+  const QueryRows<M> q = query_rows<M>(room, first);
+  const Vec unit = set1(1.0f / 127.0f);
+  for (int64_t token = 0; token < n; token += kWidth, levels += units * 64) {
+    Vec sum[M];
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) sum[m] = zero();
+    for (int64_t g = 0; g < groups; ++g) {
+      const RoundedGroup *group[M];
+      KVERN_UNROLL
+      for (int m = 0; m < M; ++m) group[m] = room.groups + (first + m) * groups + g;
+      Vec dot[M];
+      const int64_t left = units - g * step;
+      dot_units<M, kWide>(levels, q, g * step, left < step ? left : step, group, dot);
+      const int64_t at = g * keys.layout->group_stride + token;
+      const Vec scale = mul(load_as<Dtype::f16>(meta.scales, at), unit), zeros = load_zeros(meta, at, kWidth);
+      KVERN_UNROLL
+      for (int m = 0; m < M; ++m) {
+        sum[m] = fma(mul(scale, set1(group[m]->step)), dot[m], sum[m]);
+        sum[m] = fma(zeros, set1(group[m]->offset), sum[m]);
+      }
+    }
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) store(out + m * out_stride + token, sum[m]);
+  }
+}
+
+/// A query times the channels' scales of token group g, in integers.
+template <bool kWide>
+static RoundedGroup round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64_t g, const float *q,
+                                 const IntegerRoom &room, int64_t m) {
+  const int64_t dim = keys.format->dim, at = g * keys.layout->group_stride;
+  Vec offset = zero();
+  for (int64_t d = 0; d < dim; d += kWidth) {
+    const Vec x = load(q + d);
+    store(room.scaled + d, mul(x, load_halves(meta.scales, at + d, dim - d)));
+    offset = fma(x, load_zeros(meta, at + d, dim - d), offset);
+  }
+  RoundedGroup group =
+      round_signed<kWide>(room.scaled, dim, room.q_high + m * room.q_stride, room.q_low + m * room.q_stride);
+  group.offset = reduce_add(offset);
+  return group;
+}
+
+/// M queries with keys whose channels have scales, for the tokens of group g.
+template <int M, bool kWide>
+static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels,
+                               int64_t g, int64_t n, const FloatRows &q, const IntegerRoom &room,
+                               int64_t first, float *out, int64_t out_stride) {
+  const int64_t units = keys.layout->dim_padded / 4;
+  RoundedGroup rounded[M];
+  const RoundedGroup *group[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    rounded[m] = round_scaled<kWide>(keys, meta, g, q.data + (first + m) * q.stride, room, first + m);
+    group[m] = &rounded[m];
+  }
+  const QueryRows<M> rows = query_rows<M>(room, first);
+  for (int64_t token = 0; token < n; token += kWidth, levels += units * 64) {
+    Vec dot[M];
+    dot_units<M, kWide>(levels, rows, 0, units, group, dot);
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      const Vec step = set1(rounded[m].step * (1.0f / 127.0f));
+      store(out + m * out_stride + token, fma(step, dot[m], set1(rounded[m].offset)));
+    }
+  }
+}
+
+template <int M, bool kWide>
+static void logits_of(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels, int64_t n,
+                      const FloatRows &q, const IntegerRoom &room, int64_t first, float *out,
+                      int64_t out_stride) {
+  if (keys.format->axis == quant::Axis::token) {
+    return logits_per_token<M, kWide>(keys, meta, levels, n, room, first, out, out_stride);
+  }
+  const int64_t group = keys.format->group, row = keys.layout->dim_padded;
+  for (int64_t token = 0, g = 0; token < n; token += group, ++g) {
+    logits_per_channel<M, kWide>(keys, meta, levels + token * row, g, n - token < group ? n - token : group,
+                                 q, room, first, out + token, out_stride);
+  }
+}
+
+template <bool kWide>
+static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels,
+                            int64_t n, const FloatRows &q, const IntegerRoom &room, float *out,
+                            int64_t out_stride) {
+  int64_t first = 0;
+  for (int64_t passes = (q.rows + 3) / 4; passes > 0; --passes) {
+    const int64_t m = (q.rows - first + passes - 1) / passes;
+    float *to = out + first * out_stride;
+    if (m == 1) logits_of<1, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 2) logits_of<2, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 3) logits_of<3, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 4) logits_of<4, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    first += m;
+  }
+}
+
+static void key_logits(const PackedTensor &keys, const std::byte *block, int64_t n, const FloatRows &q,
+                       const IntegerRoom &room, float *out, int64_t out_stride) {
+  const quant::TensorLayout &layout = *keys.layout;
+  const PackedMeta meta = meta_of(keys, block);
+  const int bits = keys.format->bits;
+  const uint8_t *levels = unpack(bits, layout.units, 128, block + layout.codes, room.levels);
+  (bits == 8 ? logits_by_fours<true> : logits_by_fours<false>)(keys, meta, levels, n, q, room, out,
+                                                               out_stride);
+}

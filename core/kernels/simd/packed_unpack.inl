@@ -1,0 +1,88 @@
+// From codes to levels, one byte each, and from numbers to integers with a step. Needs vec_avx512.inl. No include of its
+// own.
+
+constexpr float kMostOf8 = 127.0f, kMostOf16 = 32512.0f;  // 127 * 256: the low half may add what it likes
+
+KVERN_INLINE __m512i load_bytes(const void *p) { return _mm512_loadu_si512(p); }
+KVERN_INLINE void store_bytes(void *p, __m512i v) { _mm512_storeu_si512(p, v); }
+
+/// Levels (plus `bias`) of 4-bit codes; those of fewer bits are repeated.
+KVERN_INLINE __m512i level_table(int bits, int8_t bias) {
+  int8_t table[16];
+  const int8_t *levels = quant::levels(bits);
+  for (int i = 0; i < 16; ++i) table[i] = static_cast<int8_t>(levels[i & ((1 << bits) - 1)] + bias);
+  return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i *>(table)));
+}
+
+/// Unit i of those that share 64 bytes: its code in the low bits of each byte, other bits undefined.
+template <int B>
+KVERN_INLINE __m512i field(__m512i shared, int i) {
+  return i == 0 ? shared : _mm512_srli_epi16(shared, static_cast<unsigned>(i * B));
+}
+
+template <int B>
+static void unpack_bits(int64_t units, __m512i table, const std::byte *codes, uint8_t *out) {
+  constexpr int kShared = 8 / B;
+  const __m512i low_bits = _mm512_set1_epi8(B == 1 ? 1 : B == 2 ? 3 : 15);
+  for (int64_t unit = 0; unit < units; unit += kShared, codes += 64) {
+    const __m512i shared = load_bytes(codes);
+    KVERN_UNROLL
+    for (int i = 0; i < kShared; ++i, out += 64) {
+      const __m512i code = _mm512_and_si512(field<B>(shared, i), low_bits);
+      store_bytes(out, _mm512_shuffle_epi8(table, code));
+    }
+  }
+}
+
+static void unpack_3_bits(int64_t units, __m512i table, const std::byte *codes, uint8_t *out) {
+  const std::byte *thirds = codes + units * 16;
+  const __m512i low_bits = _mm512_set1_epi8(3), third_bit = _mm512_set1_epi8(4);
+  for (int64_t unit = 0; unit < units; unit += 4, codes += 64) {
+    const __m512i shared = load_bytes(codes);
+    __m512i third = load_bytes(thirds + unit / 8 * 64);
+    third = unit % 8 == 0 ? _mm512_slli_epi16(third, 2) : _mm512_srli_epi16(third, 2);
+    KVERN_UNROLL
+    for (int i = 0; i < 4; ++i, out += 64) {
+      const __m512i high = _mm512_and_si512(field<1>(third, i), third_bit);
+      // (code & 3) | high
+      const __m512i code = _mm512_ternarylogic_epi32(field<2>(shared, i), low_bits, high, 0xea);
+      store_bytes(out, _mm512_shuffle_epi8(table, code));
+    }
+  }
+}
+
+/// Levels of all units plus `bias` (0 or 128, in unsigned bytes); may return the codes themselves instead of `out`.
+static const uint8_t *unpack(int bits, int64_t units, int bias, const std::byte *codes, uint8_t *out) {
+  if (bits == 8) {
+    if (bias != 0) return reinterpret_cast<const uint8_t *>(codes);
+    const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+    for (int64_t i = 0; i < units * 64; i += 64)
+      store_bytes(out + i, _mm512_xor_si512(load_bytes(codes + i), sign));
+    return out;
+  }
+  const __m512i table = level_table(bits, static_cast<int8_t>(bias));
+  if (bits == 4) unpack_bits<4>(units, table, codes, out);
+  if (bits == 3) unpack_3_bits(units, table, codes, out);
+  if (bits == 2) unpack_bits<2>(units, table, codes, out);
+  if (bits == 1) unpack_bits<1>(units, table, codes, out);
+  return out;
+}
+
+/// Numbers [0, n) of f16 from p + i, at most 16 of them; 0 behind.
+KVERN_INLINE Vec load_halves(const uint16_t *p, int64_t i, int64_t n) {
+  return n >= kWidth ? load_as<Dtype::f16>(p, i) : load_as_n<Dtype::f16>(p, i, n);
+}
+
+/// The scales and zeros of a block's tensor.
+struct PackedMeta {
+  const uint16_t *scales, *zeros, *zeros_low;  ///< the last NULL where there is none
+};
+KVERN_INLINE PackedMeta meta_of(const PackedTensor &tensor, const std::byte *block) {
+  auto at = [block](int64_t offset) { return reinterpret_cast<const uint16_t *>(block + offset); };
+  const quant::TensorLayout &layout = *tensor.layout;
+  return {at(layout.scales), at(layout.zeros), layout.zeros_low < 0 ? nullptr : at(layout.zeros_low)};
+}
+KVERN_INLINE Vec load_zeros(const PackedMeta &meta, int64_t i, int64_t n) {
+  const Vec zeros = load_halves(meta.zeros, i, n);
+  return meta.zeros_low ? add(zeros, load_halves(meta.zeros_low, i, n)) : zeros;
+}
