@@ -9,6 +9,7 @@ namespace kvern::cli {
 int generate_command(const std::vector<std::string> &arguments);
 int caches_command(const std::vector<std::string> &arguments);
 int inspect_command(const std::vector<std::string> &arguments);
+int compare_command(const std::vector<std::string> &arguments);
 int bench_command(const std::vector<std::string> &arguments);
 
 }  // namespace kvern::cli

@@ -20,6 +20,7 @@ usage: kvern COMMAND [options]
   kvern caches      list the caches that are installed, or explain one
   kvern inspect     show a model's layers, and what each cache would need for it
   kvern bench       measure prefill and decode at given depths
+  kvern compare     measure what caches do to a model's predictions of a text
 
 `kvern COMMAND --help` explains a command. Without --model the built-in model is used.
 
@@ -33,13 +34,15 @@ const std::map<std::string, Command> &commands() {
   static const std::map<std::string, Command> table{{"generate", generate_command},
                                                     {"caches", caches_command},
                                                     {"inspect", inspect_command},
-                                                    {"bench", bench_command}};
+                                                    {"bench", bench_command},
+                                                    {"compare", compare_command}};
   return table;
 }
 
 int run(const std::vector<std::string> &arguments) {
   if (arguments.empty())
-    throw Error(ErrorKind::usage, "no command: generate, caches, inspect or bench; see kvern --help");
+    throw Error(ErrorKind::usage,
+                "no command: generate, caches, inspect, bench or compare; see kvern --help");
   if (arguments[0] == "--help" || arguments[0] == "help") {
     write_output(kHelp);
     return 0;
@@ -53,7 +56,7 @@ int run(const std::vector<std::string> &arguments) {
   std::vector<std::string> names;
   for (const auto &[name, command] : commands()) names.push_back(name);
   throw Error(ErrorKind::usage, "no command '" + arguments[0] + "'" + did_you_mean(arguments[0], names) +
-                                    " (generate, caches, inspect, bench; see kvern --help)");
+                                    " (generate, caches, inspect, bench, compare; see kvern --help)");
 }
 
 int report(const std::string &message, int code) {

@@ -3,25 +3,16 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <kvern/error.hpp>
 
-#include "runtime/tokenizer/text/utf8.hpp"
+#include "runtime/cli/text_file.hpp"
 
 namespace kvern::cli {
 namespace {
 
 std::string read_all(std::istream &in) { return {std::istreambuf_iterator<char>(in), {}}; }
-
-std::string read_file(const std::string &path) {
-  if (std::filesystem::is_directory(path))
-    throw Error(ErrorKind::input, "--prompt-file " + path + " is a directory, not a file");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw Error(ErrorKind::input, "--prompt-file " + path + " cannot be read");
-  return read_all(in);
-}
 
 std::vector<int64_t> parse_ids(const std::string &text) {
   std::vector<int64_t> ids;
@@ -71,11 +62,10 @@ PromptSource read_prompt(const po::variables_map &map) {
   if (map.count("prompt"))
     source.text = map["prompt"].as<std::string>();
   else
-    source.text =
-        map.count("prompt-file") ? read_file(map["prompt-file"].as<std::string>()) : from_standard_input();
-  if (const auto bad = tokenizer::first_invalid_byte(*source.text))
-    throw Error(ErrorKind::input, "the prompt is not UTF-8: byte " + std::to_string(*bad) + " is 0x" +
-                                      tokenizer::hex_byte((*source.text)[*bad]));
+    source.text = map.count("prompt-file")
+                      ? read_text_file("--prompt-file", map["prompt-file"].as<std::string>())
+                      : from_standard_input();
+  check_utf8(*source.text, "the prompt");
   return source;
 }
 

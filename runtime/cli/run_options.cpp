@@ -46,22 +46,32 @@ void override_plugin_path(const po::variables_map &map, std::vector<config::Over
   throw Error(ErrorKind::usage, "no option '" + name + "'" + did_you_mean(name, names) + "; see --help");
 }
 
+void add_model_options(po::options_description &o) {
+  auto text = [](const char *name) { return po::value<std::string>()->value_name(name); };
+  o.add_options()("config", text("FILE"), "a TOML file (docs/configuration.md); flags override it")(
+      "model", text("DIR"), "a Hugging Face model folder; without it the built-in model")(
+      "dtype", text("T"), "type of the weights: float32, bfloat16 or float16; without it as stored")(
+      "cache-dtype", text("T"), "type of keys and values; without it that of the weights")(
+      "threads", po::value<int64_t>()->value_name("N"), "threads that compute; without it one per processor")(
+      "plugin-path", po::value<Strings>()->value_name("DIR"), "look for plugins here first; may be repeated")(
+      "memory-budget", text("SIZE"), "what the cache may hold at most, e.g. 512MB");
+}
+
 }  // namespace
+
+po::options_description model_options() {
+  po::options_description o("model", 110);
+  add_model_options(o);
+  return o;
+}
 
 po::options_description run_options() {
   po::options_description o("model and cache", 110);
-  auto text = [](const char *name) { return po::value<std::string>()->value_name(name); };
-  auto number = [](const char *name) { return po::value<int64_t>()->value_name(name); };
-  o.add_options()("config", text("FILE"), "a TOML file (docs/configuration.md); flags override it")(
-      "model", text("DIR"), "a Hugging Face model folder; without it the built-in model")(
-      "cache", text("NAME"), "the cache plugin, as listed by `kvern caches`, or a path to one")(
+  add_model_options(o);
+  o.add_options()("cache", po::value<std::string>()->value_name("NAME"),
+                  "the cache plugin, as listed by `kvern caches`, or a path to one")(
       "set", po::value<Strings>()->value_name("KEY=VALUE"),
-      "set any key of the configuration, e.g. cache_config.max_cache_len=4096; may be repeated")(
-      "dtype", text("T"), "type of the weights: float32, bfloat16 or float16; without it as stored")(
-      "cache-dtype", text("T"), "type of keys and values; without it that of the weights")(
-      "threads", number("N"), "threads that compute; without it one per processor")(
-      "plugin-path", po::value<Strings>()->value_name("DIR"), "look for plugins here first; may be repeated")(
-      "memory-budget", text("SIZE"), "what the cache may hold at most, e.g. 512MB");
+      "set any key of the configuration, e.g. cache_config.max_cache_len=4096; may be repeated");
   return o;
 }
 

@@ -11,7 +11,10 @@ namespace kvern::cli {
 
 namespace po = boost::program_options;
 
-/// --config, --model, --cache, --set, --dtype, --cache-dtype, --threads, --plugin-path, --memory-budget, --seed.
+/// --config, --model, --dtype, --cache-dtype, --threads, --plugin-path, --memory-budget.
+po::options_description model_options();
+
+/// The same, --cache and --set.
 po::options_description run_options();
 
 /// --max-new-tokens and the other flags of generation.

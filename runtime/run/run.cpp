@@ -57,6 +57,18 @@ FoundPlugin check_cache(const config::RunConfig &run) {
   return found;
 }
 
+CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens) {
+  CacheRequest request;
+  request.implementation = run.cache_implementation;
+  request.options = run.cache_config;
+  request.plugin_path = run.plugin_path;
+  request.dtype = dtype_option(run.cache_dtype);
+  request.memory_budget = run.memory_budget.value_or(0);
+  request.max_rows = max_rows;
+  request.max_tokens = max_tokens;
+  return request;
+}
+
 Run::Run(config::RunConfig config) : config_(std::move(config)) {
   set_threads(static_cast<int>(config_.threads.value_or(0)));
   folder_ = config_.model ? *config_.model : built_in_model();
@@ -76,15 +88,7 @@ GenerationConfig Run::generation() const {
 }
 
 Cache Run::open_cache(int64_t max_rows, int64_t max_tokens) const {
-  CacheRequest request;
-  request.implementation = config_.cache_implementation;
-  request.options = config_.cache_config;
-  request.plugin_path = config_.plugin_path;
-  request.dtype = dtype_option(config_.cache_dtype);
-  request.memory_budget = config_.memory_budget.value_or(0);
-  request.max_rows = max_rows;
-  request.max_tokens = max_tokens;
-  return kvern::open_cache(*model_, request);
+  return kvern::open_cache(*model_, cache_request(config_, max_rows, max_tokens));
 }
 
 }  // namespace kvern

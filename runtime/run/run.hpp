@@ -13,6 +13,9 @@ namespace kvern {
 /// Throws Error(plugin) or Error(config).
 FoundPlugin check_cache(const config::RunConfig &run);
 
+/// What a configuration says about its cache.
+CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens);
+
 class Run {
  public:
   /// Opens the model (the built-in one if the configuration names none) and its tokenizer, if it has one. The configuration

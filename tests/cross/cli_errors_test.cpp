@@ -143,6 +143,48 @@ TEST_CASE("A prompt that cannot be used is refused") {
       6, "the cache 'static' holds at most 2");
 }
 
+TEST_CASE("A comparison that cannot be made says why") {
+  const auto text = source_path("bench/text/mill.txt");
+  const auto expect = [&](std::vector<std::string> more, int code, const std::string &message) {
+    more.insert(more.begin(), {"compare", "--text-file", text});
+    expect_error(more, code, message);
+  };
+  expect_error({"compare", "--cache", "static"}, 2, "no text: give --text-file");
+  expect({}, 2, "no cache to compare");
+  expect({"--cach", "static"}, 2, "no option '--cach'; did you mean '--cache'?");
+  expect({"--cache", "static", "--output", "jsn"}, 2, "table, markdown or json; did you mean 'json'?");
+  expect({"--cache", "static", "--chunk", "0"}, 2, "--chunk 0: it is at least 1");
+  expect({"--cache", "static", "--context", "4"}, 2, "--context 4: it is at least 8");
+  expect({"--cache", "none.toml"}, 3, "none.toml: no such file");
+  expect({"--cache", "static{max_cache_le = 4}"}, 3, "did you mean 'max_cache_len'?");
+  expect({"--cache", "static{max_cache_len = 4"}, 3, "--cache static{max_cache_len = 4");
+  expect({"--cache", "{max_cache_len = 4}"}, 3, "expected NAME, NAME{option = value, ...} or a TOML file");
+  expect({"--cache", "statc"}, 5, "did you mean 'static'?");
+  expect({"--cache", "static", "--reference", "dynamc"}, 5, "did you mean 'dynamic'?");
+  expect({"--cache", "static", "--model", "/no/such/model"}, 4, "no such folder");
+  expect({"--cache", "static", "--context", "1025"}, 6, "the model takes at most 1024 tokens");
+  expect({"--cache", "static{max_cache_len = 40}", "--windows", "1"}, 7, "its capacity is 40");
+}
+
+TEST_CASE("A text that cannot be compared on is refused") {
+  const TemporaryFolder folder;
+  const auto file = (folder / "text").string();
+  const auto expect = [&](const std::string &text, const std::string &message) {
+    write(file, text);
+    expect_error({"compare", "--text-file", file, "--cache", "static"}, 6, message);
+  };
+  expect("", "the text has 0 tokens, which do not fill one window of 512");
+  expect("Once upon a time", "do not fill one window of 512");
+  expect("ab\xff", "text is not UTF-8: byte 2 is 0xFF");
+  expect_error({"compare", "--text-file", "/no/such/file", "--cache", "static"}, 6, "cannot be read");
+  expect_error({"compare", "--text-file", "/tmp", "--cache", "static"}, 6, "--text-file /tmp is a directory");
+  const auto model = model_copy(folder);
+  fs::remove(model / "tokenizer.json");
+  expect_error({"compare", "--text-file", source_path("bench/text/mill.txt"), "--cache", "static", "--model",
+                model.string()},
+               6, "tokenizer.json");
+}
+
 TEST_CASE("Running out of the memory budget is a clean end") {
   expect_error({"generate", "--prompt", "x", "--memory-budget", "1kB"}, 7, "the memory budget of 1000 bytes");
 }

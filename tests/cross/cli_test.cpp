@@ -139,9 +139,61 @@ TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") 
   }
 }
 
+TEST_CASE("compare scores caches given by name, with options, and by file, in three forms") {
+  const std::vector<std::string> arguments{"compare",
+                                           "--text-file",
+                                           source_path("bench/text/stories.txt"),
+                                           "--cache",
+                                           "static{max_cache_len = 64}",
+                                           "--cache",
+                                           source_path("configs/none.toml"),
+                                           "--cache",
+                                           "tiny_sink{window_length = 12}",
+                                           "--plugin-path",
+                                           program("../lib/kvern/test_plugins/proof"),
+                                           "--context",
+                                           "48",
+                                           "--windows",
+                                           "2",
+                                           "--threads",
+                                           "1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), arguments.begin(), arguments.end());
+    const auto ran = cli(more);
+    INFO(ran.err);
+    CHECK(ran.code == 0);
+    return ran.out;
+  };
+  const auto json = Json::parse(with({"--output", "json"}));
+  CHECK(json["windows"] == 2);
+  CHECK(json["scored_tokens"] == 2 * 47);
+  CHECK(json["reference"]["effective_bits"] == 16);
+  REQUIRE(json["results"].size() == 3);
+  CHECK(json["results"][0]["kl"]["value"] == 0);
+  CHECK(json["results"][0]["top1_agreement"]["low"] == 1);
+  CHECK(json["results"][1]["bytes_per_token"] == 0);
+  CHECK(json["results"][2]["kl"]["value"].get<double>() > json["noise_floor"]["kl"]["value"].get<double>());
+  CHECK_THAT(with({}), Catch::Contains("static{max_cache_len = 64}") && Catch::Contains("noise floor"));
+  CHECK_THAT(with({"--output", "markdown"}),
+             Catch::Contains("| dynamic (reference) |") && Catch::Contains("|---|---:|"));
+}
+
+TEST_CASE("compare takes a configuration's cache where none is named, and any other as the reference") {
+  const auto ran = cli({"compare", "--text-file", source_path("bench/text/stories.txt"), "--config",
+                        source_path("configs/static.toml"), "--reference", "none", "--context", "40",
+                        "--windows", "1", "--output", "json"});
+  INFO(ran.err);
+  CHECK(ran.code == 0);
+  const auto json = Json::parse(ran.out);
+  CHECK(json["reference"]["cache"] == "none");
+  CHECK(json["results"][0]["bytes_held"].get<double>() ==
+        1024 * json["results"][0]["bytes_per_token"].get<double>());
+  CHECK(json["results"][0]["kl"]["low"].is_null());
+}
+
 TEST_CASE("help is printed for the program and for each command") {
   CHECK(cli({"--help"}).code == 0);
-  for (const std::string command : {"generate", "caches", "inspect", "bench"}) {
+  for (const std::string command : {"generate", "caches", "inspect", "bench", "compare"}) {
     const auto ran = cli({command, "--help"});
     CHECK(ran.code == 0);
     CHECK_THAT(ran.out, Catch::StartsWith("usage: kvern " + command));

@@ -1,0 +1,120 @@
+#include "runtime/run/compare.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/torch/torch.hpp"
+#include "runtime/run/token_scores.hpp"
+#include "runtime/run/window_reader.hpp"
+
+namespace kvern {
+namespace {
+
+struct Contestant {
+  WindowReader reader;
+  TokenScores scores;
+};
+
+/// Keys and values of one token over all layers, in numbers.
+double numbers_per_token(const std::vector<LayerSpec> &layers) {
+  int64_t numbers = 0;
+  for (const auto &l : layers)
+    if (l.kind == KVERN_LAYER_ATTENTION && l.shares_layer < 0)
+      numbers += int64_t{l.kv_heads} * (l.head_dim_k + (l.flags & KVERN_VALUES_IN_KEYS ? 0 : l.head_dim_v));
+  return static_cast<double>(numbers);
+}
+
+/// Lets every contestant read tokens [begin, end), number `first` at first: who comes first finds weights and processor as
+/// the last scoring left them, and is slower.
+std::vector<at::Tensor> read_block(std::vector<Contestant> &all, const Ids &window, int64_t begin,
+                                   int64_t end, size_t first) {
+  std::vector<at::Tensor> logits(all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    const size_t who = (first + i) % all.size();
+    logits[who] = all[who].reader.read(window, begin, end);
+  }
+  return logits;
+}
+
+/// Scores what each made of the tokens that follow [begin, end).
+void score_block(std::vector<Contestant> &all, const std::vector<at::Tensor> &logits, const Ids &window,
+                 int64_t begin, int64_t end) {
+  const auto ids = at::empty({end - begin}, at::kLong);
+  std::copy(window.begin() + begin + 1, window.begin() + end + 1, ids.data_ptr<int64_t>());
+  const auto distributions = [&](size_t i) {
+    return Distributions(logits[i], all[i].reader.cache().plugin().name);
+  };
+  const auto reference = distributions(0);
+  for (size_t i = 0; i < all.size(); ++i) distributions(i).score(ids, reference, all[i].scores);
+}
+
+CacheScore summary(const Contestant &c, const TokenScores &reference, int64_t windows,
+                   int64_t window_tokens) {
+  CacheScore s;
+  auto distance = c.scores.loss;
+  for (size_t i = 0; i < distance.size(); ++i) distance[i] -= reference.loss[i];
+  const auto exponential = [](double x) { return std::exp(x); };
+  s.chunk = c.reader.chunk();
+  s.perplexity = mapped(estimate(c.scores.loss, windows), exponential);
+  s.perplexity_ratio = mapped(estimate(distance, windows), exponential);
+  s.kl = estimate(c.scores.kl, windows);
+  s.kl_p99 = quantile(c.scores.kl, 0.99);
+  s.kl_max = quantile(c.scores.kl, 1);
+  s.kl_worst_window = quantile(window_means(c.scores.kl, windows), 1);
+  s.kl_by_quarter = quarter_means(c.scores.kl, windows);
+  s.agreement = estimate(c.scores.same, windows);
+  s.ms_per_token = c.reader.ms_per_token();
+
+  const auto info = c.reader.cache().info();
+  const auto tokens = static_cast<double>(window_tokens);
+  s.bytes_held = static_cast<double>(info.bytes_device + info.bytes_host);
+  s.bytes_per_token = (info.bytes_used >= 0 ? static_cast<double>(info.bytes_used) : s.bytes_held) / tokens;
+  s.bits = 8 * s.bytes_per_token / std::max(1.0, numbers_per_token(c.reader.cache().layers()));
+  return s;
+}
+
+Contestant contestant(const Model &model, CacheRequest request, int64_t chunk, int64_t window_tokens) {
+  request.max_rows = 1;
+  request.max_tokens = window_tokens;
+  return {WindowReader(model, open_cache(model, request), chunk), {}};
+}
+
+std::vector<Contestant> contestants(const Model &model, const CacheRequest &reference,
+                                    const std::vector<CacheRequest> &caches, int64_t chunk,
+                                    int64_t window_tokens) {
+  std::vector<Contestant> all;
+  all.push_back(contestant(model, reference, chunk, window_tokens));
+  all.push_back(contestant(model, reference, 2 * chunk, window_tokens));
+  for (const auto &cache : caches) all.push_back(contestant(model, cache, chunk, window_tokens));
+  return all;
+}
+
+}  // namespace
+
+Comparison compare(const Model &model, const CacheRequest &reference, const std::vector<CacheRequest> &caches,
+                   const std::vector<Ids> &windows, const CompareOptions &options) {
+  c10::InferenceMode no_gradients;
+  const auto count = static_cast<int64_t>(windows.size());
+  const auto fed = static_cast<int64_t>(windows.front().size()) - 1;  // nothing follows the last token
+  auto all = contestants(model, reference, caches, options.chunk, fed);
+  int64_t done = 0;
+  size_t block = 0;
+  for (const auto &window : windows) {
+    for (auto &c : all) c.reader.start();
+    for (int64_t begin = 0; begin < fed; begin += 2 * options.chunk) {
+      const int64_t end = std::min(fed, begin + 2 * options.chunk);
+      const auto logits = read_block(all, window, begin, end, block++ % all.size());
+      score_block(all, logits, window, begin, end);
+      done += end - begin;
+      if (options.on_progress) options.on_progress(done, count * fed);
+    }
+  }
+  Comparison result{count, count * fed, {}, {}, {}};
+  const auto score = [&](size_t i) { return summary(all[i], all[0].scores, count, fed); };
+  result.reference = score(0);
+  result.noise = score(1);
+  for (size_t i = 2; i < all.size(); ++i) result.caches.push_back(score(i));
+  return result;
+}
+
+}  // namespace kvern

@@ -1,0 +1,22 @@
+// A text cut into windows of equal length, to score a model on.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/tokenizer/tokenizer.hpp"
+
+namespace kvern {
+
+using Ids = std::vector<int64_t>;
+
+/// Consecutive windows of `length` tokens, at most `at_most` of them (0: all that are whole). Each begins with the special
+/// tokens that the tokenizer puts before a text; a rest that fills no window is left out. Throws Error(input) where the text
+/// fills none.
+std::vector<Ids> text_windows(const Tokenizer &tokenizer, const std::string &text, int64_t length,
+                              int64_t at_most);
+
+/// The same for a text that is ids already: `prefix` goes before each window's share of `text`.
+std::vector<Ids> cut_windows(const Ids &prefix, const Ids &text, int64_t length, int64_t at_most);
+
+}  // namespace kvern
