@@ -43,6 +43,7 @@ bool BlockWalk::next(int64_t most, BlockPiece *piece) {
   const int64_t token = first * tokens_;
   *piece = {run.data + tile_.kv_head * run.head_stride + first * bytes_,
             blocks,
+            std::min(span.end - first, left_) - blocks,
             {run.first_key + token, std::min(blocks * tokens_, run.keys - token)}};
   skip_ += blocks;
   left_ -= blocks;

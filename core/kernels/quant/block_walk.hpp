@@ -9,7 +9,8 @@ namespace kvern::kernels::quant {
 struct BlockPiece {
   const std::byte *data;  ///< of the tile's key head
   int64_t blocks;
-  KeyRange keys;  ///< as many as the blocks hold, but where the last is not full
+  int64_t following;  ///< blocks behind these that are read next
+  KeyRange keys;      ///< as many as the blocks hold, but where the last is not full
 };
 
 class BlockWalk {

@@ -14,8 +14,9 @@ int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 /// Cuts the room out of the thread's scratch; without `base` only counts its floats.
 int64_t cut_room(const BlockFormat &format, int64_t queries, float *base, IntegerRoom *room) {
   const int64_t q_stride = round_up(format.key_layout.dim_padded, 64);
+  const int64_t scaled_stride = std::max(q_stride, format.tokens);
   const int64_t bytes[] = {64 * std::max(format.key_layout.units, format.value_layout.units),
-                           4 * std::max(q_stride, format.tokens),
+                           4 * 4 * scaled_stride,
                            queries * q_stride,
                            queries * q_stride,
                            queries * format.tokens,
@@ -29,6 +30,7 @@ int64_t cut_room(const BlockFormat &format, int64_t queries, float *base, Intege
   }
   *room = {parts[0],
            reinterpret_cast<float *>(parts[1]),
+           scaled_stride,
            reinterpret_cast<int8_t *>(parts[2]),
            reinterpret_cast<int8_t *>(parts[3]),
            parts[4],
@@ -37,6 +39,13 @@ int64_t cut_room(const BlockFormat &format, int64_t queries, float *base, Intege
            format.tokens,
            reinterpret_cast<RoundedGroup *>(parts[6])};
   return floats;
+}
+
+/// Into the second cache: the first has no room for as many requests.
+void prefetch(const std::byte *begin, int64_t bytes) {
+#if defined(__GNUC__)
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(begin + i, 0, 2);
+#endif
 }
 
 }  // namespace
@@ -74,18 +83,24 @@ bool IntegerProducts::next(KeyRange *range) {
   return true;
 }
 
+/// While keys are multiplied their blocks' values come near; meanwhile values, the next blocks' keys.
 void IntegerProducts::logits(const FloatRows &q, float *out, int64_t out_stride) {
+  const int64_t values_at = format_.value_layout.codes;
   for (int64_t i = 0; i < piece_.blocks; ++i) {
     const int64_t first = i * format_.tokens, n = std::min(format_.tokens, piece_.keys.n - first);
-    ops_.key_logits(keys_, piece_.data + i * format_.bytes, n, q, room_, out + first, out_stride);
+    const std::byte *block = piece_.data + i * format_.bytes;
+    prefetch(block + values_at, format_.bytes - values_at);
+    ops_.key_logits(keys_, block, n, q, room_, out + first, out_stride);
   }
 }
 
 void IntegerProducts::values(const FloatRows &weights, const TileSums &sums) {
   for (int64_t i = 0; i < piece_.blocks; ++i) {
     const int64_t first = i * format_.tokens, n = std::min(format_.tokens, piece_.keys.n - first);
+    const std::byte *block = piece_.data + i * format_.bytes;
+    if (i < piece_.following) prefetch(block + piece_.blocks * format_.bytes, format_.value_layout.codes);
     const FloatRows part = {weights.data + first, weights.stride, weights.rows};
-    ops_.sum_values(values_, piece_.data + i * format_.bytes, n, part, room_, sums.out, sums.out_stride);
+    ops_.sum_values(values_, block, n, part, room_, sums.out, sums.out_stride);
   }
 }
 

@@ -62,23 +62,37 @@ struct QueryRows {
   const int8_t *high[M], *low[M];
 };
 
-/// Products of 16 tokens' levels with the queries, over `n` units at channel 4 * first.
-template <int M, bool kWide>
-KVERN_INLINE void dot_units(const uint8_t *levels, const QueryRows<M> &q, int64_t first, int64_t n,
-                            const RoundedGroup *const (&group)[M], Vec (&out)[M]) {
+/// P units of 16 tokens, the first at channel 4 * u.
+template <int M, int B, bool kWide, int P>
+KVERN_INLINE void dot_some(const LevelSource &levels, int64_t row, int64_t u, const QueryRows<M> &q,
+                           __m512i (&high)[M], __m512i (&low)[M]) {
+  __m512i level[P];
+  load_levels<B, P>(levels, row + u, level);
+  KVERN_UNROLL
+  for (int i = 0; i < P; ++i) {
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      high[m] = _mm512_dpbusd_epi32(high[m], level[i], broadcast_4(q.high[m] + 4 * (u + i)));
+      if constexpr (kWide)
+        low[m] = _mm512_dpbusd_epi32(low[m], level[i], broadcast_4(q.low[m] + 4 * (u + i)));
+    }
+  }
+}
+
+/// Products of 16 tokens' levels, whose units begin at `row`, with the queries, over `n` units at channel 4 * first.
+template <int M, int B, bool kWide>
+KVERN_INLINE void dot_units(const LevelSource &levels, int64_t row, const QueryRows<M> &q, int64_t first,
+                            int64_t n, const RoundedGroup *const (&group)[M], Vec (&out)[M]) {
   __m512i high[M], low[M];
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
     high[m] = _mm512_set1_epi32(-group[m]->high);
     if constexpr (kWide) low[m] = _mm512_set1_epi32(-group[m]->low);
   }
-  for (int64_t u = first; u < first + n; ++u) {
-    const __m512i level = load_bytes(levels + u * 64);
-    KVERN_UNROLL
-    for (int m = 0; m < M; ++m) {
-      high[m] = _mm512_dpbusd_epi32(high[m], level, broadcast_4(q.high[m] + 4 * u));
-      if constexpr (kWide) low[m] = _mm512_dpbusd_epi32(low[m], level, broadcast_4(q.low[m] + 4 * u));
-    }
+  int64_t u = first;
+  for (; u + 4 <= first + n; u += 4) dot_some<M, B, kWide, 4>(levels, row, u, q, high, low);
+  if constexpr (B == 0) {
+    for (; u < first + n; ++u) dot_some<M, B, kWide, 1>(levels, row, u, q, high, low);
   }
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
@@ -99,15 +113,15 @@ KVERN_INLINE QueryRows<M> query_rows(const IntegerRoom &room, int64_t first) {
 }
 
 /// M queries from `first` on with keys that have scales of their own.
-template <int M, bool kWide>
-static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels,
+template <int M, int B, bool kWide>
+static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                              int64_t n, const IntegerRoom &room, int64_t first, float *out,
                              int64_t out_stride) {
   const int64_t units = keys.layout->dim_padded / 4, groups = keys.layout->groups,
                 step = keys.format->group / 4;
   const QueryRows<M> q = query_rows<M>(room, first);
   const Vec unit = set1(1.0f / 127.0f);
-  for (int64_t token = 0; token < n; token += kWidth, levels += units * 64) {
+  for (int64_t token = 0; token < n; token += kWidth) {
     Vec sum[M];
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) sum[m] = zero();
@@ -117,7 +131,7 @@ static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, c
       for (int m = 0; m < M; ++m) group[m] = room.groups + (first + m) * groups + g;
       Vec dot[M];
       const int64_t left = units - g * step;
-      dot_units<M, kWide>(levels, q, g * step, left < step ? left : step, group, dot);
+      dot_units<M, B, kWide>(levels, token / 16 * units, q, g * step, left < step ? left : step, group, dot);
       const int64_t at = g * keys.layout->group_stride + token;
       const Vec scale = mul(load_as<Dtype::f16>(meta.scales, at), unit), zeros = load_zeros(meta, at, kWidth);
       KVERN_UNROLL
@@ -149,11 +163,11 @@ static RoundedGroup round_scaled(const PackedTensor &keys, const PackedMeta &met
 }
 
 /// M queries with keys whose channels have scales, for the tokens of group g.
-template <int M, bool kWide>
-static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels,
+template <int M, int B, bool kWide>
+static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                                int64_t g, int64_t n, const FloatRows &q, const IntegerRoom &room,
                                int64_t first, float *out, int64_t out_stride) {
-  const int64_t units = keys.layout->dim_padded / 4;
+  const int64_t units = keys.layout->dim_padded / 4, first_token = g * keys.format->group;
   RoundedGroup rounded[M];
   const RoundedGroup *group[M];
   KVERN_UNROLL
@@ -162,9 +176,9 @@ static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta,
     group[m] = &rounded[m];
   }
   const QueryRows<M> rows = query_rows<M>(room, first);
-  for (int64_t token = 0; token < n; token += kWidth, levels += units * 64) {
+  for (int64_t token = 0; token < n; token += kWidth) {
     Vec dot[M];
-    dot_units<M, kWide>(levels, rows, 0, units, group, dot);
+    dot_units<M, B, kWide>(levels, (first_token + token) / 16 * units, rows, 0, units, group, dot);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const Vec step = set1(rounded[m].step * (1.0f / 127.0f));
@@ -173,32 +187,32 @@ static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta,
   }
 }
 
-template <int M, bool kWide>
-static void logits_of(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels, int64_t n,
+template <int M, int B, bool kWide>
+static void logits_of(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels, int64_t n,
                       const FloatRows &q, const IntegerRoom &room, int64_t first, float *out,
                       int64_t out_stride) {
   if (keys.format->axis == quant::Axis::token) {
-    return logits_per_token<M, kWide>(keys, meta, levels, n, room, first, out, out_stride);
+    return logits_per_token<M, B, kWide>(keys, meta, levels, n, room, first, out, out_stride);
   }
-  const int64_t group = keys.format->group, row = keys.layout->dim_padded;
+  const int64_t group = keys.format->group;
   for (int64_t token = 0, g = 0; token < n; token += group, ++g) {
-    logits_per_channel<M, kWide>(keys, meta, levels + token * row, g, n - token < group ? n - token : group,
-                                 q, room, first, out + token, out_stride);
+    logits_per_channel<M, B, kWide>(keys, meta, levels, g, n - token < group ? n - token : group, q, room,
+                                    first, out + token, out_stride);
   }
 }
 
-template <bool kWide>
-static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const uint8_t *levels,
+template <int B, bool kWide>
+static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                             int64_t n, const FloatRows &q, const IntegerRoom &room, float *out,
                             int64_t out_stride) {
   int64_t first = 0;
   for (int64_t passes = (q.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (q.rows - first + passes - 1) / passes;
     float *to = out + first * out_stride;
-    if (m == 1) logits_of<1, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 2) logits_of<2, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 3) logits_of<3, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 4) logits_of<4, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 1) logits_of<1, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 2) logits_of<2, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 3) logits_of<3, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 4) logits_of<4, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
     first += m;
   }
 }
@@ -208,7 +222,16 @@ static void key_logits(const PackedTensor &keys, const std::byte *block, int64_t
   const quant::TensorLayout &layout = *keys.layout;
   const PackedMeta meta = meta_of(keys, block);
   const int bits = keys.format->bits;
-  const uint8_t *levels = unpack(bits, layout.units, 128, block + layout.codes, room.levels);
-  (bits == 8 ? logits_by_fours<true> : logits_by_fours<false>)(keys, meta, levels, n, q, room, out,
-                                                               out_stride);
+  const std::byte *codes = block + layout.codes;
+  LevelSource levels = level_source(bits, layout.units, 128, codes);
+  auto by_fours = bits == 8 ? logits_by_fours<0, true> : logits_by_fours<0, false>;
+  if (bits == 8 || layout.dim_padded % 16 != 0) {
+    levels.codes = unpack(bits, layout.units, 128, codes, room.levels);
+  } else {
+    by_fours = bits == 4   ? logits_by_fours<4, false>
+               : bits == 3 ? logits_by_fours<3, false>
+               : bits == 2 ? logits_by_fours<2, false>
+                           : logits_by_fours<1, false>;
+  }
+  by_fours(keys, meta, levels, n, q, room, out, out_stride);
 }

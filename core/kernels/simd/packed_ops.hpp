@@ -29,7 +29,8 @@ struct RoundedGroup {
 /// Room for a tile's work on blocks, and its queries in integers. Each row is `stride` bytes long.
 struct IntegerRoom {
   uint8_t *levels;  ///< [64 * units] of the larger tensor
-  float *scaled;    ///< a query, or a block's weights, times scales
+  float *scaled;    ///< [4, scaled_stride] queries, or a block's weights, times scales
+  int64_t scaled_stride;
   int8_t *q_high, *q_low;
   uint8_t *w_high, *w_low;
   int64_t q_stride, w_stride;

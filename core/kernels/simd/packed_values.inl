@@ -1,25 +1,6 @@
 // Weighted sums of packed values: lane = channel, unsigned weights times signed levels. Needs packed_unpack.inl. No
 // include of its own.
 
-/// x [n], none negative, becomes unsigned integers; n is a multiple of 16.
-template <bool kWide>
-static float round_unsigned(const float *x, int64_t n, uint8_t *high, uint8_t *low) {
-  Vec top = zero();
-  for (int64_t i = 0; i < n; i += kWidth) top = max_of(top, load(x + i));
-  const float most = kWide ? 65535.0f : 255.0f, largest = reduce_max(top);
-  const float step = largest / most;
-  const Vec inverse = set1(step > 0.0f ? most / largest : 0.0f);
-  for (int64_t i = 0; i < n; i += kWidth) {
-    __m512i whole = _mm512_cvtps_epi32(mul(load(x + i), inverse));
-    if constexpr (kWide) {
-      _mm_storeu_si128(reinterpret_cast<__m128i *>(low + i), _mm512_cvtepi32_epi8(whole));
-      whole = _mm512_srli_epi32(whole, 8);
-    }
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(high + i), _mm512_cvtepi32_epi8(whole));
-  }
-  return step;
-}
-
 /// Which part of a block a sum is over, and with what it ends: out += scale * step * integers + zero * offset, where
 /// scale and zero are those of the channels, or 1 if there are none.
 struct ValuePart {
@@ -36,17 +17,16 @@ struct WeightRows {
 };
 
 /// P columns of M sums.
-template <int M, int P, bool kWide>
-static void sum_columns(const uint8_t *levels, int64_t row, const ValuePart &part, int64_t column,
+template <int M, int P, int B, bool kWide>
+static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
                         const WeightRows<M> &w, float *out, int64_t out_stride) {
   __m512i high[M][P], low[M][P];
   KVERN_UNROLL
   for (int i = 0; i < M * P; ++i) high[i / P][i % P] = low[i / P][i % P] = _mm512_setzero_si512();
-  const uint8_t *at = levels + part.first_token / 4 * row + column * 64;
-  for (int64_t t = 0; t < part.tokens; t += 4, at += row) {
+  int64_t unit = part.first_token / 4 * row + column;
+  for (int64_t t = 0; t < part.tokens; t += 4, unit += row) {
     __m512i level[P];
-    KVERN_UNROLL
-    for (int p = 0; p < P; ++p) level[p] = load_bytes(at + p * 64);
+    load_levels<B, P>(levels, unit, level);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const __m512i x = broadcast_4(w.high[m] + t);
@@ -75,76 +55,144 @@ static void sum_columns(const uint8_t *levels, int64_t row, const ValuePart &par
   }
 }
 
-template <int M, bool kWide>
-static void sum_part(const uint8_t *levels, int64_t row, const ValuePart &part, const WeightRows<M> &w,
+template <int M, int B, bool kWide>
+static void sum_part(const LevelSource &levels, int64_t row, const ValuePart &part, const WeightRows<M> &w,
                      float *out, int64_t out_stride) {
   int64_t column = part.first_column, end = column + part.columns;
-  if constexpr (!kWide) {
+  if constexpr (!kWide || M < 3) {
     for (; column + 4 <= end; column += 4)
-      sum_columns<M, 4, kWide>(levels, row, part, column, w, out, out_stride);
+      sum_columns<M, 4, B, kWide>(levels, row, part, column, w, out, out_stride);
   }
-  for (; column + 2 <= end; column += 2)
-    sum_columns<M, 2, kWide>(levels, row, part, column, w, out, out_stride);
-  if (column < end) sum_columns<M, 1, kWide>(levels, row, part, column, w, out, out_stride);
+  if constexpr (B == 0 || B == 8) {
+    for (; column + 2 <= end; column += 2)
+      sum_columns<M, 2, B, kWide>(levels, row, part, column, w, out, out_stride);
+    if (column < end) sum_columns<M, 1, B, kWide>(levels, row, part, column, w, out, out_stride);
+  }
 }
 
-/// x * scales into room.scaled; returns the sum of x * zeros.
-static float scale_weights(const PackedMeta &meta, int64_t at, const float *x, int64_t n, float *scaled) {
-  Vec offset = zero();
-  for (int64_t i = 0; i < n; i += kWidth) {
-    const Vec w = load(x + i);
-    store(scaled + i, mul(w, load_as<Dtype::f16>(meta.scales, at + i)));
-    offset = fma(w, load_zeros(meta, at + i, kWidth), offset);
-  }
-  return reduce_add(offset);
-}
-
-/// M queries from `first` on; `n` is a multiple of 16.
+/// Rounds M rows of numbers that are not negative, [n], n a multiple of 16; top has their greatest.
 template <int M, bool kWide>
-static void sum_queries(const PackedTensor &values, const PackedMeta &meta, const uint8_t *levels, int64_t n,
-                        const FloatRows &weight, const IntegerRoom &room, int64_t first, float *out,
-                        int64_t out_stride) {
-  const bool by_token = values.format->axis == quant::Axis::token;
-  const int64_t columns = values.layout->dim_padded / 16, row = columns * 64, group = values.format->group;
-  const int64_t groups = by_token ? values.layout->groups : (n + group - 1) / group;
-  WeightRows<M> w;
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t first_token = by_token ? 0 : g * group, left = columns - g * group / 16;
-    ValuePart part = {first_token, n - first_token, 0, columns, &meta, g * values.layout->group_stride};
-    if (by_token) {
-      part.first_column = g * group / 16, part.columns = left < group / 16 ? left : group / 16;
-      part.channel_meta = nullptr;
-    } else if (part.tokens > group) {
-      part.tokens = group;
-    }
+KVERN_INLINE void round_unsigned(const float *const (&x)[M], int64_t n, const Vec (&top)[M],
+                                 const IntegerRoom &room, WeightRows<M> &w) {
+  const float most = kWide ? 65535.0f : 255.0f;
+  Vec inverse[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    const float largest = reduce_max(top[m]), up = most / largest;
+    w.group[m].step = largest * (1.0f / (most * 127.0f));
+    inverse[m] = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
+    w.high[m] = room.w_high + m * room.w_stride, w.low[m] = room.w_low + m * room.w_stride;
+  }
+  for (int64_t i = 0; i < n; i += kWidth) {
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
-      const float *x = weight.data + (first + m) * weight.stride + first_token;
-      uint8_t *high = room.w_high + m * room.w_stride, *low = room.w_low + m * room.w_stride;
-      if (by_token) {
-        w.group[m].offset = scale_weights(meta, part.meta_at, x, n, room.scaled);
-        x = room.scaled;
-      } else {
-        w.group[m].offset = sum_of(x, part.tokens);
+      __m512i whole = _mm512_cvtps_epi32(mul(load(x[m] + i), inverse[m]));
+      uint8_t *high = room.w_high + m * room.w_stride + i, *low = room.w_low + m * room.w_stride + i;
+      if constexpr (kWide) {
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(low), _mm512_cvtepi32_epi8(whole));
+        whole = _mm512_srli_epi32(whole, 8);
       }
-      w.group[m].step = round_unsigned<kWide>(x, part.tokens, high, low) * (1.0f / 127.0f);
-      w.high[m] = high, w.low[m] = low;
+      _mm_storeu_si128(reinterpret_cast<__m128i *>(high), _mm512_cvtepi32_epi8(whole));
     }
-    sum_part<M, kWide>(levels, row, part, w, out, out_stride);
   }
 }
 
-template <bool kWide>
-static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, const uint8_t *levels, int64_t n,
-                         const FloatRows &weight, const IntegerRoom &room, float *out, int64_t out_stride) {
+/// Weights of M queries times the tokens' scales.
+template <int M, bool kWide>
+KVERN_INLINE void round_scaled_weights(const PackedMeta &meta, int64_t at, const FloatRows &weight, int64_t n,
+                                       const IntegerRoom &room, WeightRows<M> &w) {
+  Vec top[M], offset[M];
+  const float *x[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) top[m] = offset[m] = zero(), x[m] = room.scaled + m * room.scaled_stride;
+  for (int64_t i = 0; i < n; i += kWidth) {
+    const Vec scale = load_as<Dtype::f16>(meta.scales, at + i), zeros = load_zeros(meta, at + i, kWidth);
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      const Vec p = load(weight.data + m * weight.stride + i), y = mul(p, scale);
+      store(room.scaled + m * room.scaled_stride + i, y);
+      top[m] = max_of(top[m], y);
+      offset[m] = fma(p, zeros, offset[m]);
+    }
+  }
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
+  round_unsigned<M, kWide>(x, n, top, room, w);
+}
+
+/// Weights of M queries as they are.
+template <int M, bool kWide>
+KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const IntegerRoom &room,
+                                WeightRows<M> &w) {
+  Vec top[M], offset[M];
+  const float *x[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) top[m] = offset[m] = zero(), x[m] = weight.data + m * weight.stride;
+  for (int64_t i = 0; i < n; i += kWidth) {
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      const Vec p = load(x[m] + i);
+      top[m] = max_of(top[m], p);
+      offset[m] = add(offset[m], p);
+    }
+  }
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
+  round_unsigned<M, kWide>(x, n, top, room, w);
+}
+
+/// Values whose tokens have scales: one group of channels after the other. `n` is a multiple of 16.
+template <int M, int B, bool kWide>
+static void sum_per_token(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
+                          int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
+                          int64_t out_stride) {
+  const int64_t columns = values.layout->dim_padded / 16, step = values.format->group / 16;
+  WeightRows<M> w;
+  for (int64_t g = 0; g < values.layout->groups; ++g) {
+    round_scaled_weights<M, kWide>(meta, g * values.layout->group_stride, weight, n, room, w);
+    const int64_t left = columns - g * step;
+    const ValuePart part = {0, n, g * step, left < step ? left : step, nullptr, 0};
+    sum_part<M, B, kWide>(levels, columns, part, w, out, out_stride);
+  }
+}
+
+/// Values whose channels have scales: one group of tokens after the other. `n` is a multiple of 16.
+template <int M, int B, bool kWide>
+static void sum_per_channel(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
+                            int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
+                            int64_t out_stride) {
+  const int64_t columns = values.layout->dim_padded / 16, group = values.format->group;
+  WeightRows<M> w;
+  for (int64_t first = 0, g = 0; first < n; first += group, ++g) {
+    const int64_t tokens = n - first < group ? n - first : group;
+    round_weights<M, kWide>({weight.data + first, weight.stride, M}, tokens, room, w);
+    const ValuePart part = {first, tokens, 0, columns, &meta, g * values.layout->group_stride};
+    sum_part<M, B, kWide>(levels, columns, part, w, out, out_stride);
+  }
+}
+
+template <int M, int B, bool kWide>
+static void sum_queries(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
+                        int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
+                        int64_t out_stride) {
+  const bool by_token = values.format->axis == quant::Axis::token;
+  (by_token ? sum_per_token<M, B, kWide> : sum_per_channel<M, B, kWide>)(values, meta, levels, n, weight,
+                                                                         room, out, out_stride);
+}
+
+template <int B, bool kWide>
+static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
+                         int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
+                         int64_t out_stride) {
   int64_t first = 0;
   for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (weight.rows - first + passes - 1) / passes;
+    const FloatRows some = {weight.data + first * weight.stride, weight.stride, m};
     float *to = out + first * out_stride;
-    if (m == 1) sum_queries<1, kWide>(values, meta, levels, n, weight, room, first, to, out_stride);
-    if (m == 2) sum_queries<2, kWide>(values, meta, levels, n, weight, room, first, to, out_stride);
-    if (m == 3) sum_queries<3, kWide>(values, meta, levels, n, weight, room, first, to, out_stride);
-    if (m == 4) sum_queries<4, kWide>(values, meta, levels, n, weight, room, first, to, out_stride);
+    if (m == 1) sum_queries<1, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
+    if (m == 2) sum_queries<2, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
+    if (m == 3) sum_queries<3, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
+    if (m == 4) sum_queries<4, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
     first += m;
   }
 }
@@ -154,8 +202,18 @@ static void sum_values(const PackedTensor &values, const std::byte *block, int64
   const quant::TensorLayout &layout = *values.layout;
   const PackedMeta meta = meta_of(values, block);
   const int bits = values.format->bits;
-  const uint8_t *levels = unpack(bits, layout.units, 0, block + layout.codes, room.levels);
-  const int64_t whole = (n + kWidth - 1) / kWidth * kWidth;
-  (bits == 8 ? sum_by_fours<true> : sum_by_fours<false>)(values, meta, levels, whole, weight, room, out,
-                                                         out_stride);
+  const std::byte *codes = block + layout.codes;
+  const bool fours = layout.dim_padded % 64 == 0 &&
+                     (values.format->axis == quant::Axis::channel || values.format->group >= 64);
+  LevelSource levels = level_source(bits, layout.units, 0, codes);
+  auto by_fours = bits == 8   ? sum_by_fours<8, true>
+                  : bits == 4 ? sum_by_fours<4, false>
+                  : bits == 3 ? sum_by_fours<3, false>
+                  : bits == 2 ? sum_by_fours<2, false>
+                              : sum_by_fours<1, false>;
+  if (bits != 8 && !fours) {
+    levels.codes = unpack(bits, layout.units, 0, codes, room.levels);
+    by_fours = sum_by_fours<0, false>;
+  }
+  by_fours(values, meta, levels, (n + kWidth - 1) / kWidth * kWidth, weight, room, out, out_stride);
 }
