@@ -34,13 +34,14 @@ struct PackedCase {
   std::vector<int64_t> q_pos, first_pos, key_pos;
 };
 
-/// Draws the codes, scales (around 0.5) and zeros of one tensor's part of a block.
+/// Draws the codes, scales (around 0.5, up to 4 bits also negative) and zeros of one tensor's part of a block.
 inline void draw_part(Random &random, const TensorLayout &layout, int bits, std::byte *block) {
   for (int64_t i = 0; i < layout.units * 8 * bits; ++i) {
     block[layout.codes + i] = static_cast<std::byte>(random.integer(0, 255));
   }
   for (int64_t i = 0; i < layout.groups * layout.group_stride; ++i) {
-    const float scale = random.chance(0.05) ? 0.0f : 0.3f + 0.5f * std::abs(random.normal());
+    const float sign = bits < 8 && random.chance(0.5) ? -1.0f : 1.0f;
+    const float scale = random.chance(0.05) ? 0.0f : sign * (0.3f + 0.5f * std::abs(random.normal()));
     store_element(block + layout.scales, Dtype::f16, i, scale);
     store_element(block + layout.zeros, Dtype::f16, i, random.normal(0.3f));
     if (layout.zeros_low >= 0) store_element(block + layout.zeros_low, Dtype::f16, i, random.normal(1e-4f));

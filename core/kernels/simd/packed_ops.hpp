@@ -2,8 +2,9 @@
 // products. What is here works on one block.
 //
 // A query (times the channels' scales, where keys are quantized per channel) is rounded to integers of 8 bits, those of a
-// group having one step; weights (times the tokens' scales, where values are quantized per token) to unsigned ones. Where
-// codes have 8 bits these integers have 16, as two of 8: high * 256 + low. Scales must not be negative.
+// group having one step; weights likewise to unsigned ones, but to signed ones where they were multiplied by tokens'
+// scales (values quantized per token), which may be negative. Where codes have 8 bits these integers have 16, as two of 8:
+// high * 256 + low; scales are not negative then.
 #pragma once
 #include <cstddef>
 

@@ -1,5 +1,5 @@
-// Weighted sums of packed values: lane = channel, unsigned weights times signed levels. Needs packed_unpack.inl. No
-// include of its own.
+// Weighted sums of packed values: lane = channel, unsigned weights times signed levels, or, where weights become signed
+// by the tokens' scales (kSigned), unsigned levels times signed weights. Needs packed_unpack.inl. No include of its own.
 
 /// Which part of a block a sum is over, and with what it ends: out += scale * step * integers + zero * offset, where
 /// scale and zero are those of the channels, or 1 if there are none.
@@ -17,12 +17,15 @@ struct WeightRows {
 };
 
 /// P columns of M sums.
-template <int M, int P, int B, bool kWide>
+template <int M, int P, int B, bool kWide, bool kSigned>
 static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
                         const WeightRows<M> &w, float *out, int64_t out_stride) {
   __m512i high[M][P], low[M][P];
   KVERN_UNROLL
-  for (int i = 0; i < M * P; ++i) high[i / P][i % P] = low[i / P][i % P] = _mm512_setzero_si512();
+  for (int i = 0; i < M * P; ++i) {
+    high[i / P][i % P] = _mm512_set1_epi32(kSigned ? -w.group[i / P].high : 0);
+    low[i / P][i % P] = _mm512_setzero_si512();
+  }
   int64_t unit = part.first_token / 4 * row + column;
   for (int64_t t = 0; t < part.tokens; t += 4, unit += row) {
     __m512i level[P];
@@ -31,7 +34,10 @@ static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart 
     for (int m = 0; m < M; ++m) {
       const __m512i x = broadcast_4(w.high[m] + t);
       KVERN_UNROLL
-      for (int p = 0; p < P; ++p) high[m][p] = _mm512_dpbusd_epi32(high[m][p], x, level[p]);
+      for (int p = 0; p < P; ++p) {
+        high[m][p] = kSigned ? _mm512_dpbusd_epi32(high[m][p], level[p], x)
+                             : _mm512_dpbusd_epi32(high[m][p], x, level[p]);
+      }
       if constexpr (kWide) {
         const __m512i y = broadcast_4(w.low[m] + t);
         KVERN_UNROLL
@@ -55,29 +61,32 @@ static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart 
   }
 }
 
-template <int M, int B, bool kWide>
+template <int M, int B, bool kWide, bool kSigned>
 static void sum_part(const LevelSource &levels, int64_t row, const ValuePart &part, const WeightRows<M> &w,
                      float *out, int64_t out_stride) {
   int64_t column = part.first_column, end = column + part.columns;
   if constexpr (!kWide || M < 3) {
     for (; column + 4 <= end; column += 4)
-      sum_columns<M, 4, B, kWide>(levels, row, part, column, w, out, out_stride);
+      sum_columns<M, 4, B, kWide, kSigned>(levels, row, part, column, w, out, out_stride);
   }
   if constexpr (B == 0 || B == 8) {
     for (; column + 2 <= end; column += 2)
-      sum_columns<M, 2, B, kWide>(levels, row, part, column, w, out, out_stride);
-    if (column < end) sum_columns<M, 1, B, kWide>(levels, row, part, column, w, out, out_stride);
+      sum_columns<M, 2, B, kWide, kSigned>(levels, row, part, column, w, out, out_stride);
+    if (column < end) sum_columns<M, 1, B, kWide, kSigned>(levels, row, part, column, w, out, out_stride);
   }
 }
 
-/// Rounds M rows of numbers that are not negative, [n], n a multiple of 16; top has their greatest.
-template <int M, bool kWide>
-KVERN_INLINE void round_unsigned(const float *const (&x)[M], int64_t n, const Vec (&top)[M],
-                                 const IntegerRoom &room, WeightRows<M> &w) {
-  const float most = kWide ? 65535.0f : 255.0f;
+/// Rounds M rows of numbers [n], n a multiple of 16, negative ones only if kSigned; top has their greatest magnitude.
+template <int M, bool kWide, bool kSigned>
+KVERN_INLINE void round_rows(const float *const (&x)[M], int64_t n, const Vec (&top)[M],
+                             const IntegerRoom &room, WeightRows<M> &w) {
+  static_assert(!kWide || !kSigned);
+  const float most = kWide ? 65535.0f : kSigned ? kMostOf8 : 255.0f;
   Vec inverse[M];
+  __m512i sum[M];
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
+    sum[m] = _mm512_setzero_si512();
     const float largest = reduce_max(top[m]), up = most / largest;
     w.group[m].step = largest * (1.0f / (most * 127.0f));
     inverse[m] = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
@@ -88,12 +97,17 @@ KVERN_INLINE void round_unsigned(const float *const (&x)[M], int64_t n, const Ve
     for (int m = 0; m < M; ++m) {
       __m512i whole = _mm512_cvtps_epi32(mul(load(x[m] + i), inverse[m]));
       uint8_t *high = room.w_high + m * room.w_stride + i, *low = room.w_low + m * room.w_stride + i;
+      if constexpr (kSigned) sum[m] = _mm512_add_epi32(sum[m], whole);
       if constexpr (kWide) {
         _mm_storeu_si128(reinterpret_cast<__m128i *>(low), _mm512_cvtepi32_epi8(whole));
         whole = _mm512_srli_epi32(whole, 8);
       }
       _mm_storeu_si128(reinterpret_cast<__m128i *>(high), _mm512_cvtepi32_epi8(whole));
     }
+  }
+  if constexpr (kSigned) {
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) w.group[m].high = 128 * _mm512_reduce_add_epi32(sum[m]);
   }
 }
 
@@ -111,13 +125,13 @@ KVERN_INLINE void round_scaled_weights(const PackedMeta &meta, int64_t at, const
     for (int m = 0; m < M; ++m) {
       const Vec p = load(weight.data + m * weight.stride + i), y = mul(p, scale);
       store(room.scaled + m * room.scaled_stride + i, y);
-      top[m] = max_of(top[m], y);
+      top[m] = max_of(top[m], abs_of(y));
       offset[m] = fma(p, zeros, offset[m]);
     }
   }
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
-  round_unsigned<M, kWide>(x, n, top, room, w);
+  round_rows<M, kWide, !kWide>(x, n, top, room, w);
 }
 
 /// Weights of M queries as they are.
@@ -138,7 +152,7 @@ KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const Intege
   }
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
-  round_unsigned<M, kWide>(x, n, top, room, w);
+  round_rows<M, kWide, false>(x, n, top, room, w);
 }
 
 /// Values whose tokens have scales: one group of channels after the other. `n` is a multiple of 16.
@@ -152,7 +166,7 @@ static void sum_per_token(const PackedTensor &values, const PackedMeta &meta, co
     round_scaled_weights<M, kWide>(meta, g * values.layout->group_stride, weight, n, room, w);
     const int64_t left = columns - g * step;
     const ValuePart part = {0, n, g * step, left < step ? left : step, nullptr, 0};
-    sum_part<M, B, kWide>(levels, columns, part, w, out, out_stride);
+    sum_part<M, B, kWide, !kWide>(levels, columns, part, w, out, out_stride);
   }
 }
 
@@ -167,7 +181,7 @@ static void sum_per_channel(const PackedTensor &values, const PackedMeta &meta, 
     const int64_t tokens = n - first < group ? n - first : group;
     round_weights<M, kWide>({weight.data + first, weight.stride, M}, tokens, room, w);
     const ValuePart part = {first, tokens, 0, columns, &meta, g * values.layout->group_stride};
-    sum_part<M, B, kWide>(levels, columns, part, w, out, out_stride);
+    sum_part<M, B, kWide, false>(levels, columns, part, w, out, out_stride);
   }
 }
 
@@ -205,14 +219,15 @@ static void sum_values(const PackedTensor &values, const std::byte *block, int64
   const std::byte *codes = block + layout.codes;
   const bool fours = layout.dim_padded % 64 == 0 &&
                      (values.format->axis == quant::Axis::channel || values.format->group >= 64);
-  LevelSource levels = level_source(bits, layout.units, 0, codes);
+  const int bias = values.format->axis == quant::Axis::token && bits != 8 ? 128 : 0;
+  LevelSource levels = level_source(bits, layout.units, bias, codes);
   auto by_fours = bits == 8   ? sum_by_fours<8, true>
                   : bits == 4 ? sum_by_fours<4, false>
                   : bits == 3 ? sum_by_fours<3, false>
                   : bits == 2 ? sum_by_fours<2, false>
                               : sum_by_fours<1, false>;
   if (bits != 8 && !fours) {
-    levels.codes = unpack(bits, layout.units, 0, codes, room.levels);
+    levels.codes = unpack(bits, layout.units, bias, codes, room.levels);
     by_fours = sum_by_fours<0, false>;
   }
   by_fours(values, meta, levels, (n + kWidth - 1) / kWidth * kWidth, weight, room, out, out_stride);
