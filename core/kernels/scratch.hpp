@@ -6,7 +6,7 @@
 namespace kvern::kernels {
 
 /// Who uses the memory: the thread that makes a call may also work on it, so the parts must not share.
-enum class ScratchUser { caller, sums, worker, products, unpacked };
+enum class ScratchUser { caller, sums, worker, products, unpacked, quantizer };
 
 /// At least `floats` floats, aligned to 64 bytes, of this thread; contents are lost when it grows. Valid
 /// until the next request of the same user on the same thread. Throws std::bad_alloc.

@@ -31,7 +31,7 @@ struct TensorFormat {
 /// With 4, 2 or 1 bits, m = 8 / bits units that follow each other share 64 bytes: byte j holds code j of all of them, the
 /// first in the lowest bits. 3 bits: first the low two bits of all codes as if there were 2 bits, then the third bits as
 /// if there was 1. Scales and zeros are f16: [groups of a token][tokens] per token, [tokens / group][dim_padded] per
-/// channel. With 8 bits zero_low follows, likewise: the zero is zero + zero_low.
+/// channel. Up to 4 bits a scale may be negative. With 8 bits zero_low follows, likewise: the zero is zero + zero_low.
 struct TensorLayout {
   int64_t dim_padded = 0;
   int64_t groups = 0;        ///< groups of a token (Axis::token), or of a block's tokens (Axis::channel)
@@ -52,8 +52,8 @@ struct BlockFormat {
   int64_t bytes = 0;   ///< of a block, a multiple of 64
 };
 
-/// Level of each code, ascending, [2^bits]: the best uneven steps for a normal distribution up to 4 bits, even ones at 8
-/// bits (code - 128).
+/// Level of each code, ascending, [2^bits]: up to 4 bits uneven steps, the best ones for groups of normally distributed
+/// numbers, lopsided since a negative scale mirrors them; at 8 bits even ones (code - 128).
 const int8_t *levels(int bits);
 
 }  // namespace kvern::kernels::quant
