@@ -2,13 +2,16 @@
 
 #include <kvern/abi/attention.h>
 #include <kvern/abi/compose.h>
+#include <kvern/abi/parallel.h>
 
 #include "core/attention/attention_extension.hpp"
+#include "core/attention/parallel_extension.hpp"
 
 namespace kvern {
 
 void offer_common_extensions(Host &host, const PluginPath &plugin_path) {
   host.offer(KVERN_ATTENTION_1, attention_extension());
+  host.offer(KVERN_PARALLEL_1, parallel_extension());
   host.offer(KVERN_COMPOSE_1, compose_extension(plugin_path));
 }
 
