@@ -40,17 +40,20 @@ class TinyPaged {
   }
   void view(int, kvern_view &view) { slots_.view(view); }
   void update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k, DLTensor *out_v) {
-    const int64_t held = slots_.held(), count = k ? k->shape[2] : 0;
+    const int64_t count = k ? k->shape[2] : 0;
+    const int64_t missing = k ? missing_columns(*step_, layer, layers_[layer], count) : 0;
     for (int64_t row = 0; row < step_->rows; ++row) {
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t slot = held + i;
+      for (int64_t i = 0; i < missing + count; ++i) {
+        const int64_t slot = slots_.held() + i;
         DenseLayer &to = (*rows_[row][slot / kBlock])[layer];
-        std::array<int64_t, 4> k_shape, v_shape;
-        const DLTensor one_k = token(*k, row, i, k_shape), one_v = token(*v, row, i, v_shape);
-        if (i < step_->row_new[row])
-          to.store(slot % kBlock, one_k, &one_v);
-        else
+        if (i < missing || i >= step_->row_new[row]) {
           to.clear(0, slot % kBlock, slot % kBlock + 1);
+          continue;
+        }
+        std::array<int64_t, 4> k_shape, v_shape;
+        const DLTensor one_k = token(*k, row, i - missing, k_shape),
+                       one_v = token(*v, row, i - missing, v_shape);
+        to.store(slot % kBlock, one_k, &one_v);
       }
     }
     if (!out_k) return;

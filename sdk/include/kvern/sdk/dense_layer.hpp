@@ -3,6 +3,7 @@
 #pragma once
 #include <kvern/sdk/buffer.hpp>
 #include <kvern/sdk/create.hpp>
+#include <kvern/sdk/stream.hpp>
 #include <optional>
 
 KVERN_SDK_BEGIN
@@ -119,6 +120,16 @@ class DenseTensor {
     }
   }
 
+  /// Forgets the first `by` slots: what is used behind them moves left.
+  void drop_front(const Room &used, int64_t by) {
+    if (by == 0 || by == used.slots) return;
+    const Block to = block(buffer_.map({2, by, used.slots}, {2, 0, used.slots - by}), slots());
+    each_head(to, used.rows, [&](std::byte *begin) {
+      std::memmove(begin, begin + by * to.slot_stride,
+                   static_cast<std::size_t>((used.slots - by) * to.slot_stride));
+    });
+  }
+
   /// Copies the other's rows below row `row`, to slots `slot` and later.
   void append(int64_t row, int64_t slot, const DenseTensor &other, const Room &used) {
     const Block from =
@@ -214,6 +225,9 @@ class DenseLayer {
   }
   void shift(const Room &used, int64_t by) {
     each([&](DenseTensor &part) { part.shift(used, by); });
+  }
+  void drop_front(const Room &used, int64_t by) {
+    each([&](DenseTensor &part) { part.drop_front(used, by); });
   }
   void append(int64_t row, int64_t slot, const DenseLayer &other, const Room &used) {
     keys_.append(row, slot, other.keys_, used);

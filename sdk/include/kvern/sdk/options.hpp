@@ -2,6 +2,7 @@
 // wrote against the declaration; ranges are checked here.
 #pragma once
 #include <cstring>
+#include <initializer_list>
 #include <kvern/sdk/failure.hpp>
 #include <limits>
 #include <span>
@@ -75,7 +76,17 @@ class Options {
     return in_range(key, option.type == KVERN_INT ? static_cast<double>(option.i) : option.f, least, most);
   }
 
+  /// INVALID_ARGUMENT for anything but one of these.
+  int64_t integer_of(std::string_view key, std::initializer_list<int64_t> allowed) const {
+    return one_of(key, integer(key), allowed, "");
+  }
+
   std::string_view string(std::string_view key) const { return value(key, KVERN_STRING).s; }
+
+  /// INVALID_ARGUMENT for anything but one of these.
+  std::string_view string_of(std::string_view key, std::initializer_list<std::string_view> allowed) const {
+    return one_of(key, string(key), allowed, "'");
+  }
   OptionItems table(std::string_view key) const { return items(value(key, KVERN_TABLE)); }
   OptionItems array(std::string_view key) const { return items(value(key, KVERN_ARRAY)); }
 
@@ -99,6 +110,19 @@ class Options {
     if (!fits)
       fail(KVERN_INVALID_ARGUMENT, "the option '", key, "' has another type than this cache expects");
     return *option;
+  }
+
+  template <class Value>
+  static Value one_of(std::string_view key, Value value, std::initializer_list<Value> allowed,
+                      const char *quote) {
+    std::string names;
+    std::size_t left = allowed.size();
+    for (const Value &one : allowed) {
+      if (one == value) return value;
+      --left;
+      names += text(quote, one, quote, left > 1 ? ", " : left == 1 ? " or " : "");
+    }
+    fail(KVERN_INVALID_ARGUMENT, "option '", key, "' is ", quote, value, quote, ": it must be ", names);
   }
 
   template <class Number>

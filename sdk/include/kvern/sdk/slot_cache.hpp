@@ -3,6 +3,7 @@
 #pragma once
 #include <concepts>
 #include <kvern/sdk/dense_layer.hpp>
+#include <kvern/sdk/late_import.hpp>
 #include <kvern/sdk/slots.hpp>
 #include <memory>
 
@@ -236,9 +237,15 @@ class SlotCache {
   }
 
   void store(int layer, const DLTensor &k, const DLTensor *v) {
-    const int64_t count = k.shape[2], missing = step_->n_new - count;
+    const int64_t missing = missing_columns(*step_, layer, layers_[layer], k.shape[2]);
     const int64_t held = slots_.held();
-    if (missing > 0) begin_late(layer, missing);
+    if constexpr (ClearsSlots<L>) {
+      for (int64_t row = 0; row < step_->rows && missing > 0; ++row) {
+        parts_[layer]->clear(row, held, held + missing);
+      }
+    } else if (missing > 0) {
+      fail(KVERN_UNSUPPORTED, "this cache imports all tokens of a layer or none");
+    }
     parts_[layer]->store(held + missing, k, v);
     if constexpr (ClearsSlots<L>) {
       for (int64_t row = 0; row < step_->rows && step_->ragged; ++row) {
@@ -246,25 +253,6 @@ class SlotCache {
           parts_[layer]->clear(row, held + step_->row_new[row], held + step_->n_new);
         }
       }
-    }
-  }
-
-  /// An import that brings only a layer's last tokens: the others must be such that nobody will look at them.
-  void begin_late(int layer, int64_t missing) {
-    const int64_t window = layers_[layer].window;
-    for (int64_t row = 0; row < step_->rows; ++row) {
-      const int64_t last = step_->row_pos[row] + step_->row_new[row] - 1;
-      const int64_t latest = step_->row_pos[row] + std::min(missing, step_->row_new[row]) - 1;
-      if (latest < 0 || step_->row_new[row] == 0 || (window > 0 && latest <= last - window + 1)) continue;
-      fail(KVERN_INVALID_ARGUMENT, "layer ", layer, " is given ", step_->n_new - missing, " keys of ",
-           step_->n_new, ", but row ", row, " still needs position ", latest);
-    }
-    if constexpr (ClearsSlots<L>) {
-      for (int64_t row = 0; row < step_->rows; ++row) {
-        parts_[layer]->clear(row, slots_.held(), slots_.held() + missing);
-      }
-    } else {
-      fail(KVERN_UNSUPPORTED, "this cache imports all tokens of a layer or none");
     }
   }
 
