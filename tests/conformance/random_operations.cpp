@@ -62,8 +62,9 @@ class Sequence {
     const int64_t n = rig_->random(0, 2) == 0 ? rig_->random(2, 9) : 1;
     bool ragged = subject_.ragged && rig_->random(0, 3) == 0;
     for (const Row &row : rig_->rows) {
-      const int64_t least = first ? row.pad + 1 : 0;
-      plan.news.push_back(ragged ? rig_->random(least, n + least) : n + (first ? 3 : 0));
+      const int64_t least = first ? row.pad + 1 + subject_.first_tokens : 0;
+      plan.news.push_back(ragged ? rig_->random(least, n + least)
+                                 : n + (first ? 3 + subject_.first_tokens : 0));
     }
     if (*std::max_element(plan.news.begin(), plan.news.end()) == 0) plan.news[0] = 1;
     plan.n_cross = has_encoder_ && first ? 5 : 0;
@@ -164,7 +165,8 @@ class Sequence {
   void truncate() {
     if (rig_->info().rollback == 0) return;
     const kvern_info info = rig_->info();
-    const int64_t most = info.rollback < 0 ? 6 : std::min<int64_t>(6, info.rollback);
+    const int64_t far = rig_->random(0, 3) == 0 ? 6 + subject_.first_tokens : 6;
+    const int64_t most = info.rollback < 0 ? far : std::min(far, info.rollback);
     std::vector<int64_t> row_pos;
     const int64_t back = rig_->random(0, most);
     bool any = false;
@@ -201,12 +203,10 @@ class Sequence {
   void append() {
     Rig other(subject_, host_, static_cast<uint64_t>(rig_->random(0, 1 << 30)));
     other.rows = fresh_rows(rig_->random(1, 2));
-    if (other.step_or_single(StepPlan{std::vector<int64_t>(other.rows.size(), rig_->random(4, 10)),
-                                      StepPlan::kAll,
-                                      {},
-                                      -1,
-                                      has_encoder_ ? 5 : 0,
-                                      {}}) != Outcome::done) {
+    const int64_t n = rig_->random(4, 10) + (rig_->random(0, 1) ? subject_.first_tokens : 0);
+    if (other.step_or_single(StepPlan{
+            std::vector<int64_t>(other.rows.size(), n), StepPlan::kAll, {}, -1, has_encoder_ ? 5 : 0, {}}) !=
+        Outcome::done) {
       return;
     }
     const bool tight = rig_->random(0, 1) == 1;
@@ -257,6 +257,7 @@ void random_operations(const Subject &subject, uint64_t seed, int length, Done &
   TestHost host(subject.moving && seed % 2 == 1);
   host.offer(KVERN_ROPE_1, rope_extension());
   host.offer(KVERN_ATTENTION_1, attention_extension());
+  host.offer(KVERN_PARALLEL_1, parallel_extension());
   host.offer("kvern.compose/1", compose_extension());
   try {
     Sequence(subject, host, seed, done).run(length);

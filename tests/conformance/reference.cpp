@@ -208,6 +208,14 @@ kvern_status attention_run(void *, const kvern_attend *call, const int64_t *q_po
   return KVERN_OK;
 }
 
+int32_t parallel_threads(void *) { return 2; }
+
+void parallel_run(void *, int64_t n, int64_t grain, void (*body)(void *, int64_t, int64_t), void *arg) {
+  for (int64_t begin = (n - 1) / grain * grain; begin >= 0 && n > 0; begin -= grain) {
+    body(arg, begin, std::min(n, begin + grain));
+  }
+}
+
 }  // namespace
 
 const kvern_rope_1 *rope_extension() {
@@ -217,6 +225,11 @@ const kvern_rope_1 *rope_extension() {
 
 const kvern_attention_1 *attention_extension() {
   static const kvern_attention_1 table{sizeof(kvern_attention_1), 0, nullptr, attention_run};
+  return &table;
+}
+
+const kvern_parallel_1 *parallel_extension() {
+  static const kvern_parallel_1 table{sizeof(kvern_parallel_1), 0, nullptr, parallel_threads, parallel_run};
   return &table;
 }
 

@@ -1,7 +1,9 @@
 // A model of nothing but numbers, and attention over its whole history by plain loops in double precision: what a cache's
-// answers are compared with. Also the host extensions rope/1 and attention/1 in the same loops.
+// answers are compared with. Also the host extensions rope/1, attention/1 and
+// parallel/1 in the same loops.
 #pragma once
 #include <kvern/abi/attention.h>
+#include <kvern/abi/parallel.h>
 #include <kvern/abi/rope.h>
 
 #include <cstdint>
@@ -61,6 +63,8 @@ std::vector<double> state_after(const Row &row, int layer, int64_t columns, int 
 /// Host extensions by plain loops, for ever.
 const kvern_rope_1 *rope_extension();
 const kvern_attention_1 *attention_extension();
+/// One thread that takes the ranges from the last to the first.
+const kvern_parallel_1 *parallel_extension();
 
 /// The float in a tensor [B, H, T, D].
 float &at(const DLTensor &tensor, int64_t row, int64_t head, int64_t token, int64_t dim);

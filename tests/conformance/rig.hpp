@@ -30,6 +30,8 @@ struct Subject {
   Semantics semantics;
   double tolerance = 2e-5;
   int64_t max_tokens = 0;  ///< of kvern_create
+  int64_t first_tokens =
+      0;  ///< more of them in every first step, for caches that treat old tokens in another way
   bool recompute = false;  ///< it keeps nothing: the whole text is fed in every step
   bool ragged = true;      ///< rows of different lengths are promised
   bool moving = true;      ///< also tried with memory that moves
@@ -110,9 +112,9 @@ class Rig {
 
  private:
   struct Open;  // a step in progress
-  bool run_layers(const StepPlan &plan, Open &open);
+  Outcome run_layers(const StepPlan &plan, Open &open);
   void state_layer_step(int layer, Open &open);
-  bool keys_layer_step(int layer, const StepPlan &plan, Open &open);
+  Outcome keys_layer_step(int layer, const StepPlan &plan, Open &open);
   kvern_view ask_view(int layer) const;
   void fill_keys(int owner, const Open &open, const kvern_view &view, const DLTensor &k,
                  const DLTensor &v) const;

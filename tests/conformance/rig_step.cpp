@@ -121,30 +121,32 @@ Outcome Rig::step(const StepPlan &plan) {
   if (status == KVERN_OUT_OF_CAPACITY) return Outcome::no_capacity;
   if (status == KVERN_UNSUPPORTED) return Outcome::unsupported;
   expect(status == KVERN_OK, std::string("begin: ") + error.message);
-  if (!run_layers(plan, open)) {
+  const Outcome outcome = run_layers(plan, open);
+  if (outcome != Outcome::done) {
     expect(ops().end(cache, 0, &error) == KVERN_OK, std::string("end(0): ") + error.message);
     leave();
-    return Outcome::smaller_steps;
+    return outcome;
   }
   finish(plan, open, before);
   return Outcome::done;
 }
 
-/// False if the cache asks for smaller steps.
-bool Rig::run_layers(const StepPlan &plan, Open &open) {
+/// Anything but done: the step is to be given up.
+Outcome Rig::run_layers(const StepPlan &plan, Open &open) {
   for (int layer = 0; layer < static_cast<int>(subject.layers.size()); ++layer) {
     open.lent.clear();
-    if (layer == plan.stop_at_layer) return true;
+    if (layer == plan.stop_at_layer) return Outcome::done;
     const kvern_layer &shape = subject.layers[layer];
     if (shape.kind == KVERN_LAYER_NONE && shape.shares_layer < 0) continue;
     host.enter(shape.shares_layer >= 0 ? shape.shares_layer : layer);
     if (shape.kind == KVERN_LAYER_STATE) {
       state_layer_step(layer, open);
-    } else if (!keys_layer_step(layer, plan, open)) {
-      return false;
+      continue;
     }
+    const Outcome outcome = keys_layer_step(layer, plan, open);
+    if (outcome != Outcome::done) return outcome;
   }
-  return true;
+  return Outcome::done;
 }
 
 void Rig::finish(const StepPlan &plan, Open &open, const std::vector<Row> &before) {
@@ -252,8 +254,8 @@ std::vector<double> Rig::query(int layer, const Open &open, const kvern_view &vi
   return q;
 }
 
-/// False if the cache asks for smaller steps.
-bool Rig::keys_layer_step(int layer, const StepPlan &plan, Open &open) {
+/// Anything but done: the step is to be given up.
+Outcome Rig::keys_layer_step(int layer, const StepPlan &plan, Open &open) {
   const kvern_layer &shape = subject.layers[layer];
   const bool cross = shape.kind == KVERN_LAYER_CROSS, shared = shape.shares_layer >= 0;
   const int owner = shared ? shape.shares_layer : layer;
@@ -266,10 +268,12 @@ bool Rig::keys_layer_step(int layer, const StepPlan &plan, Open &open) {
   const DLTensor *give_v = (shape.flags & KVERN_VALUES_IN_KEYS) || !give_k ? nullptr : &v;
   const bool attend =
       plan.path == StepPlan::Path::attend || (plan.path == StepPlan::Path::either && random(0, 1));
-  if (attend && ops().attend && !cross && try_attend(layer, open, view, give_k, give_v)) return true;
+  if (attend && ops().attend && !cross && try_attend(layer, open, view, give_k, give_v)) return Outcome::done;
   DLTensor out_k, out_v;
   const kvern_status status = ops().update(cache, owner, give_k, give_v, &out_k, &out_v, &error);
-  if (status == KVERN_UNSUPPORTED) return false;
+  if (status == KVERN_UNSUPPORTED) return Outcome::smaller_steps;
+  // who attends itself may have to unpack what it hands out
+  if (status == KVERN_OUT_OF_MEMORY && ops().attend) return Outcome::no_memory;
   expect(status == KVERN_OK, std::string("update: ") + error.message);
   const std::vector<int64_t> said = all_positions(view, open.step.rows, shape.kv_heads, open.step.n_new);
   const kvern_view again = ask_view(owner);
@@ -278,7 +282,7 @@ bool Rig::keys_layer_step(int layer, const StepPlan &plan, Open &open) {
   check_handed_out(layer, open, again, out_k, out_v);
   compare_update(layer, open, again, out_k, out_v);
   ++counts.update;
-  return true;
+  return Outcome::done;
 }
 
 kvern_view Rig::ask_view(int layer) const {

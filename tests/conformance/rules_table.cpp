@@ -9,6 +9,7 @@ namespace kvern::conformance {
 FullHost::FullHost(bool moving) : TestHost(moving) {
   offer(KVERN_ROPE_1, rope_extension());
   offer(KVERN_ATTENTION_1, attention_extension());
+  offer(KVERN_PARALLEL_1, parallel_extension());
   offer("kvern.compose/1", compose_extension());
 }
 
@@ -20,6 +21,7 @@ void talk(Rig &rig, int64_t n) {
   for (Row &row : rig.rows) {
     if (encoder) row.encoder = static_cast<uint32_t>(rig.random(1, 1 << 30)), row.encoder_len = 4;
   }
+  n += rig.subject.first_tokens;
   const StepPlan plan{{n, n}, StepPlan::kAll, {}, -1, encoder ? 4 : 0, {}};
   expect(rig.step_or_single(plan) == Outcome::done,
          std::string("a first step was refused: ") + rig.error.message);

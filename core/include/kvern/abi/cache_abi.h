@@ -245,8 +245,8 @@ typedef struct kvern_cache_ops {
   void (*destroy)(kvern_cache *cache);
 
   /* Opens a step and makes room for all of it, in every layer, or changes nothing: OUT_OF_CAPACITY and OUT_OF_MEMORY
-   * come from here, never from update. On an empty cache rows and row_pos may be anything; on one that holds tokens rows
-   * is the number held, and each row continues where it ended (INVALID_ARGUMENT otherwise). [loop] */
+   * come from here, not from update (but see there). On an empty cache rows and row_pos may be anything; on one that holds
+   * tokens rows is the number held, and each row continues where it ended (INVALID_ARGUMENT otherwise). [loop] */
   kvern_status (*begin)(kvern_cache *cache, const kvern_step *step, kvern_error *error);
 
   /* Says where the keys of this layer are, this step's new tokens included: the same answer before and after update. For
@@ -258,7 +258,9 @@ typedef struct kvern_cache_ops {
    * it only reads (cross-attention after the first step, layers that share keys, export to another cache) and may be
    * called any number of times. out_k and out_v NULL: store only. k, v and what is handed out live until a call names
    * another layer, or end; what is handed out may be k and v themselves. After a failure only end(0) may follow, but for
-   * UNSUPPORTED, after which attend may be tried. [loop, in a step] */
+   * UNSUPPORTED, after which attend may be tried. A cache that offers attend may keep its keys packed: memory to unpack
+   * them is taken by begin if the step only reads or if the step before asked for them, else here: then, and only then,
+   * OUT_OF_MEMORY comes from update. [loop, in a step] */
   kvern_status (*update)(kvern_cache *cache, int32_t layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k,
                          DLTensor *out_v, kvern_error *error);
 
