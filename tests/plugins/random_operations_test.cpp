@@ -69,6 +69,26 @@ TEST_CASE("static remembers everything until it is full") {
               {"full", "begin out of memory", "gather", "append", "clone", "save and load", "end by row"});
 }
 
+TEST_CASE("quantized remembers everything as well as 8 bits can, whatever is done to it") {
+  kvern_option options[5]{};
+  const std::pair<const char *, int64_t> written[] = {
+      {"nbits", 8}, {"residual_length", 0}, {"axis_key", 1}, {"axis_value", 1}, {"q_group_size", 32}};
+  Subject s = subject("quantized", {attention_layer(), attention_layer(20)});
+  for (std::size_t i = 0; i < std::size(options); ++i) {
+    options[i].struct_size = sizeof options[i];
+    options[i].type = KVERN_INT;
+    options[i].key = written[i].first;
+    options[i].i = written[i].second;
+    s.options.push_back(&options[i]);
+  }
+  s.first_tokens = 130;
+  s.tolerance = 0.03;
+  Done done = run(s, 30);
+  require_all(done, {"begin out of memory", "aborted", "aborted between layers", "partial end", "end by row",
+                     "gather", "gather out of memory", "truncate", "clone", "append", "append out of memory",
+                     "save and load", "reset", "attend", "update"});
+}
+
 TEST_CASE("none gives the same answers by being told everything again") {
   Subject s = subject("none", {attention_layer(), attention_layer()});
   s.recompute = true;

@@ -3,4 +3,6 @@
 
 namespace kvern::testing {
 int allocations();
-}
+/// And how many bytes in all, whether it has freed them or not.
+long long allocated_bytes();
+}  // namespace kvern::testing

@@ -1,0 +1,30 @@
+// Attention of a step's queries over one layer: the packed part on its blocks, the dense part where it lies, merged by the
+// log of the sum of exponentials. Nothing is unpacked but inside the kernel, and no key is copied.
+#pragma once
+#include "plugins/quantized/quantized_layer.hpp"
+
+namespace kvern::quantized {
+
+/// Working memory that one cache keeps from step to step; it grows with the number of pieces and of queries only.
+class Attention {
+ public:
+  explicit Attention(quant::Arithmetic arithmetic) : arithmetic_(arithmetic) {}
+
+  /// The new tokens' keys are stored already.
+  void run(const kvern_attend &request, const QuantizedLayer &layer, const sdk::Slots &slots,
+           const sdk::Step &step, const kernels::Parallel &parallel);
+
+ private:
+  void attend_packed(const kernels::AttentionCall &call, const QuantizedLayer &layer,
+                     const kernels::Parallel &parallel);
+  void attend_dense(const kernels::AttentionCall &call, const QuantizedLayer &layer, const float *sinks,
+                    const kernels::Parallel &parallel);
+
+  quant::Arithmetic arithmetic_;
+  std::vector<int64_t> q_pos_, first_pos_;
+  std::vector<float> lse_;
+  std::vector<quant::Run> runs_;
+  std::vector<quant::PackedRow> rows_;
+};
+
+}  // namespace kvern::quantized

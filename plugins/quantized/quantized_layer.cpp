@@ -1,0 +1,202 @@
+#include "plugins/quantized/quantized_layer.hpp"
+
+namespace kvern::quantized {
+namespace {
+
+constexpr int64_t kShortStep = 16;
+
+int64_t rounded_up(int64_t slots) { return (slots + 15) / 16 * 16; }
+
+}  // namespace
+
+QuantizedLayer::QuantizedLayer(const sdk::LayerCreate &layer, const Settings &settings, int64_t stagger)
+    : shape_(layer.layer),
+      keep_(settings.residual_length + stagger),
+      packed_(layer.create.host, layer.number, layer.layer.kv_heads, format_of(settings, layer.layer),
+              to_kernel(layer.create.type), settings.search),
+      steady_(layer),
+      long_(layer) {
+  if (layer.layer.values_in_keys()) {
+    sdk::fail(KVERN_UNSUPPORTED, "quantized packs keys and values apart; the values of layer ", layer.number,
+              " lie in its keys");
+  }
+  longest_ = rounded_up(keep_ + packed_.format().tokens + kShortStep);
+}
+
+int64_t QuantizedLayer::due(int64_t dense_tokens) const {
+  return std::max<int64_t>(0, (dense_tokens - keep_) / packed_.format().tokens);
+}
+
+QuantizedLayer::QuantizedLayer(const QuantizedLayer &other, int64_t held)
+    : shape_(other.shape_),
+      keep_(other.keep_),
+      longest_(other.longest_),
+      packed_(other.packed_.empty_twin()),
+      steady_(other.steady_.copy(other.used(held))),
+      long_(other.long_.copy({})),
+      room_(held > other.base_ ? other.used(held) : sdk::Room{}),
+      base_(other.base_) {
+  if (held > 0) packed_.join(packed_.copies(other.packed_, 0));
+}
+
+/// steady_ has at least this much room then and keeps what is used; or nothing changes.
+void QuantizedLayer::grow(const sdk::Room &room, const sdk::Room &used) {
+  const sdk::Room wanted{std::max(room.rows, room_.rows), std::max(room.slots, room_.slots)};
+  before_ = room_;
+  if (wanted.rows == room_.rows && wanted.slots == room_.slots) return;
+  if (used.rows == 0 || used.slots == 0) before_ = {};  // what holds nothing is not kept
+  room_ = before_;
+  steady_.resize(wanted, used);
+  room_ = wanted;
+}
+
+void QuantizedLayer::open(int64_t rows, int64_t held, int64_t n_new) {
+  if (held == 0) {
+    packed_.assign(rows);
+    base_ = 0;
+  }
+  const sdk::Room before = used(held);
+  const int64_t need = before.slots + n_new;
+  grow({rows, std::max<int64_t>(1, std::min(longest_, rounded_up(need + need / 2)))}, before);
+  if (need > longest_) {
+    long_.resize({rows, need}, {});
+    if (before.slots > 0) long_.append(0, 0, steady_, before);
+    long_step_ = true;
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t blocks = due(held + n_new - packed_.row(row).end);
+    if (blocks > 0) packed_.reserve(row, blocks);
+  }
+}
+
+void QuantizedLayer::abandon(int64_t held) noexcept {
+  packed_.drop_reserves();
+  long_.resize({}, {});
+  long_step_ = false;
+  if (held == 0) packed_.assign(0);
+  try {
+    steady_.resize(before_, used(held));
+    room_ = before_;
+  } catch (...) {  // it keeps more room than before, where there is no memory for less
+  }
+}
+
+void QuantizedLayer::close(int64_t held, const kernels::Parallel &parallel) {
+  if (held == 0) {
+    packed_.assign(0);
+    base_ = 0;
+    long_.resize({}, {});
+    long_step_ = false;
+    return;
+  }
+  bool any = false;
+  for (int64_t row = 0; row < packed_.rows(); ++row) any = any || due(held - packed_.row(row).end) > 0;
+  if (any) {
+    DLTensor k, v;
+    sdk::OutTensor k_holder, v_holder;
+    read_dense(held, k_holder, &k, v_holder, &v);
+    packed_.pack([&](int64_t row) { return due(held - packed_.row(row).end); }, {k, v, base_}, parallel);
+  }
+  packed_.drop_reserves();
+  advance(held);
+}
+
+/// Forgets the dense tokens that every row has packed, and the long step.
+void QuantizedLayer::advance(int64_t held) {
+  const int64_t base = std::min(held, packed_.least_end());
+  dense().drop_front(used(held), base - base_);
+  base_ = base;
+  if (!long_step_) return;
+  if (held > base_) steady_.append(0, 0, long_, used(held));
+  long_.resize({}, {});
+  long_step_ = false;
+}
+
+void QuantizedLayer::read_dense(int64_t size, sdk::OutTensor &k_holder, DLTensor *k, sdk::OutTensor &v_holder,
+                                DLTensor *v) const {
+  dense().read({packed_.rows(), size - base_}, k_holder, k, v_holder, v);
+}
+
+namespace {
+
+/// Columns row.end .. of one row from the dense tensor, which begins at column base, and zeros before row.begin.
+void fill_row(const PackedRow &packed, int64_t row, int64_t base, const DLTensor &dense,
+              const DLTensor &out) {
+  const int64_t slot = out.shape[3] * sdk::element_bytes(out.dtype), heads = out.shape[1],
+                size = out.shape[2];
+  sdk::Block from = sdk::block_of(dense), to = sdk::block_of(out);
+  from.data += row * from.row_stride;
+  to.data += row * to.row_stride;
+  for (int64_t head = 0; head < heads; ++head) {
+    std::memset(to.data + head * to.head_stride, 0, static_cast<std::size_t>(packed.begin * slot));
+  }
+  from.data += (packed.end - base) * from.slot_stride;
+  to.data += packed.end * to.slot_stride;
+  if (size > packed.end) sdk::copy_block(from, to, 1, heads, size - packed.end, slot);
+}
+
+}  // namespace
+
+void QuantizedLayer::unpack(int64_t size, const DLTensor &k, const DLTensor &v,
+                            const kernels::Parallel &parallel) const {
+  DLTensor dense_k, dense_v;
+  sdk::OutTensor k_holder, v_holder;
+  read_dense(size, k_holder, &dense_k, v_holder, &dense_v);
+  for (int64_t row = 0; row < packed_.rows(); ++row) {
+    packed_.unpack(row, k, v, parallel);
+    fill_row(packed_.row(row), row, base_, dense_k, k);
+    fill_row(packed_.row(row), row, base_, dense_v, v);
+  }
+}
+
+void QuantizedLayer::truncate(int64_t held) {
+  if (held == 0) packed_.assign(0);
+  packed_.cut(held);
+  base_ = std::min(base_, held);
+}
+
+void QuantizedLayer::release() {
+  packed_.assign(0);
+  steady_.resize({}, {});
+  long_.resize({}, {});
+  long_step_ = false;
+  room_ = {};
+  base_ = 0;
+}
+
+void QuantizedLayer::grow_rows(int64_t rows, int64_t held) { grow({rows, 1}, used(held)); }
+
+void QuantizedLayer::gather(std::span<const int64_t> rows, int64_t held, std::vector<std::byte> &scratch) {
+  if (held > base_) steady_.gather(rows, held - base_, scratch);
+  packed_.gather(rows);
+  advance(held);
+}
+
+void QuantizedLayer::drop_front(int64_t columns) {
+  packed_.move(-columns);
+  base_ -= columns;
+}
+
+std::vector<PackedRow> QuantizedLayer::prepare_append(const QuantizedLayer &other, int64_t held,
+                                                      int64_t others_held, int64_t size) {
+  if (held == 0) packed_.assign(0);
+  const int64_t slots = std::max(held - base_, others_held - other.base_);
+  grow({packed_.rows() + other.packed_.rows(), std::max<int64_t>(1, slots)}, used(held));
+  return packed_.copies(other.packed_, size - others_held);
+}
+
+void QuantizedLayer::append(const QuantizedLayer &other, std::vector<PackedRow> packed, int64_t held,
+                            int64_t others_held, int64_t size) {
+  const sdk::Room ours = used(held), theirs = other.used(others_held);
+  const int64_t slots = std::max(ours.slots, theirs.slots);
+  if (ours.rows > 0 && slots > ours.slots) steady_.shift(ours, slots - ours.slots);
+  if (theirs.slots > 0) steady_.append(ours.rows, slots - theirs.slots, other.steady_, theirs);
+  for (int64_t row = 0; row < theirs.rows && theirs.slots < slots; ++row) {
+    steady_.clear(ours.rows + row, 0, slots - theirs.slots);
+  }
+  packed_.move(size - held);
+  packed_.join(std::move(packed));
+  base_ = size - slots;
+}
+
+}  // namespace kvern::quantized
