@@ -1,11 +1,13 @@
 // Prints what the kernels reach on this processor beside what memory gives: one thread, CPU time, best and median.
-//   kvern_kernel_bench [matvec] [decode] [prefill] [matmul] [packed]      (all without arguments; KVERN_CPU forces a level)
+//   kvern_kernel_bench [matvec] [decode] [prefill] [matmul] [packed] [quantizer]
+// All without arguments; KVERN_CPU forces a level.
 #include <cstdio>
 #include <string>
 
 #include "core/kernels/attention.hpp"
 #include "core/kernels/bench/bench_support.hpp"
 #include "core/kernels/bench/packed_bench.hpp"
+#include "core/kernels/bench/quantizer_bench.hpp"
 #include "core/kernels/cpu_level.hpp"
 #include "core/kernels/matmul.hpp"
 
@@ -180,6 +182,7 @@ int run(int argc, char **argv) {
   if (wanted("decode")) bench_decode(bound);
   if (wanted("prefill")) bench_prefill();
   if (wanted("matmul")) bench_matmuls();
+  if (wanted("quantizer")) bench_quantizer();
   if (wanted("packed")) {
     bench_packed_decode();
     bench_packed_prefill();
