@@ -62,42 +62,51 @@ struct QueryRows {
   const int8_t *high[M], *low[M];
 };
 
-/// P units of 16 tokens, the first at channel 4 * u.
-template <int M, int B, bool kWide, int P>
-KVERN_INLINE void dot_some(const LevelSource &levels, int64_t row, int64_t u, const QueryRows<M> &q,
-                           __m512i (&high)[M], __m512i (&low)[M]) {
-  __m512i level[P];
-  load_levels<B, P>(levels, row + u, level);
+/// P units of R times 16 tokens, the first at channel 4 * u.
+template <int M, int B, bool kWide, int R, int P>
+KVERN_INLINE void dot_some(const LevelSource &levels, int64_t unit, int64_t apart, int64_t u,
+                           const QueryRows<M> &q, __m512i (&high)[R][M], __m512i (&low)[R][M]) {
+  __m512i level[R][P];
+  KVERN_UNROLL
+  for (int r = 0; r < R; ++r) load_levels<B, P>(levels, unit + r * apart + u, level[r]);
   KVERN_UNROLL
   for (int i = 0; i < P; ++i) {
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
-      high[m] = _mm512_dpbusd_epi32(high[m], level[i], broadcast_4(q.high[m] + 4 * (u + i)));
-      if constexpr (kWide)
-        low[m] = _mm512_dpbusd_epi32(low[m], level[i], broadcast_4(q.low[m] + 4 * (u + i)));
+      const __m512i x = broadcast_4(q.high[m] + 4 * (u + i));
+      KVERN_UNROLL
+      for (int r = 0; r < R; ++r) high[r][m] = _mm512_dpbusd_epi32(high[r][m], level[r][i], x);
+      if constexpr (kWide) {
+        const __m512i y = broadcast_4(q.low[m] + 4 * (u + i));
+        KVERN_UNROLL
+        for (int r = 0; r < R; ++r) low[r][m] = _mm512_dpbusd_epi32(low[r][m], level[r][i], y);
+      }
     }
   }
 }
 
-/// Products of 16 tokens' levels, whose units begin at `row`, with the queries, over `n` units at channel 4 * first.
-template <int M, int B, bool kWide>
-KVERN_INLINE void dot_units(const LevelSource &levels, int64_t row, const QueryRows<M> &q, int64_t first,
-                            int64_t n, const RoundedGroup *const (&group)[M], Vec (&out)[M]) {
-  __m512i high[M], low[M];
+/// Products of the queries with the levels of R times 16 tokens, whose units begin at `unit` and are `apart` from each
+/// other, over `n` units at channel 4 * first.
+template <int M, int B, bool kWide, int R>
+KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apart, const QueryRows<M> &q,
+                            int64_t first, int64_t n, const RoundedGroup *const (&group)[M],
+                            Vec (&out)[R][M]) {
+  __m512i high[R][M], low[R][M];
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    high[m] = _mm512_set1_epi32(-group[m]->high);
-    if constexpr (kWide) low[m] = _mm512_set1_epi32(-group[m]->low);
+  for (int i = 0; i < R * M; ++i) {
+    high[i / M][i % M] = _mm512_set1_epi32(-group[i % M]->high);
+    if constexpr (kWide) low[i / M][i % M] = _mm512_set1_epi32(-group[i % M]->low);
   }
   int64_t u = first;
-  for (; u + 4 <= first + n; u += 4) dot_some<M, B, kWide, 4>(levels, row, u, q, high, low);
+  for (; u + 4 <= first + n; u += 4) dot_some<M, B, kWide, R, 4>(levels, unit, apart, u, q, high, low);
   if constexpr (B == 0) {
-    for (; u < first + n; ++u) dot_some<M, B, kWide, 1>(levels, row, u, q, high, low);
+    for (; u < first + n; ++u) dot_some<M, B, kWide, R, 1>(levels, unit, apart, u, q, high, low);
   }
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    out[m] = _mm512_cvtepi32_ps(high[m]);
-    if constexpr (kWide) out[m] = fma(out[m], set1(256.0f), _mm512_cvtepi32_ps(low[m]));
+  for (int i = 0; i < R * M; ++i) {
+    Vec dot = _mm512_cvtepi32_ps(high[i / M][i % M]);
+    if constexpr (kWide) dot = fma(dot, set1(256.0f), _mm512_cvtepi32_ps(low[i / M][i % M]));
+    out[i / M][i % M] = dot;
   }
 }
 
@@ -112,7 +121,7 @@ KVERN_INLINE QueryRows<M> query_rows(const IntegerRoom &room, int64_t first) {
   return q;
 }
 
-/// M queries from `first` on with keys that have scales of their own.
+/// M queries from `first` on with keys that have scales of their own; n is rounded up to a multiple of 32.
 template <int M, int B, bool kWide>
 static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                              int64_t n, const IntegerRoom &room, int64_t first, float *out,
@@ -121,27 +130,33 @@ static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, c
                 step = keys.format->group / 4;
   const QueryRows<M> q = query_rows<M>(room, first);
   const Vec unit = set1(1.0f / 127.0f);
-  for (int64_t token = 0; token < n; token += kWidth) {
-    Vec sum[M];
+  for (int64_t token = 0; token < n; token += 2 * kWidth) {
+    Vec sum[2][M];
     KVERN_UNROLL
-    for (int m = 0; m < M; ++m) sum[m] = zero();
+    for (int m = 0; m < M; ++m) sum[0][m] = sum[1][m] = zero();
     for (int64_t g = 0; g < groups; ++g) {
       const RoundedGroup *group[M];
       KVERN_UNROLL
       for (int m = 0; m < M; ++m) group[m] = room.groups + (first + m) * groups + g;
-      Vec dot[M];
+      Vec dot[2][M];
       const int64_t left = units - g * step;
-      dot_units<M, B, kWide>(levels, token / 16 * units, q, g * step, left < step ? left : step, group, dot);
-      const int64_t at = g * keys.layout->group_stride + token;
-      const Vec scale = mul(load_as<Dtype::f16>(meta.scales, at), unit), zeros = load_zeros(meta, at, kWidth);
+      dot_units<M, B, kWide, 2>(levels, token / 16 * units, units, q, g * step, left < step ? left : step,
+                                group, dot);
       KVERN_UNROLL
-      for (int m = 0; m < M; ++m) {
-        sum[m] = fma(mul(scale, set1(group[m]->step)), dot[m], sum[m]);
-        sum[m] = fma(zeros, set1(group[m]->offset), sum[m]);
+      for (int r = 0; r < 2; ++r) {
+        const int64_t at = g * keys.layout->group_stride + token + r * kWidth;
+        const Vec scale = mul(load_as<Dtype::f16>(meta.scales, at), unit),
+                  zeros = load_zeros(meta, at, kWidth);
+        KVERN_UNROLL
+        for (int m = 0; m < M; ++m) {
+          sum[r][m] = fma(mul(scale, set1(group[m]->step)), dot[r][m], sum[r][m]);
+          sum[r][m] = fma(zeros, set1(group[m]->offset), sum[r][m]);
+        }
       }
     }
     KVERN_UNROLL
-    for (int m = 0; m < M; ++m) store(out + m * out_stride + token, sum[m]);
+    for (int i = 0; i < 2 * M; ++i)
+      store(out + i % M * out_stride + token + i / M * kWidth, sum[i / M][i % M]);
   }
 }
 
@@ -162,7 +177,22 @@ static RoundedGroup round_scaled(const PackedTensor &keys, const PackedMeta &met
   return group;
 }
 
-/// M queries with keys whose channels have scales, for the tokens of group g.
+/// Logits of R times 16 tokens whose channels have scales.
+template <int M, int B, bool kWide, int R>
+KVERN_INLINE void rows_per_channel(const LevelSource &levels, int64_t units, int64_t token,
+                                   const QueryRows<M> &q, const RoundedGroup *const (&group)[M], float *out,
+                                   int64_t out_stride) {
+  Vec dot[R][M];
+  dot_units<M, B, kWide, R>(levels, token / 16 * units, units, q, 0, units, group, dot);
+  KVERN_UNROLL
+  for (int i = 0; i < R * M; ++i) {
+    const int r = i / M, m = i % M;
+    const Vec step = set1(group[m]->step * (1.0f / 127.0f));
+    store(out + m * out_stride + r * kWidth, fma(step, dot[r][m], set1(group[m]->offset)));
+  }
+}
+
+/// M queries with keys whose channels have scales, for n tokens of group g.
 template <int M, int B, bool kWide>
 static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                                int64_t g, int64_t n, const FloatRows &q, const IntegerRoom &room,
@@ -176,15 +206,11 @@ static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta,
     group[m] = &rounded[m];
   }
   const QueryRows<M> rows = query_rows<M>(room, first);
-  for (int64_t token = 0; token < n; token += kWidth) {
-    Vec dot[M];
-    dot_units<M, B, kWide>(levels, (first_token + token) / 16 * units, rows, 0, units, group, dot);
-    KVERN_UNROLL
-    for (int m = 0; m < M; ++m) {
-      const Vec step = set1(rounded[m].step * (1.0f / 127.0f));
-      store(out + m * out_stride + token, fma(step, dot[m], set1(rounded[m].offset)));
-    }
-  }
+  int64_t i = 0;
+  for (; i + kWidth < n; i += 2 * kWidth)
+    rows_per_channel<M, B, kWide, 2>(levels, units, first_token + i, rows, group, out + i, out_stride);
+  if (i < n)
+    rows_per_channel<M, B, kWide, 1>(levels, units, first_token + i, rows, group, out + i, out_stride);
 }
 
 template <int M, int B, bool kWide>

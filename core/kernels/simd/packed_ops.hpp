@@ -41,7 +41,7 @@ struct IntegerRoom {
 struct PackedOps {
   /// Once for a tile: its queries in integers, where they don't depend on a block.
   void (*round_queries)(const PackedTensor &keys, const FloatRows &q, const IntegerRoom &room);
-  /// out[m * out_stride + j] = q[m] . key j for the first n tokens of a block; numbers behind, up to a multiple of 16,
+  /// out[m * out_stride + j] = q[m] . key j for the first n tokens of a block; numbers behind, up to a multiple of 32,
   /// are overwritten.
   void (*key_logits)(const PackedTensor &keys, const std::byte *block, int64_t n, const FloatRows &q,
                      const IntegerRoom &room, float *out, int64_t out_stride);

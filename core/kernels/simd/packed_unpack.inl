@@ -7,11 +7,15 @@ KVERN_INLINE __m512i load_bytes(const void *p) { return _mm512_loadu_si512(p); }
 KVERN_INLINE void store_bytes(void *p, __m512i v) { _mm512_storeu_si512(p, v); }
 
 /// Levels (plus `bias`) of 4-bit codes; those of fewer bits are repeated.
-KVERN_INLINE __m512i level_table(int bits, int8_t bias) {
-  int8_t table[16];
+KVERN_INLINE __m512i level_table(int bits, int bias) {
   const int8_t *levels = quant::levels(bits);
-  for (int i = 0; i < 16; ++i) table[i] = static_cast<int8_t>(levels[i & ((1 << bits) - 1)] + bias);
-  return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i *>(table)));
+  int64_t eight = 0;
+  memcpy(&eight, levels, bits == 3 ? 8 : bits == 2 ? 4 : 2);
+  if (bits == 1) eight |= eight << 16;
+  if (bits <= 2) eight |= eight << 32;
+  const __m128i table =
+      bits == 4 ? _mm_loadu_si128(reinterpret_cast<const __m128i *>(levels)) : _mm_set1_epi64x(eight);
+  return _mm512_broadcast_i32x4(_mm_add_epi8(table, _mm_set1_epi8(static_cast<char>(bias))));
 }
 
 /// Unit i of those that share 64 bytes: its code in the low bits of each byte, other bits undefined.
@@ -55,7 +59,7 @@ static void unpack_3_bits(int64_t units, __m512i table, const std::byte *codes, 
 /// 128.
 static const uint8_t *unpack(int bits, int64_t units, int bias, const std::byte *codes, uint8_t *out) {
   if (bits == 8) return reinterpret_cast<const uint8_t *>(codes);
-  const __m512i table = level_table(bits, static_cast<int8_t>(bias));
+  const __m512i table = level_table(bits, bias);
   if (bits == 4) unpack_bits<4>(units, table, codes, out);
   if (bits == 3) unpack_3_bits(units, table, codes, out);
   if (bits == 2) unpack_bits<2>(units, table, codes, out);
@@ -72,8 +76,7 @@ struct LevelSource {
 
 static LevelSource level_source(int bits, int64_t units, int bias, const std::byte *codes) {
   const uint8_t *first = reinterpret_cast<const uint8_t *>(codes);
-  const __m512i table =
-      bits == 8 ? _mm512_set1_epi8(static_cast<char>(0x80)) : level_table(bits, static_cast<int8_t>(bias));
+  const __m512i table = bits == 8 ? _mm512_set1_epi8(static_cast<char>(0x80)) : level_table(bits, bias);
   return {first, first + units * 16, table};
 }
 
