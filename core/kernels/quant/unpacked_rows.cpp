@@ -23,15 +23,14 @@ bool UnpackedRows::next(KeyRange *range) {
 
 RowBlock UnpackedRows::key_rows() {
   const AttentionCall &dense = call_.dense;
-  dequantize_reference(*call_.format, true, piece_.data, 0, piece_.keys.n, false, numbers_, dense.kv_type,
-                       dense.dim_k);
+  dequantize_keys(*call_.format, piece_.data, 0, piece_.keys.n, false, numbers_, dense.kv_type, dense.dim_k);
   return {numbers_, dense.kv_type, dense.dim_k, piece_.keys.n, dense.dim_k};
 }
 
 RowBlock UnpackedRows::value_rows() {
   const AttentionCall &dense = call_.dense;
-  dequantize_reference(*call_.format, false, piece_.data, 0, piece_.keys.n, false, numbers_, dense.kv_type,
-                       dense.dim_v);
+  dequantize_values(*call_.format, piece_.data, 0, piece_.keys.n, false, numbers_, dense.kv_type,
+                    dense.dim_v);
   return {numbers_, dense.kv_type, dense.dim_v, piece_.keys.n, dense.dim_v};
 }
 
