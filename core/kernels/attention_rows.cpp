@@ -16,7 +16,14 @@ RowProducts::RowProducts(const AttentionShape &shape, const LevelOps &ops) : sha
 }
 
 void RowProducts::logits(const FloatRows &q, float *out, int64_t out_stride) {
-  const RowBlock k = key_rows();
+  for (int64_t part = 0; part < parts(); ++part) {
+    const RowBlock k = key_rows(part);
+    part_logits(q, k, out, out_stride);
+    out += k.rows;
+  }
+}
+
+void RowProducts::part_logits(const FloatRows &q, const RowBlock &k, float *out, int64_t out_stride) {
   if (!shape_.by_panels) return (shape_.in_bf16 ? ops_.dot_rows_bf16 : ops_.dot_rows)(q, k, out, out_stride);
   const int64_t width = 2 * ops_.width;
   for (int64_t column = 0; column < k.rows; column += width) {
@@ -60,7 +67,15 @@ void RowProducts::values_by_panels(const FloatRows &weights, const RowBlock &v, 
 }
 
 void RowProducts::values(const FloatRows &weights, const TileSums &sums) {
-  const RowBlock v = value_rows();
+  FloatRows left = weights;
+  for (int64_t part = 0; part < parts(); ++part) {
+    const RowBlock v = value_rows(part);
+    part_values(left, v, sums);
+    left.data += v.rows;
+  }
+}
+
+void RowProducts::part_values(const FloatRows &weights, const RowBlock &v, const TileSums &sums) {
   if (shape_.in_bf16) to_bf16(weights, v.rows);
   if (shape_.by_panels) return values_by_panels(weights, v, sums);
   (shape_.in_bf16 ? ops_.sum_rows_bf16 : ops_.sum_rows)(weights, v, sums.out, sums.out_stride);

@@ -16,12 +16,15 @@ class RowProducts : public TileProducts {
   RowProducts(const AttentionShape &shape, const LevelOps &ops);
   ~RowProducts() = default;
 
-  /// [n, dim_k] and [n, dim_v] of the present range, in the call's kv_type. The first may be gone when the second is
-  /// asked for.
-  virtual RowBlock key_rows() = 0;
-  virtual RowBlock value_rows() = 0;
+  /// In how many parts the rows of the present range come; parts but the last have an even number of rows.
+  virtual int64_t parts() const = 0;
+  /// Keys [n, dim_k] and values [n, dim_v] of a part, in the call's kv_type; gone when the next part is asked for.
+  virtual RowBlock key_rows(int64_t part) = 0;
+  virtual RowBlock value_rows(int64_t part) = 0;
 
  private:
+  void part_logits(const FloatRows &q, const RowBlock &k, float *out, int64_t out_stride);
+  void part_values(const FloatRows &weights, const RowBlock &v, const TileSums &sums);
   void values_by_panels(const FloatRows &weights, const RowBlock &v, const TileSums &sums);
   void to_bf16(const FloatRows &weights, int64_t n);
 
@@ -39,8 +42,9 @@ class DenseRows final : public RowProducts {
   bool next(KeyRange *range) override;
 
  private:
-  RowBlock key_rows() override { return rows(call_.k, call_.k_stride, call_.dim_k); }
-  RowBlock value_rows() override { return rows(call_.v, call_.v_stride, call_.dim_v); }
+  int64_t parts() const override { return 1; }
+  RowBlock key_rows(int64_t) override { return rows(call_.k, call_.k_stride, call_.dim_k); }
+  RowBlock value_rows(int64_t) override { return rows(call_.v, call_.v_stride, call_.dim_v); }
   RowBlock rows(const void *data, const AttentionStrides &stride, int64_t dim) const;
 
   const AttentionCall &call_;

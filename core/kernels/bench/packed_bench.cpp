@@ -97,6 +97,7 @@ void bench_packed(const Heads &heads, int64_t n_new, int64_t depth, const quant:
   std::mt19937_64 random(1);
   for (int64_t i = 0; i < bytes * layers; i += format.bytes) fill_block(random, format, data + i);
   Step step(heads, n_new, depth);
+  step.call.round_to_bf16 = arithmetic == quant::Arithmetic::bf16;
   const Seconds t = measure(7, [&] {
     for (int64_t layer = 0; layer < layers; ++layer) {
       const quant::Run run = {data + layer * bytes, blocks * format.bytes, 0, depth};

@@ -1,6 +1,7 @@
 // Chooses in what numbers a packed attention is computed, and runs its tiles.
 #include "core/kernels/quant/attention.hpp"
 
+#include <algorithm>
 #include <kvern/error.hpp>
 #include <string>
 
@@ -10,6 +11,8 @@
 
 namespace kvern::kernels::quant {
 namespace {
+
+constexpr int64_t kPanelQueries = 192;  // queries that share an unpacked block: more than share dense rows
 
 void check(const PackedCall &call) {
   auto refuse = [](const std::string &what) {
@@ -43,7 +46,8 @@ Dtype unpacked_type(const PackedCall &call, const LevelOps &ops) {
 
 AttentionShape shape_of(const PackedCall &call, const LevelOps &ops) {
   AttentionShape shape(call.dense, ops);
-  shape.key_block = call.format->tokens;
+  shape.key_block = std::max(shape.key_block, call.format->tokens);
+  if (shape.by_panels) shape.tile_queries = std::min(shape.group * call.dense.n_new, kPanelQueries);
   shape.rotate_q = call.format->key.rotate;
   shape.rotate_out = call.format->value.rotate;
   return shape;

@@ -1,5 +1,4 @@
-// Products of a tile with packed blocks that are unpacked into scratch one at a time: keys first, then values in the same
-// place. Internal to the kernels.
+// Products of a tile with packed blocks that are unpacked into scratch one at a time, all in the same place. Internal to the kernels.
 #pragma once
 #include "core/kernels/attention_rows.hpp"
 #include "core/kernels/quant/block_walk.hpp"
@@ -15,10 +14,15 @@ class UnpackedRows final : public RowProducts {
   bool next(KeyRange *range) override;
 
  private:
-  RowBlock key_rows() override;
-  RowBlock value_rows() override;
+  int64_t parts() const override { return piece_.blocks; }
+  RowBlock key_rows(int64_t part) override;
+  RowBlock value_rows(int64_t part) override;
+  /// Tokens of a block of the present piece.
+  int64_t tokens(int64_t part) const;
+  const std::byte *block(int64_t part) const { return piece_.data + part * call_.format->bytes; }
 
   const PackedCall &call_;
+  int64_t most_blocks_;
   BlockWalk walk_;
   BlockPiece piece_ = {};
   void *numbers_;  ///< [tokens, the greater head size]
