@@ -1,4 +1,5 @@
 // kvern bench: prefill speed, and time per token by depth, of one or several caches.
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -23,7 +24,7 @@ constexpr const char *kUsage =
     "of resident\n"
     "memory. The depth is reached by feeding the cache random keys and values of unit scale through its own "
     "verbs\n"
-    "(--fill prefill: by a real prefill). Best and median are over --new tokens.\n\n"
+    "(--fill prefill: by a real prefill). Best, median and worst are over --new tokens.\n\n"
     "  kvern bench --model DIR --depths 0,1024,4096,16384 --threads 1\n"
     "  kvern bench --model DIR --caches dynamic,static --prefill 512 --output json\n\n";
 
@@ -130,12 +131,14 @@ Json measure(const Plan &plan, const Run &run) {
     const auto f = measure_decode(run, depth, plan.tokens, plan.fill,
                                   [&](int64_t done, int64_t total) { progress.show(done, total); });
     result["decode"].push_back({{"depth", depth},
-                                {"ms_per_token_best", f.best_ms},
-                                {"ms_per_token_median", f.median_ms},
-                                {"ms_per_token_worst", f.worst_ms},
+                                {"ms_per_token_best", *std::ranges::min_element(f.steps_ms)},
+                                {"ms_per_token_median", median(f.steps_ms)},
+                                {"ms_per_token_worst", *std::ranges::max_element(f.steps_ms)},
+                                {"steps_ms", f.steps_ms},
                                 {"cache_bytes", f.cache_bytes},
                                 {"cache_bytes_used", f.cache_bytes_used}});
   }
+  result["weight_bytes"] = run.model().info().weight_bytes;
   result["peak_resident_bytes"] = peak_resident_bytes();
   return result;
 }
@@ -149,7 +152,7 @@ std::string fixed(double value, int digits) {
 std::string as_table(const Json &report) {
   std::vector<std::vector<std::string>> prefill{{"cache", "dtype", "prompt", "tokens/s best", "median"}};
   std::vector<std::vector<std::string>> decode{
-      {"cache", "dtype", "depth", "ms/token best", "median", "tokens/s", "cache", "peak memory"}};
+      {"cache", "dtype", "depth", "ms/token best", "median", "worst", "tokens/s", "cache", "peak memory"}};
   for (const auto &r : report["results"]) {
     const std::string cache = r["cache_implementation"], dtype = r["cache_dtype"];
     for (const auto &p : r["prefill"])
@@ -158,6 +161,7 @@ std::string as_table(const Json &report) {
     for (const auto &d : r["decode"])
       decode.push_back({cache, dtype, std::to_string(d["depth"].get<int64_t>()),
                         fixed(d["ms_per_token_best"], 2), fixed(d["ms_per_token_median"], 2),
+                        fixed(d["ms_per_token_worst"], 2),
                         fixed(1e3 / d["ms_per_token_median"].get<double>(), 1), byte_text(d["cache_bytes"]),
                         byte_text(r["peak_resident_bytes"])});
   }
@@ -177,6 +181,7 @@ int bench_command(const std::vector<std::string> &arguments) {
   if (map.count("help")) return print_help(kUsage, options);
   const auto plan = make_plan(map);
   Json report;
+  report["resident_bytes_at_start"] = resident_bytes();
   for (const auto &config : plan.runs) {
     const Run run(config);
     report["model"] = run.model_folder().string();

@@ -22,6 +22,8 @@ int64_t status_field(const std::string &name) {
 
 int64_t peak_resident_bytes() { return status_field("VmHWM:"); }
 
+int64_t resident_bytes() { return status_field("VmRSS:"); }
+
 std::string byte_text(int64_t bytes) {
   constexpr const char *units[] = {"bytes", "kB", "MB", "GB", "TB"};
   double amount = static_cast<double>(bytes);

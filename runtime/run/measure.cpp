@@ -10,7 +10,7 @@
 namespace kvern {
 namespace {
 
-constexpr int64_t kFillChunk = 512, kWarmUp = 2;
+constexpr int64_t kFillChunk = 512, kWarmUp = 2, kShortPrompt = 64;
 
 using Clock = std::chrono::steady_clock;
 
@@ -62,9 +62,7 @@ DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill
   const auto info = cache.info();
   DecodeFigures f;
   f.depth = depth;
-  f.best_ms = *std::min_element(times.begin(), times.end());
-  f.worst_ms = *std::max_element(times.begin(), times.end());
-  f.median_ms = median(times);
+  f.steps_ms = std::move(times);
   f.cache_bytes = info.bytes_device + info.bytes_host;
   f.cache_bytes_used = info.bytes_used;
   return f;
@@ -73,12 +71,13 @@ DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill
 PrefillFigures measure_prefill(const Run &run, int64_t tokens, int64_t repeats) {
   c10::InferenceMode no_gradients;
   auto cache = run.open_cache(1, tokens);
+  feed(run, cache, 0, std::min(tokens, kShortPrompt));
   std::vector<double> times;
-  for (int64_t i = -1; i < repeats; ++i) {
+  for (int64_t i = 0; i < repeats; ++i) {
     cache.reset();
     const auto start = Clock::now();
     feed(run, cache, 0, tokens);
-    if (i >= 0) times.push_back(ms_since(start));
+    times.push_back(ms_since(start));
   }
   const double n = static_cast<double>(tokens) * 1e3;
   return {tokens, n / *std::min_element(times.begin(), times.end()), n / median(times)};

@@ -10,8 +10,8 @@ namespace kvern {
 
 struct DecodeFigures {
   int64_t depth = 0;
-  double best_ms = 0, median_ms = 0, worst_ms = 0;  ///< per token
-  int64_t cache_bytes = 0, cache_bytes_used = 0;    ///< at the end
+  std::vector<double> steps_ms;                   ///< of each counted token, in order
+  int64_t cache_bytes = 0, cache_bytes_used = 0;  ///< at the end
 };
 
 struct PrefillFigures {
@@ -28,7 +28,7 @@ using OnProgress = std::function<void(int64_t done, int64_t total)>;
 DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress = {});
 
-/// Feeds `tokens` tokens to an empty cache in one forward pass, once to warm up and then `repeats` times.
+/// Feeds `tokens` tokens to an empty cache in one forward pass, `repeats` times after a short prompt that is not counted.
 PrefillFigures measure_prefill(const Run &run, int64_t tokens, int64_t repeats);
 
 double median(std::vector<double> values);

@@ -130,8 +130,11 @@ TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") 
   as_json.insert(as_json.end(), {"--output", "json", "--fill", "prefill"});
   const auto json = Json::parse(cli(as_json).out);
   REQUIRE(json["results"].size() == 2);
+  CHECK(json["resident_bytes_at_start"].get<int64_t>() > 0);
   for (const auto &result : json["results"]) {
     CHECK(result["decode"].size() == 2);
+    CHECK(result["decode"][0]["steps_ms"].size() == 3);
+    CHECK(result["peak_resident_bytes"].get<int64_t>() > result["weight_bytes"].get<int64_t>());
     CHECK(result["decode"][1]["depth"] == 50);
     CHECK(result["decode"][1]["cache_bytes_used"].get<int64_t>() >
           result["decode"][0]["cache_bytes_used"].get<int64_t>());

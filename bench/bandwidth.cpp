@@ -1,0 +1,103 @@
+// How fast this machine's memory is read, one JSON line: by 1 and 2 threads, over 1 address stream and 8 walked side by
+// side. It is the bound that the tables of compare.sh name.
+//   kvern_bandwidth [--mib 512] [--repeats 5]
+#include <barrier>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "core/kernels/bench/bench_support.hpp"
+
+namespace kvern::kernels::bench {
+namespace {
+
+constexpr int kThreads[] = {1, 2};
+constexpr int64_t kStreams = 8, kLineBytes = 64;
+
+typedef float Line __attribute__((vector_size(kLineBytes)));
+volatile float sink;
+
+__attribute__((target_clones("avx512f", "avx2", "default"))) void read_one(const Line *lines, int64_t n) {
+  Line a{}, b{}, c{}, d{};
+  for (int64_t i = 0; i + 4 <= n; i += 4)
+    a += lines[i], b += lines[i + 1], c += lines[i + 2], d += lines[i + 3];
+  a += b + c + d;
+  sink = a[0];
+}
+
+__attribute__((target_clones("avx512f", "avx2", "default"))) void read_eight(const Line *lines, int64_t n) {
+  const int64_t each = n / kStreams;
+  Line a{}, b{}, c{}, d{};
+  for (int64_t i = 0; i < each; ++i) {
+    a += lines[i] + lines[i + each];
+    b += lines[i + 2 * each] + lines[i + 3 * each];
+    c += lines[i + 4 * each] + lines[i + 5 * each];
+    d += lines[i + 6 * each] + lines[i + 7 * each];
+  }
+  a += b + c + d;
+  sink = a[0];
+}
+
+using Read = void (*)(const Line *, int64_t);
+
+/// Bytes per second of one pass, each thread over its own share, from the first that starts to the last that ends.
+double pass(Memory &memory, int64_t bytes, int threads, Read read) {
+  using Clock = std::chrono::steady_clock;
+  const int64_t share = bytes / threads / kLineBytes;
+  const auto *lines = reinterpret_cast<const Line *>(memory.data());
+  std::barrier together(threads);
+  std::vector<Clock::time_point> starts(static_cast<size_t>(threads)), ends(starts);
+  const auto work = [&](int t) {
+    together.arrive_and_wait();
+    starts[static_cast<size_t>(t)] = Clock::now();
+    read(lines + t * share, share);
+    ends[static_cast<size_t>(t)] = Clock::now();
+  };
+  std::vector<std::thread> team;
+  for (int t = 1; t < threads; ++t) team.emplace_back(work, t);
+  work(0);
+  for (auto &thread : team) thread.join();
+  const std::chrono::duration<double> seconds =
+      *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());
+  return static_cast<double>(share * threads * kLineBytes) / seconds.count();
+}
+
+struct Speed {
+  double best, median;
+};
+
+Speed measure_read(Memory &memory, int64_t bytes, int threads, Read read, int repeats) {
+  std::vector<double> speeds;
+  for (int i = 0; i < repeats; ++i) speeds.push_back(pass(memory, bytes, threads, read));
+  std::sort(speeds.begin(), speeds.end());
+  return {speeds.back(), speeds[speeds.size() / 2]};
+}
+
+int64_t argument(int argc, char **argv, const char *name, int64_t preset) {
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::strcmp(argv[i], name) == 0) return std::max<int64_t>(std::atoll(argv[i + 1]), 1);
+  return preset;
+}
+
+void run(int64_t bytes, int repeats) {
+  Memory memory(bytes);
+  const char *separator = "{";
+  for (const int threads : kThreads)
+    for (const bool eight : {false, true}) {
+      const auto speed = measure_read(memory, bytes, threads, eight ? read_eight : read_one, repeats);
+      std::printf("%s\"threads_%d_streams_%d\": {\"best\": %.4g, \"median\": %.4g}", separator, threads,
+                  eight ? 8 : 1, speed.best, speed.median);
+      separator = ", ";
+    }
+  std::printf("}\n");
+}
+
+}  // namespace
+}  // namespace kvern::kernels::bench
+
+int main(int argc, char **argv) {
+  using namespace kvern::kernels::bench;
+  run(argument(argc, argv, "--mib", 512) << 20, static_cast<int>(argument(argc, argv, "--repeats", 5)));
+}

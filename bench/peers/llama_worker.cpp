@@ -1,0 +1,238 @@
+// Does in llama.cpp what compare.py asks for on standard input, one request a line, one JSON line back:
+//   decode CACHE THREADS TOKENS SECONDS DEPTH,DEPTH    ->  {"decode": [{"depth": D, "steps_ms": [...]}, ...]}
+//   prefill CACHE THREADS LENGTH                       ->  {"seconds": S}
+//   generate CACHE THREADS PROMPT NEW                  ->  {"seconds": S}
+// CACHE is KEYS/VALUES/FLASH, such as f16/f16/off or q8_0/q8_0/on. A depth is reached with copies of the state of a short
+// prompt: the cells, types and layout of a real one, so decoding takes as long. Not part of kvern's build; compare.py
+// compiles it against an installed libllama (--llama-prefix).
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "llama.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kStatePrompt = 64, kBatch = 2048, kMicroBatch = 512, kFirst = 0, kSpare = 1, kWarmUp = 2,
+              kLeast = 3;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct CacheKind {
+  ggml_type keys, values;
+  bool flash;
+};
+
+ggml_type type_of(const std::string &name) {
+  for (int t = 0; t < GGML_TYPE_COUNT; ++t) {
+    const char *known = ggml_type_name(static_cast<ggml_type>(t));
+    if (known && name == known) return static_cast<ggml_type>(t);
+  }
+  throw std::runtime_error("no type " + name + " in llama.cpp");
+}
+
+CacheKind parse_cache(const std::string &text) {
+  std::istringstream in(text);
+  std::string keys, values, flash;
+  std::getline(in, keys, '/');
+  std::getline(in, values, '/');
+  std::getline(in, flash, '/');
+  return {type_of(keys), type_of(values), flash == "on"};
+}
+
+struct FreeModel {
+  void operator()(llama_model *model) const { llama_model_free(model); }
+};
+struct FreeContext {
+  void operator()(llama_context *context) const { llama_free(context); }
+};
+
+/// A context of one cache kind with one sequence in it.
+class Session {
+ public:
+  Session(llama_model *model, const CacheKind &kind, int tokens, int threads) {
+    auto parameters = llama_context_default_params();
+    parameters.n_ctx = static_cast<uint32_t>(tokens);
+    parameters.n_batch = kBatch;
+    parameters.n_ubatch = kMicroBatch;
+    parameters.n_seq_max = 2;
+    parameters.kv_unified = true;
+    parameters.n_threads = parameters.n_threads_batch = threads;
+    parameters.type_k = kind.keys;
+    parameters.type_v = kind.values;
+    parameters.flash_attn_type = kind.flash ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    parameters.no_perf = true;
+    context_.reset(llama_init_from_model(model, parameters));
+    if (!context_) throw std::runtime_error("llama.cpp refuses this cache");
+    vocabulary_ = llama_vocab_n_tokens(llama_model_get_vocab(model));
+  }
+
+  void feed(int n) {
+    std::vector<llama_token> ids(static_cast<size_t>(n));
+    for (auto &id : ids) id = next_++ % (vocabulary_ - 1);
+    for (int i = 0; i < n; i += kBatch)
+      check(llama_decode(context_.get(), llama_batch_get_one(ids.data() + i, std::min(kBatch, n - i))) == 0);
+    llama_synchronize(context_.get());
+  }
+
+  /// One greedy token behind the last one.
+  void generate_one() {
+    const float *logits = llama_get_logits_ith(context_.get(), -1);
+    llama_token id = 0;
+    for (llama_token i = 1; i < vocabulary_; ++i)
+      if (logits[i] > logits[id]) id = i;
+    check(llama_decode(context_.get(), llama_batch_get_one(&id, 1)) == 0);
+    llama_synchronize(context_.get());
+  }
+
+  void clear() { llama_memory_clear(memory(), false); }
+
+  std::vector<uint8_t> state() const {
+    std::vector<uint8_t> bytes(llama_state_seq_get_size(context_.get(), kFirst));
+    llama_state_seq_get_data(context_.get(), bytes.data(), bytes.size(), kFirst);
+    return bytes;
+  }
+
+  /// Puts a copy of a state beside what is there.
+  void add(const std::vector<uint8_t> &state) {
+    check(llama_state_seq_set_data(context_.get(), state.data(), state.size(), kSpare) != 0);
+    llama_memory_seq_cp(memory(), kSpare, kFirst, -1, -1);
+    llama_memory_seq_rm(memory(), kSpare, -1, -1);
+  }
+
+ private:
+  static void check(bool ok) {
+    if (!ok) throw std::runtime_error("llama.cpp could not do the step");
+  }
+  llama_memory_t memory() const { return llama_get_memory(context_.get()); }
+
+  std::unique_ptr<llama_context, FreeContext> context_;
+  int vocabulary_ = 0;
+  llama_token next_ = 0;
+};
+
+class Worker {
+ public:
+  explicit Worker(const char *path) : model_(llama_model_load_from_file(path, llama_model_default_params())) {
+    if (!model_) throw std::runtime_error(std::string("llama.cpp cannot load ") + path);
+  }
+
+  std::string answer(const std::string &line) {
+    std::istringstream in(line);
+    std::string what, cache;
+    int threads = 1;
+    in >> what >> cache >> threads;
+    const auto kind = parse_cache(cache);
+    if (what == "decode") return decode(in, cache, kind, threads);
+    if (what == "prefill") return prefill(in, kind, threads);
+    if (what == "generate") return generate(in, kind, threads);
+    throw std::runtime_error("no request " + what);
+  }
+
+ private:
+  const std::vector<uint8_t> &short_state(const std::string &cache, const CacheKind &kind, int threads) {
+    auto &state = states_[cache];
+    if (state.empty()) {
+      Session session(model_.get(), kind, 2 * kStatePrompt, threads);
+      session.feed(kStatePrompt);
+      state = session.state();
+    }
+    return state;
+  }
+
+  std::string decode(std::istream &in, const std::string &cache, const CacheKind &kind, int threads) {
+    int tokens = 0;
+    double limit = 0;
+    std::string depths;
+    in >> tokens >> limit >> depths;
+    std::istringstream list(depths);
+    std::ostringstream out;
+    out << "{\"decode\": [";
+    bool first = true;
+    for (std::string depth; std::getline(list, depth, ',');) {
+      const int d = std::stoi(depth);
+      Session session(model_.get(), kind, d + kStatePrompt + kWarmUp + tokens, threads);
+      for (int n = d; n >= kStatePrompt; n -= kStatePrompt) session.add(short_state(cache, kind, threads));
+      if (d % kStatePrompt) session.feed(d % kStatePrompt);
+      out << (first ? "" : ", ") << "{\"depth\": " << d << ", \"steps_ms\": " << steps(session, tokens, limit)
+          << '}';
+      first = false;
+    }
+    out << "]}";
+    return out.str();
+  }
+
+  static std::string steps(Session &session, int tokens, double limit) {
+    std::ostringstream out;
+    const auto begin = Clock::now();
+    for (int i = -kWarmUp; i < tokens && (i < kLeast || seconds_since(begin) < limit); ++i) {
+      const auto start = Clock::now();
+      session.feed(1);
+      if (i >= 0) out << (i ? ", " : "[") << seconds_since(start) * 1e3;
+    }
+    return out.str() + "]";
+  }
+
+  std::string prefill(std::istream &in, const CacheKind &kind, int threads) {
+    int n = 0;
+    in >> n;
+    Session session(model_.get(), kind, n + kStatePrompt, threads);
+    session.feed(std::min(n, kStatePrompt));
+    session.clear();
+    const auto start = Clock::now();
+    session.feed(n);
+    return "{\"seconds\": " + std::to_string(seconds_since(start)) + "}";
+  }
+
+  std::string generate(std::istream &in, const CacheKind &kind, int threads) {
+    int prompt = 0, tokens = 0;
+    in >> prompt >> tokens;
+    Session session(model_.get(), kind, prompt + tokens, threads);
+    const auto start = Clock::now();
+    session.feed(prompt);
+    for (int i = 1; i < tokens; ++i) session.generate_one();
+    return "{\"seconds\": " + std::to_string(seconds_since(start)) + "}";
+  }
+
+  std::unique_ptr<llama_model, FreeModel> model_;
+  std::map<std::string, std::vector<uint8_t>> states_;
+};
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    std::cerr << "usage: llama_worker MODEL.gguf, requests on standard input\n";
+    return 2;
+  }
+  llama_log_set(
+      [](ggml_log_level level, const char *text, void *) {
+        if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+      },
+      nullptr);
+  llama_backend_init();
+  try {
+    Worker worker(argv[1]);
+    std::cout << "{\"program\": \"llama.cpp\"}" << std::endl;
+    for (std::string line; std::getline(std::cin, line);) {
+      try {
+        std::cout << worker.answer(line) << std::endl;
+      } catch (const std::exception &e) {
+        std::cout << "{\"error\": \"" << e.what() << "\"}" << std::endl;
+      }
+    }
+  } catch (const std::exception &e) {
+    std::cout << "{\"error\": \"" << e.what() << "\"}" << std::endl;
+    return 1;
+  }
+}

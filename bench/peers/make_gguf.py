@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Writes model folders of make_models.py as GGUF files for llama.cpp: DIR/NAME-f32 becomes DIR/gguf/NAME-f32.gguf.
+
+  make_gguf.py DIR/NAME-f32 [DIR/NAME-bf16 ...]
+
+For random weights only: shapes, types and places are right, but rows of queries and keys are not reordered to
+llama.cpp's way of rotating, and no tokenizer is written. Needs torch, safetensors and gguf. An existing file is kept.
+"""
+import json
+import pathlib
+import sys
+
+import gguf
+import torch
+from safetensors import safe_open
+
+ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "gpt2": gguf.MODEL_ARCH.GPT2, "qwen2": gguf.MODEL_ARCH.QWEN2}
+
+
+def describe(writer, config):
+    """The header: what llama.cpp must know to build the graph."""
+    if config["model_type"] == "gpt2":
+        writer.add_context_length(config["n_positions"])
+        writer.add_embedding_length(config["n_embd"])
+        writer.add_feed_forward_length(4 * config["n_embd"])
+        writer.add_block_count(config["n_layer"])
+        writer.add_head_count(config["n_head"])
+        writer.add_layer_norm_eps(config["layer_norm_epsilon"])
+    else:
+        writer.add_context_length(config["max_position_embeddings"])
+        writer.add_embedding_length(config["hidden_size"])
+        writer.add_feed_forward_length(config["intermediate_size"])
+        writer.add_block_count(config["num_hidden_layers"])
+        writer.add_head_count(config["num_attention_heads"])
+        writer.add_head_count_kv(config["num_key_value_heads"])
+        writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+        writer.add_rope_dimension_count(config["hidden_size"] // config["num_attention_heads"])
+        rope = config.get("rope_parameters") or config
+        writer.add_rope_freq_base(rope["rope_theta"])
+    writer.add_vocab_size(config["vocab_size"])
+    writer.add_tokenizer_model("none")
+
+
+def is_transposed(config, name):
+    """GPT-2 stores the weights of its products as [in, out]."""
+    return config["model_type"] == "gpt2" and name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight"))
+
+
+def add_tensor(writer, name, tensor):
+    # llama.cpp wants vectors in f32, whatever the matrices are
+    if tensor.dim() == 1 or tensor.dtype == torch.float32:
+        writer.add_tensor(name, tensor.float().contiguous().numpy())
+    else:
+        data = tensor.contiguous().view(torch.uint8).numpy()
+        writer.add_tensor(name, data, raw_dtype=gguf.GGMLQuantizationType.BF16)
+
+
+def convert(folder):
+    out = folder.parent / "gguf" / f"{folder.name}.gguf"
+    if out.exists():
+        return
+    config = json.loads((folder / "config.json").read_text())
+    architecture = ARCHITECTURES[config["model_type"]]
+    layers = config.get("num_hidden_layers") or config["n_layer"]
+    names = gguf.get_tensor_name_map(architecture, layers)
+    out.parent.mkdir(exist_ok=True)
+    part = out.with_suffix(".part")
+    writer = gguf.GGUFWriter(part, gguf.MODEL_ARCH_NAMES[architecture])
+    describe(writer, config)
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        for name in file.keys():
+            new_name = names.get_name(name, try_suffixes=(".weight", ".bias"))
+            if new_name is None:
+                continue  # masks that some files of GPT-2 carry
+            tensor = file.get_tensor(name)
+            add_tensor(writer, new_name, tensor.T if is_transposed(config, name) else tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    part.rename(out)
+    print(out)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        raise SystemExit(__doc__)
+    for argument in sys.argv[1:]:
+        convert(pathlib.Path(argument))

@@ -1,0 +1,23 @@
+"""What a figure must be read beside: processor, load, date."""
+import datetime
+import os
+
+
+def processor():
+    for text in open("/proc/cpuinfo"):
+        if text.startswith("model name"):
+            return text.split(":", 1)[1].strip()
+    return "unknown processor"
+
+
+def instruction_sets():
+    known = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16")
+    for text in open("/proc/cpuinfo"):
+        if text.startswith("flags"):
+            return [name for name in known if name in text.split()]
+    return []
+
+
+def describe():
+    return {"part": "machine", "date": str(datetime.date.today()), "processor": processor(),
+            "instruction_sets": instruction_sets(), "processors": os.cpu_count(), "load": os.getloadavg()[0]}

@@ -1,0 +1,94 @@
+"""Which rows are measured at which depths, with programs that only count."""
+import argparse
+import contextlib
+import io
+import pathlib
+import tempfile
+import unittest
+
+import parts
+import settings
+import testing
+from programs import Failed
+from shapes import Shape
+
+CONFIG = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64,
+          "max_position_embeddings": 32768}
+EMBEDDING, HEAD = ("F32", [100, 64]), ("F32", [100, 64])
+
+
+class Counter:
+    """Notes what it is asked; prefill takes `seconds` a token."""
+
+    def __init__(self, name, seconds=1.0, refuses=""):
+        self.name, self.seconds, self.refuses, self.asked = name, seconds, refuses, []
+
+    def decode(self, setting, threads, tokens, limit, depths):
+        if setting.name == self.refuses:
+            raise Failed("cannot")
+        self.asked.append((setting.name, threads, depths))
+        return [{"depth": d, "steps_ms": [1.0]} for d in depths]
+
+    def prefill(self, setting, threads, length):
+        self.asked.append((setting.name, length))
+        return length * self.seconds
+
+
+def options(**more):
+    return argparse.Namespace(**{"depths": [0, 4096], "line_depths": [1024], "threads": [1, 2], "prefill": [16, 64], "rounds": 2,
+                                 "seconds": 0.1, "full": True, "all": False, **more})
+
+
+class Measuring(unittest.TestCase):
+    def setUp(self):
+        self.bandwidth, parts.bandwidth = parts.bandwidth, lambda bench, threads, number: []
+        self.folder = tempfile.TemporaryDirectory()
+        self.model = pathlib.Path(self.folder.name) / "small-f32"
+
+    def tearDown(self):
+        parts.bandwidth = self.bandwidth
+        self.folder.cleanup()
+
+    def measure(self, what, programs, **more):
+        testing.write_model(self.model, {**CONFIG, **more.pop("config", {})}, {"model.embed_tokens.weight": EMBEDDING})
+        rows = settings.of_kvern("float32", "bfloat16")
+        for program in programs[1:]:
+            rows += settings.of_llama() if program.name == "llama.cpp" else settings.of_transformers(program.name, "float32")
+        bench = parts.Bench(Shape(self.model), {p.name: p for p in programs}, rows, options(**more))
+        with contextlib.redirect_stderr(io.StringIO()):
+            return what(bench), bench
+
+    def test_programs_take_turns_and_the_second_number_of_threads_has_only_the_main_rows(self):
+        kvern, llama = Counter("kvern"), Counter("llama.cpp")
+        records, _ = self.measure(parts.decode, [kvern, llama])
+        self.assertEqual([r["program"] for r in records if r["depth"] == 0][:4], ["kvern", "llama.cpp"] * 2)
+        self.assertEqual({name for name, threads, _ in kvern.asked if threads == 2}, {"dynamic bfloat16", "quantized 4 bits"})
+        self.assertEqual(kvern.asked[0][2], [0, 1024, 4096])
+        self.assertEqual(llama.asked[0][2], [0, 4096])
+
+    def test_a_row_that_a_program_refuses_is_asked_for_once_and_its_reason_kept(self):
+        kvern = Counter("kvern", refuses="quantized 4 bits")
+        records, bench = self.measure(parts.decode, [kvern])
+        self.assertEqual(bench.refused, {("kvern", "quantized 4 bits"): "cannot"})
+        self.assertNotIn("quantized 4 bits", {r["cache"] for r in records})
+
+    def test_depths_end_where_the_model_has_no_positions(self):
+        kvern = Counter("kvern")
+        self.measure(parts.decode, [kvern], config={"max_position_embeddings": 1024})
+        self.assertEqual(kvern.asked[0][2], [0, 250, 750, 1000])
+
+    def test_longer_prompts_are_measured_only_with_the_best_setting_of_each_peer(self):
+        old, new = Counter("transformers 4.47.1", 2.0), Counter("transformers 5.0", 1.0)
+        self.measure(parts.prefill, [Counter("kvern"), old, new])
+        self.assertEqual({length for _, length in old.asked}, {16})
+        self.assertEqual({length for _, length in new.asked}, {16, 64})
+
+    def test_a_step_reads_no_embedding_where_the_output_has_weights_of_its_own(self):
+        testing.write_model(self.model, CONFIG, {"model.embed_tokens.weight": EMBEDDING, "lm_head.weight": HEAD})
+        shape = Shape(self.model)
+        self.assertEqual((shape.name, shape.dtype, shape.weight_bytes, shape.read_bytes), ("small", "float32", 51200, 25600))
+        self.assertEqual(shape.numbers_per_position, 2 * 2 * 2 * 16)
+
+
+if __name__ == "__main__":
+    unittest.main()

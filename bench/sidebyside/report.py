@@ -1,0 +1,170 @@
+"""The Markdown page of one model: what was measured, as tables. The records beside it hold every step."""
+import statistics
+
+import fits
+import records as store
+from figures import Figures
+
+
+def table(head, rows):
+    text = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(text + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def cell(value, digits=1):
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def compose(records, image):
+    """The whole page; sections without records are left out."""
+    sections = [heading(records)]
+    for threads in sorted({r["threads"] for r in store.select(records, part="decode")}):
+        figures = Figures(records, threads)
+        title = f"{threads} thread" + ("s" if threads > 1 else "")
+        sections += [times(figures, title), fractions(figures, title), ratios(figures, title), lines(figures, title)]
+    if image:
+        sections.append(f"![time per token over depth]({image})\n")
+    sections += [prefill(records), steps(records), generated(records), memory(records), overhead(records), skipped(records)]
+    return "\n".join(section for section in sections if section)
+
+
+def heading(records):
+    shape = next(iter(store.select(records, part="shape")), {})
+    text = f"# {shape.get('model', '')}, weights {shape.get('dtype', '')}\n\n"
+    for m in store.select(records, part="machine"):
+        text += (f"{m['date']}, {m['processor']} ({', '.join(m['instruction_sets'])}), {m['processors']} processors, "
+                 f"load {m['load']:.1f} before and {m.get('load_after', m['load']):.1f} after.\n")
+    text += "Random weights; caches filled with random keys and values. Medians over rounds in which the programs took turns.\n"
+    rows = []
+    for (threads, streams), group in store.grouped(store.select(records, part="bandwidth"), "threads", "streams").items():
+        median = statistics.median(r["median"] for r in group)
+        rows.append([str(threads), str(streams), cell(median / 1e9), cell(max(r["best"] for r in group) / 1e9)])
+    return text + ("\n" + table(["threads", "streams", "memory read, GB/s, median", "best"], rows) if rows else "")
+
+
+def by_depth(figures, title, value, digits=1, keys=None):
+    depths = figures.depths()
+    rows = [[*key, *[cell(value(key, d), digits) for d in depths]] for key in keys or figures.rows]
+    return table([title, "cache", *map(str, depths)], rows)
+
+
+def times(figures, title):
+    depths = figures.depths()
+    rows = []
+    for key in figures.rows:
+        rows.append([*key, *[f"{figures.median(key, d):.1f} ({figures.best(key, d):.1f})" for d in depths],
+                     cell(figures.bytes_per_position(key), 0)])
+    text = f"## Decode, {title}\n\nMilliseconds per token, median (best), by depth; bytes that the cache keeps per position.\n\n"
+    text += table(["program", "cache", *map(str, depths), "bytes"], rows)
+    return text + "\nTokens per second.\n\n" + by_depth(figures, "program", lambda key, d: 1e3 / figures.median(key, d))
+
+
+def fractions(figures, title):
+    if figures.bandwidth is None:
+        return ""
+    text = (f"### Fraction of the bound, {title}\n\nThe bound is (bytes of weights + bytes of this cache) / "
+            f"{figures.bandwidth / 1e9:.1f} GB/s.\n\n")
+    return text + by_depth(figures, "program", figures.fraction, 2)
+
+
+def against(figures, key, shape):
+    """(name, time by depth) of what a row of kvern is compared with."""
+    half = 2 * shape["numbers_per_position"]
+    yield "llama.cpp, its best", lambda d: figures.fastest("llama.cpp", d)
+    yield "transformers, its best", lambda d: figures.fastest("transformers", d)
+    if key[1].startswith("quantized"):
+        yield "llama.cpp q4_0", lambda d: figures.fastest("llama.cpp", d, "q4_0, flash attention")
+        yield "transformers, quanto 4 bits", lambda d: figures.fastest("transformers", d, "quanto 4 bits")
+        dynamic = next((k for k in figures.rows if k[1].startswith("dynamic") and k[0] == "kvern"), None)
+        yield "kvern " + (dynamic or ("", "dynamic"))[1], lambda d: figures.median(dynamic, d)
+        if figures.bandwidth:
+            yield "the bound of a 16-bit cache", lambda d: figures.bound(half, d)
+
+
+def ratios(figures, title):
+    rows = []
+    for key in (k for k in figures.rows if k[0] == "kvern"):
+        for name, time in against(figures, key, figures.shape):
+            values = [time(d) and time(d) / figures.median(key, d) for d in figures.depths()]
+            if any(values):
+                rows.append([key[1], name, *[cell(v, 2) for v in values]])
+    if not rows:
+        return ""
+    return (f"### How many times as fast, {title}\n\n"
+            + table(["kvern", "as", *map(str, figures.depths())], rows))
+
+
+def lines(figures, title):
+    rows = []
+    for key in figures.rows:
+        line = figures.line(key)
+        if line is None:
+            continue
+        size = figures.bytes_per_position(key)
+        least = size / figures.bandwidth * 1e6 if figures.bandwidth else None
+        rows.append([*key, str(len(figures.rows[key])), cell(line[0] * 1e3, 2), cell(least, 2),
+                     cell(least and line[0] * 1e3 / least, 2), cell(line[2], 4)])
+    head = ["program", "cache", "depths", "ms per 1000 positions", "bytes over bandwidth", "times that", "R2"]
+    return f"### Slope over depth, {title}\n\n" + table(head, rows) if rows else ""
+
+
+def prefill(records):
+    rows = []
+    for (program, cache, tokens), group in sorted(
+            store.grouped(store.select(records, part="prefill"), "program", "cache", "tokens").items(),
+            key=lambda item: (item[0][2], item[0][0])):
+        seconds = [r["seconds"] for r in group]
+        rows.append([program, cache, str(tokens), cell(tokens / statistics.median(seconds)), cell(tokens / min(seconds))])
+    return "## Prefill, 1 thread\n\n" + table(["program", "cache", "prompt", "tokens/s, median", "best"], rows) if rows else ""
+
+
+def steps(records):
+    """Each step counts with its faster run: what is slow in both is the cache's doing."""
+    rows = []
+    for cache, group in store.grouped(store.select(records, part="steps"), "cache").items():
+        times = [min(step) for step in zip(*[r["steps_ms"] for r in group])]
+        middle = statistics.median(times)
+        rows.append([cache, str(group[0]["depth"]), str(len(times)), cell(middle, 2), cell(max(times), 2), cell(max(times) / middle, 2)])
+    head = ["kvern", "from depth", "steps", "median ms", "slowest ms", "times the median"]
+    return "## Slowest step\n\n" + table(head, rows) if rows else ""
+
+
+def generated(records):
+    rows = []
+    for (program, cache, new), group in sorted(
+            store.grouped(store.select(records, part="generate"), "program", "cache", "new").items(),
+            key=lambda item: (item[0][2], item[0][0])):
+        rows.append([program, cache, str(new), str(len(group)), cell(statistics.median(r["seconds"] for r in group), 2)])
+    samples = store.select(records, part="none")
+    if samples:
+        points = [(r["depth"], statistics.median(r["steps_ms"]) / 1e3) for r in samples]
+        new = max(d for d, _ in points) - min(d for d, _ in points)
+        rows.append(["kvern", "none", str(new), "sum of sampled steps", cell(fits.area(points), 1)])
+    head = ["program", "cache", "new tokens", "runs", "seconds"]
+    return "## Greedy generation behind 8 tokens, 1 thread\n\n" + table(head, rows) if rows else ""
+
+
+def memory(records):
+    rows = []
+    for r in store.select(records, part="memory"):
+        rest = r["peak"] - r["weights"] - r["cache_bytes"] - r["program_bytes"]
+        allowed = (r["weights"] + r["cache_bytes"]) * 1.1 + 150e6
+        rows.append([r["cache"], str(r["depth"]), *[cell(n / 1e6, 0) for n in
+                     (r["peak"], r["weights"], r["cache_bytes"], r["program_bytes"], rest, allowed)]])
+    head = ["kvern", "depth", "peak MB", "weights", "cache", "program and libraries at start", "rest", "weights and cache + 10 % + 150 MB"]
+    return "## Peak of resident memory, prefilled in pieces\n\n" + table(head, rows) if rows else ""
+
+
+def overhead(records):
+    rows = []
+    for r in store.select(records, part="overhead"):
+        top = ", ".join(f"`{name[:60]}` {100 * share:.1f}" for name, share in list(r["elsewhere"].items())[:5])
+        rows.append([r["cache"], str(r["depth"]), cell(100 * (1 - r["kernels"])), top])
+    head = ["kvern", "depth", "% outside kernels", "most of it"]
+    text = "## Share of decoding outside kernels\n\nSamples of `perf` (cpu-clock) not in `kvern::kernels`.\n\n"
+    return text + table(head, rows) if rows else ""
+
+
+def skipped(records):
+    rows = store.select(records, part="skipped")
+    return "## Skipped\n\n" + "".join(f"- {r['program']}, {r['cache']}: {r['why'].splitlines()[-1]}\n" for r in rows) if rows else ""

@@ -1,0 +1,94 @@
+"""What the page says of known measurements."""
+import unittest
+import xml.etree.ElementTree as xml
+
+import fits
+import plot
+import records as store
+import report
+import testing
+from figures import Figures
+from overhead import shares
+
+
+def row(page, *cells):
+    """The cells of the only row that begins so, in the first table that has it."""
+    start = "| " + " | ".join(cells) + " |"
+    return [text.strip("| ").split(" | ")[len(cells):] for text in page.splitlines() if text.startswith(start)]
+
+
+class Fits(unittest.TestCase):
+    def test_a_figure_is_the_median_over_the_rounds_of_their_medians(self):
+        self.assertEqual(fits.typical([[1, 2, 90], [4, 4, 5], [3, 3, 3]]), 3)
+
+    def test_a_line_has_its_slope_start_and_fit(self):
+        slope, start, fit = fits.line([(0, 5), (10, 7), (20, 9)])
+        self.assertAlmostEqual(slope, 0.2)
+        self.assertAlmostEqual(start, 5)
+        self.assertAlmostEqual(fit, 1)
+        self.assertLess(fits.line([(0, 5), (10, 20), (20, 5)])[2], 0.1)
+        self.assertIsNone(fits.line([(0, 5), (10, 7)]))
+
+    def test_an_area_is_summed_by_trapezoids(self):
+        self.assertEqual(fits.area([(10, 3), (0, 1), (20, 3)]), 50)
+
+
+class Page(unittest.TestCase):
+    page = report.compose(testing.small_run(), "plot.svg")
+
+    def test_times_are_median_and_best_with_bytes_per_position(self):
+        self.assertEqual(row(self.page, "kvern", "dynamic bfloat16")[0], ["20.0 (20.0)", "21.0 (21.0)", "22.0 (22.0)", "2000"])
+        self.assertEqual(row(self.page, "llama.cpp", "q4_0, flash attention")[0][-1], "562")
+
+    def test_the_fraction_of_the_bound_counts_weights_and_cache(self):
+        self.assertEqual(row(self.page, "kvern", "dynamic bfloat16")[2], ["0.50", "0.48", "0.46"])
+
+    def test_ratios_are_those_to_the_best_of_each_peer(self):
+        self.assertEqual(row(self.page, "dynamic bfloat16", "llama.cpp, its best"), [["1.45", "1.57", "1.64"]])
+        self.assertEqual(row(self.page, "quantized 4 bits", "llama.cpp q4_0"), [["1.45", "1.93", "2.39"]])
+        self.assertEqual(row(self.page, "quantized 4 bits", "transformers, quanto 4 bits"), [])
+
+    def test_slopes_stand_beside_bytes_over_bandwidth(self):
+        self.assertEqual(row(self.page, "kvern", "dynamic bfloat16")[3], ["3", "1.00", "0.02", "50.00", "1.0000"])
+
+    def test_a_step_that_is_slow_in_both_runs_is_found_and_one_that_is_slow_once_is_not(self):
+        def run(steps):
+            return {"part": "steps", "program": "kvern", "cache": "dynamic", "threads": 1, "depth": 8, "steps_ms": steps}
+        page = report.compose([run([10, 50, 10, 31]), run([10, 10, 90, 30])], None)
+        self.assertEqual(row(page, "dynamic"), [["8", "4", "10.00", "30.00", "3.00"]])
+
+    def test_memory_is_told_in_parts(self):
+        page = report.compose([{"part": "memory", "cache": "dynamic", "threads": 1, "depth": 9, "peak": 900e6, "weights": 500e6,
+                                "cache_bytes": 200e6, "program_bytes": 110e6}], None)
+        self.assertEqual(row(page, "dynamic"), [["9", "900", "500", "200", "110", "90", "920"]])
+
+    def test_sections_without_records_are_left_out(self):
+        self.assertNotIn("Prefill", self.page)
+        self.assertNotIn("Skipped", self.page)
+
+
+class Others(unittest.TestCase):
+    def test_a_part_replaces_its_own_records_and_leaves_the_others(self):
+        old = [{"part": "decode", "threads": 1, "n": 1}, {"part": "decode", "threads": 2, "n": 2}, {"part": "steps", "threads": 1, "n": 3}]
+        new = [{"part": "decode", "threads": 1, "n": 4}]
+        self.assertEqual([r["n"] for r in store.replaced(old, new)], [2, 3, 4])
+
+    def test_the_plot_has_a_curve_for_every_cache_and_the_bound_in_both_panels(self):
+        image = xml.fromstring(plot.draw(testing.small_run()))
+        self.assertEqual(len(image.findall("{*}polyline")), 2 * (5 + 1))
+        self.assertIn("quantized 4 bits", "".join(image.itertext()))
+        self.assertIsNone(plot.draw([]))
+
+    def test_only_depths_that_all_rows_have_are_columns(self):
+        records = testing.small_run() + [testing.decode("kvern", "dynamic bfloat16", 500, [1])]
+        self.assertEqual(Figures(records, 1).depths(), [0, 1000, 2000])
+
+    def test_samples_of_a_profile_are_kernels_or_not(self):
+        kernels, elsewhere = shares("# Overhead  Symbol\n    80.50%  [.] kvern::kernels::(anonymous namespace)::multiply(int)\n"
+                                    "    10.00%  [k] clear_page\n\n     9.50%  [.] malloc\n")
+        self.assertAlmostEqual(kernels, 0.805)
+        self.assertEqual(elsewhere, {"clear_page": 0.1, "malloc": 0.095})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,43 @@
+"""What a decode step of a model must read: bytes of weights, numbers of the cache per position."""
+import json
+import math
+import struct
+
+SIZES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}
+NUMBER_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "f32": 4, "f16": 2, "bf16": 2, "q8_0": 34 / 32, "q4_0": 18 / 32}
+
+
+def tensor_bytes(path):
+    """{name: bytes} of a safetensors file, from its header."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    return {name: math.prod(t["shape"]) * SIZES[t["dtype"]] for name, t in header.items() if name != "__metadata__"}
+
+
+class Shape:
+    def __init__(self, folder):
+        config = json.loads((folder / "config.json").read_text())
+        self.folder = folder
+        self.name, self.short_dtype = folder.name.rsplit("-", 1)
+        self.dtype = {"f32": "float32", "bf16": "bfloat16"}[self.short_dtype]
+        sizes = tensor_bytes(folder / "model.safetensors")
+        self.weight_bytes = sum(sizes.values())
+        self.read_bytes = self.weight_bytes - unread_bytes(sizes)
+        layers = config.get("num_hidden_layers") or config["n_layer"]
+        heads = config.get("num_attention_heads") or config["n_head"]
+        width = config.get("hidden_size") or config["n_embd"]
+        kv_heads = config.get("num_key_value_heads") or heads
+        self.numbers_per_position = 2 * layers * kv_heads * (config.get("head_dim") or width // heads)
+        self.positions = config.get("max_position_embeddings") or config["n_positions"]
+
+    def record(self):
+        return {"part": "shape", "model": self.name, "dtype": self.dtype, "weight_bytes": self.weight_bytes,
+                "read_bytes": self.read_bytes, "numbers_per_position": self.numbers_per_position}
+
+
+def unread_bytes(sizes):
+    """Tables of which a step reads one row: positions, and the embedding where the output has weights of its own."""
+    unread = sum(n for name, n in sizes.items() if name.endswith("wpe.weight"))
+    if "lm_head.weight" in sizes:
+        unread += sum(n for name, n in sizes.items() if name.endswith(("embed_tokens.weight", "wte.weight")))
+    return unread
