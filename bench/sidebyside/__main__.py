@@ -89,9 +89,22 @@ def attempt(what, start):
         return None
 
 
+def gguf_of(folder):
+    return folder.parent / "gguf" / f"{folder.name}.gguf"
+
+
+def start_kvern(options, folder):
+    """The first to map the weights: the others read them into memory of their own, or have a file of their own."""
+    for path in (*folder.glob("*.safetensors"), gguf_of(folder)):
+        machine.forget(path)
+    kvern = Kvern(options.build / "bin" / "kvern", folder)
+    kvern.bench(settings.NONE, 1, depths=0, new=1)
+    return kvern
+
+
 def start_peers(options, shape, llama_worker):
     peers = []
-    gguf = shape.folder.parent / "gguf" / f"{shape.folder.name}.gguf"
+    gguf = gguf_of(shape.folder)
     if llama_worker and not gguf.exists():
         say(f"skipped: llama.cpp: no {gguf}; peers/make_gguf.py makes it")
     elif llama_worker:
@@ -112,9 +125,10 @@ def settings_for(options, shape, peers):
 def measure(options, folder, llama_worker):
     shape = Shape(folder)
     say(f"{folder.name}: starting the programs")
+    kvern = start_kvern(options, folder)
     peers = start_peers(options, shape, llama_worker)
     try:
-        programs = {p.name: p for p in [Kvern(options.build / "bin" / "kvern", folder), *peers]}
+        programs = {p.name: p for p in [kvern, *peers]}
         bench = Bench(shape, programs, settings_for(options, shape, peers), options)
         new = [machine.describe(), shape.record()]
         for part in options.parts:

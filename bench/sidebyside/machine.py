@@ -18,6 +18,16 @@ def instruction_sets():
     return []
 
 
+def forget(path):
+    """Takes a file out of the page cache, so that each program maps it as if it came from the disk: how it was read
+    before decides whether it lies in large or small pages, which makes a difference of a tenth to decoding."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def describe():
     return {"part": "machine", "date": str(datetime.date.today()), "processor": processor(),
             "instruction_sets": instruction_sets(), "processors": os.cpu_count(), "load": os.getloadavg()[0]}
