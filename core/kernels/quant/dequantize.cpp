@@ -1,4 +1,4 @@
-// Numbers of a block, at once or, where they are rotated back, a few rows at a time.
+// Numbers of a block, at once or, where they are rotated back to 16 bits, a few rows at a time.
 #include <algorithm>
 
 #include "core/kernels/quant/element.hpp"
@@ -14,6 +14,10 @@ constexpr int64_t kRowsAtOnce = 16;
 
 void unpack_rotated(UnpackCall call, int64_t dim) {
   const QuantOps &ops = quant_ops();
+  if (call.type == Dtype::f32) {
+    ops.unpack(call);
+    return ops.rotate_rows(static_cast<float *>(call.out), call.n, dim, call.stride);
+  }
   float *rows = thread_scratch(ScratchUser::quantizer, kRowsAtOnce * dim);
   const UnpackCall whole = call;
   call.out = rows, call.type = Dtype::f32, call.stride = dim;

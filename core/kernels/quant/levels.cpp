@@ -13,7 +13,7 @@ constexpr std::array<int8_t, 2> kOneBit = {-127, 127};
 constexpr std::array<int8_t, 4> kTwoBits = {-127, -47, 27, 127};
 constexpr std::array<int8_t, 8> kThreeBits = {-127, -86, -53, -25, 4, 34, 70, 127};
 constexpr std::array<int8_t, 16> kFourBits = {-127, -105, -86, -70, -56, -43, -31, -19,
-                                              -7,   5,    19,  33,  49,  68,  92,  127};
+                                              -7,   5,    19,  33,  49,  67,  92,  127};
 
 constexpr std::array<int8_t, 256> even_levels() {
   std::array<int8_t, 256> out{};

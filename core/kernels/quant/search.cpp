@@ -29,9 +29,7 @@ std::vector<Start> starts_for(int bits, Search search) {
         {1.004f, 1.002f, 1.001f, 1.0f, 0.999f, 0.998f, 0.996f, 0.994f, 0.992f, 0.99f, 0.988f, 0.986f},
         {-0.33f, 0.0f, 0.33f}, false);
   }
-  if (bits == 8) {
-    return starts_of({1.002f, 1.001f, 1.0f, 0.999f, 0.998f, 0.996f, 0.994f, 0.992f, 0.99f}, {0.0f}, false);
-  }
+  if (bits == 8) return starts_of({1.0f, 0.998f, 0.996f, 0.994f}, {-0.3f, 0.0f, 0.3f}, false);
   if (bits == 1)
     return full ? starts_of({0.6f}, {-0.4f, -0.25f, -0.1f, 0.0f, 0.1f, 0.25f, 0.4f}, false)
                 : starts_of({0.6f}, {-0.2f, 0.0f, 0.2f}, false);
@@ -39,6 +37,8 @@ std::vector<Start> starts_for(int bits, Search search) {
     return starts_of({1.1f, 1.05f, 1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 0.7f, 0.6f},
                      {-0.2f, -0.1f, -0.05f, 0.0f, 0.05f, 0.1f, 0.2f}, true);
   }
+  if (bits == 4) return starts_of({1.1f, 1.0f, 0.9f, 0.8f}, {-0.12f, 0.0f, 0.12f}, true);
+  if (bits == 3) return starts_of({1.05f, 0.95f, 0.86f, 0.78f, 0.7f}, {-0.08f, 0.0f, 0.08f}, true);
   return starts_of({1.05f, 0.92f, 0.8f, 0.68f}, {-0.12f, 0.0f, 0.12f}, true);
 }
 
