@@ -10,6 +10,7 @@ namespace avx512_bf16 {
 #include "core/kernels/simd/math.inl"
 #include "core/kernels/simd/dot_rows.inl"
 #include "core/kernels/simd/sum_rows.inl"
+#include "core/kernels/simd/weight_avx512.inl"
 #include "core/kernels/simd/softmax.inl"
 #include "core/kernels/simd/gemm.inl"
 #include "core/kernels/simd/gemm_bf16.inl"

@@ -8,6 +8,7 @@ namespace portable {
 #include "core/kernels/simd/math.inl"
 #include "core/kernels/simd/dot_rows.inl"
 #include "core/kernels/simd/sum_rows.inl"
+#include "core/kernels/simd/weight.inl"
 #include "core/kernels/simd/softmax.inl"
 #include "core/kernels/simd/gemm.inl"
 #include "core/kernels/simd/elementwise.inl"

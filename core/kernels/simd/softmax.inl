@@ -13,7 +13,7 @@ static void softmax(float *x, int64_t n, SoftmaxState *state) {
   float shrink = state->max == max ? 1.0f : reduce_max(exp_of(set1(state->max - max)));
   Vec sum = zero(), shift = set1(max);
   for (int64_t i = 0; i < n; i += kWidth) {
-    Vec weight = exp_of(sub(load(x + i), shift));
+    Vec weight = weight_of(sub(load(x + i), shift));
     sum = add(sum, weight);
     store(x + i, weight);
   }
