@@ -5,6 +5,7 @@
 
 #include "core/torch/tensor.hpp"
 #include "tests/reference_runner/compare.hpp"
+#include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
 
 namespace kvern::reference {
@@ -25,8 +26,10 @@ at::Tensor to_tensor(const DLTensor &dl) {
 /// One layer of a transformers cache, of any plugin.
 class Layer {
  public:
-  Layer(const kvern_plugin &plugin, int64_t heads, int64_t dim, int64_t max_rows, int64_t max_tokens)
-      : cache_(Cache::create(std::make_shared<Host>(), plugin, spec(heads, dim, max_rows, max_tokens))) {}
+  Layer(const kvern_plugin &plugin, int64_t heads, int64_t dim, int64_t max_rows, int64_t max_tokens,
+        const OptionTable &options = {})
+      : cache_(Cache::create(std::make_shared<Host>(), plugin,
+                             spec(heads, dim, max_rows, max_tokens, options))) {}
   Layer(Cache cache) : cache_(std::move(cache)) {}
 
   KeysValues update(const at::Tensor &k, const at::Tensor &v, uint32_t flags = 0) {
@@ -56,8 +59,10 @@ class Layer {
   Cache &cache() { return cache_; }
 
  private:
-  static CacheSpec spec(int64_t heads, int64_t dim, int64_t max_rows, int64_t max_tokens) {
+  static CacheSpec spec(int64_t heads, int64_t dim, int64_t max_rows, int64_t max_tokens,
+                        const OptionTable &options) {
     CacheSpec s;
+    s.options = options;
     LayerSpec layer;
     layer.q_heads = layer.kv_heads = static_cast<int32_t>(heads);
     layer.head_dim_k = layer.head_dim_v = static_cast<int32_t>(dim);
@@ -110,7 +115,9 @@ class Replay {
  private:
   static const kvern_plugin *plugin(const Case &c, const Context &context) {
     static const std::map<std::string, std::string> names{{"DynamicCache", "dynamic"},
-                                                          {"StaticCache", "static"}};
+                                                          {"StaticCache", "static"},
+                                                          {"HQQQuantizedCache", "quantized"},
+                                                          {"QuantoQuantizedCache", "quantized"}};
     const auto type = c.json.contains("cache") ? c.json["cache"].value("type", std::string()) : std::string();
     const auto found = names.find(type);
     if (found == names.end()) skip("cache not offered: " + (type.empty() ? "several in one case" : type));
@@ -119,6 +126,7 @@ class Replay {
   }
 
   bool is_static() const { return case_.json["cache"]["type"] == "StaticCache"; }
+  bool is_quantized() const { return case_.json["cache"].contains("nbits"); }
 
   /// The step before which "a deep copy taken before the last updates" was taken.
   size_t before_last_updates() const {
@@ -155,7 +163,8 @@ class Replay {
     const auto &cache = case_.json["cache"];
     return layers_
         .try_emplace(index, plugin_, k.size(1), k.size(3), cache.value("max_batch_size", int64_t{0}),
-                     cache.value("max_cache_len", int64_t{0}))
+                     cache.value("max_cache_len", int64_t{0}),
+                     is_quantized() ? cache_config_of(cache) : OptionTable{})
         .first->second;
   }
 
@@ -167,8 +176,34 @@ class Replay {
       if (positions[i] != l.cache().info().tokens + static_cast<int64_t>(i)) skip("no scattered writes");
     if (!positions.empty()) written_[step["layer"].get<int64_t>()] = positions.back() + 1;
     const auto out = l.update(k, v);
+    if (is_quantized()) return expect_errors(step, {k, v}, out);
     expect_held(out.k, tensor(step, "out_key"), tolerance_, "keys handed out");
     expect_held(out.v, tensor(step, "out_value"), tolerance_, "values handed out");
+  }
+
+  /// A quantizer of our own: the last tokens exactly, and over all of them no larger an error than the recorded one.
+  void expect_errors(const Json &step, const KeysValues &fresh, const KeysValues &out) {
+    auto &told = told_[step.at("layer").get<int64_t>()];
+    const auto join = [](at::Tensor &all, const at::Tensor &part) {
+      all = all.defined() ? at::cat({all, part}, 2) : part;
+    };
+    join(told.k, fresh.k);
+    join(told.v, fresh.v);
+    expect_error("keys", out.k, told.k, tensor(step, "out_key"));
+    expect_error("values", out.v, told.v, tensor(step, "out_value"));
+  }
+
+  void expect_error(const std::string &what, const at::Tensor &got, const at::Tensor &told,
+                    const at::Tensor &theirs) {
+    if (got.sizes() != told.sizes()) fail(what + ": not as many tokens as were stored");
+    const auto residual = case_.json["cache"].at("residual_length").get<int64_t>();
+    const int64_t first = std::max<int64_t>(0, told.size(2) - residual);
+    expect_close(got.slice(2, first), told.slice(2, first), {0, 0},
+                 what + " of the last residual_length tokens");
+    const auto error = [&](const at::Tensor &x) { return (x - told).square().sum().item<double>(); };
+    if (error(got) > error(theirs))
+      fail(what + ": a squared error of " + std::to_string(error(got)) + ", recorded " +
+           std::to_string(error(theirs)));
   }
 
   void lengths(const Json &step) {
@@ -271,6 +306,7 @@ class Replay {
   const kvern_plugin &plugin_;
   std::optional<files::SafetensorsFile> tensors_;
   Layers layers_, copy_;
+  std::map<int64_t, KeysValues> told_;  // all that was stored, per layer
   std::map<int64_t, int64_t> written_;  // by cache_position, per layer
 };
 

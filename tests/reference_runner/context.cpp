@@ -18,7 +18,8 @@ const Model &Context::model(const std::filesystem::path &folder) {
   return *model;
 }
 
-Cache Context::open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens) const {
+Cache Context::open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens,
+                    const OptionTable &options) const {
   const auto wanted = cache_name(name);
   const auto installed = list_plugins(plugin_path);
   const auto found = std::find_if(installed.begin(), installed.end(),
@@ -29,6 +30,7 @@ Cache Context::open(const Model &model, const std::string &name, int64_t max_row
   request.plugin_path = plugin_path;
   request.max_rows = max_rows;
   request.max_tokens = max_tokens;
+  request.options = options;
   return open_cache(model, request);
 }
 

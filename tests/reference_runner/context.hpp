@@ -19,7 +19,8 @@ struct Context {
 
   /// The cache of that name (or --cache), for so many tokens. Ends the case as skipped if none of that name
   /// is installed.
-  Cache open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens) const;
+  Cache open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens,
+             const OptionTable &options = {}) const;
 
   /// The name that open would take.
   std::string cache_name(const std::string &of_case) const { return cache.value_or(of_case); }

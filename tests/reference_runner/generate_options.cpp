@@ -30,6 +30,7 @@ const std::map<std::string, Set> &offered() {
       {"num_return_sequences",
        [](const Json &v, auto &o) { o.config.num_return_sequences = v.get<int64_t>(); }},
       {"cache_implementation", [](const Json &v, auto &o) { o.cache = v.get<std::string>(); }},
+      {"cache_config", [](const Json &v, auto &o) { o.cache_config = cache_config_of(v); }},
       {"eos_token_id",
        [](const Json &v, auto &o) {
          o.config.eos_token_id =
@@ -44,6 +45,20 @@ const std::map<std::string, Set> &offered() {
 }
 
 }  // namespace
+
+OptionTable cache_config_of(const Json &table) {
+  OptionTable options;
+  for (const auto &[key, value] : table.items()) {
+    if (key == "type" || key == "backend" || value.is_null()) continue;
+    Option option;
+    if (value.is_boolean()) option.value = value.get<bool>();
+    if (value.is_number_integer()) option.value = value.get<int64_t>();
+    if (value.is_number_float()) option.value = value.get<double>();
+    if (value.is_string()) option.value = value.get<std::string>();
+    options.emplace_back(key, std::move(option));
+  }
+  return options;
+}
 
 GenerateOptions generate_options(const Case &c) {
   const auto folder = model_folder(c);

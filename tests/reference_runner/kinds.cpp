@@ -32,6 +32,7 @@ const std::map<std::string, Run> &kinds() {
       {"trained_models", single(run_trained_model)},
       {"sorting", run_sorting},
       {"cache_api", single(run_cache_api)},
+      {"quantized_generate", single(run_quantized_generate)},
       {"tokenizers", run_tokenizers},
       {"tokenizer", run_tokenizer_texts},
   };
