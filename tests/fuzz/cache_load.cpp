@@ -1,7 +1,9 @@
-// Streams that claim to be a saved cache, given to `load` of dynamic. Whatever comes: a status, bounded memory, and a cache
-// that works afterwards. It does not look at numbers.
+// Streams that claim to be a saved cache, given to `load` of the plugin that it is linked with. Whatever comes: a status,
+// bounded memory, and a cache that works afterwards. It does not look at numbers.
 #include <algorithm>
 #include <cstring>
+#include <kvern/sdk/stream.hpp>
+#include <vector>
 
 #include "tests/conformance/rig.hpp"
 
@@ -25,14 +27,44 @@ int64_t read_some(void *ctx, void *to, uint64_t size) {
   return static_cast<int64_t>(part);
 }
 
-}  // namespace
+/// For a cache that treats old tokens in another way: all tokens are old, so that short streams reach it.
+const kvern_option *no_residual(const kvern_plugin &plugin) {
+  static kvern_option option{};
+  for (uint32_t i = 0; i < plugin.n_options; ++i) {
+    if (std::strcmp(plugin.options[i]->key, "residual_length") != 0) continue;
+    option = *plugin.options[i];
+    option.i = 0;
+    return &option;
+  }
+  return nullptr;
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+/// Everything that was loaded is handed out, or there is no memory for it.
+void read_all(Rig &rig) {
+  const std::vector<int64_t> positions(static_cast<std::size_t>(rig.info().rows), 0);
+  kvern_step step{};
+  step.struct_size = sizeof step;
+  step.rows = static_cast<int64_t>(positions.size());
+  step.row_pos = positions.data();
+  if (step.rows == 0) return;
+  const kvern_status status = rig.ops().begin(rig.cache, &step, &rig.error);
+  if (status == KVERN_OUT_OF_MEMORY) return;
+  expect(status == KVERN_OK, "a loaded cache cannot be read");
+  for (int layer = 0; layer < 2; ++layer) {
+    DLTensor k, v;
+    expect(rig.ops().update(rig.cache, layer, nullptr, nullptr, &k, &v, &rig.error) == KVERN_OK,
+           "a loaded cache hands nothing out");
+  }
+  expect(rig.ops().end(rig.cache, 0, &rig.error) == KVERN_OK, "a step that reads does not end");
+}
+
+void load(const uint8_t *data, std::size_t size) {
   TestHost host;
   host.set_budget(int64_t{64} << 20);
   Subject subject;
   subject.plugin = kvern_plugin_entry(host.table());
   subject.layers = {attention_layer(), attention_layer()};
+  if (const kvern_option *option = no_residual(*subject.plugin)) subject.options.push_back(option);
   Rig rig(subject, host, 1);
   Source source{data, size};
   const kvern_stream_io stream{sizeof(kvern_stream_io), 0, &source, read_some};
@@ -44,6 +76,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     expect(rig.step(2) == Outcome::done, "after a failed load the cache does not work");
   } else {
     expect(!rig.save().empty(), "a loaded cache does not save");
+    read_all(rig);
   }
+}
+
+}  // namespace
+
+/// As it is, and with the check sum that whoever means ill would put behind it.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+  load(data, size);
+  if (size < 8) return 0;
+  std::vector<uint8_t> sealed(data, data + size);
+  kvern::sdk::CheckSum sum;
+  sum.add(data, size - 8);
+  const uint64_t value = sum.value();
+  std::memcpy(sealed.data() + size - 8, &value, 8);
+  load(sealed.data(), size);
   return 0;
 }
