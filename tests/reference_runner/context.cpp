@@ -36,4 +36,14 @@ Cache Context::open(const Model &model, const std::string &name, int64_t max_row
 
 bool keeps_tokens(Cache &cache) { return cache.info().tokens > 0; }
 
+bool packs_tokens(const Cache &cache, const Model &model) {
+  const auto info = cache.info();
+  int64_t numbers = 0;
+  for (const LayerSpec &layer : model.layers()) {
+    if (layer.kind == KVERN_LAYER_ATTENTION)
+      numbers += layer.kv_heads * (layer.head_dim_k + layer.head_dim_v);
+  }
+  return info.bytes_used >= 0 && info.bytes_used < info.tokens * info.rows * numbers * 4;
+}
+
 }  // namespace kvern::reference

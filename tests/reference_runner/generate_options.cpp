@@ -49,7 +49,7 @@ const std::map<std::string, Set> &offered() {
 OptionTable cache_config_of(const Json &table) {
   OptionTable options;
   for (const auto &[key, value] : table.items()) {
-    if (key == "type" || key == "backend" || value.is_null()) continue;
+    if (key == "type" || key == "backend" || key == "device" || value.is_null()) continue;
     Option option;
     if (value.is_boolean()) option.value = value.get<bool>();
     if (value.is_number_integer()) option.value = value.get<int64_t>();

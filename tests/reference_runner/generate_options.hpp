@@ -14,7 +14,8 @@ struct GenerateOptions {
   OptionTable cache_config;       ///< as transformers names its keys, but for what names another library
 };
 
-/// A table of numbers, strings and booleans as options of a cache: without `type`, `backend` (which quantizer) and null.
+/// A table of numbers, strings and booleans as options of a cache: without `type`, `backend` (which quantizer),
+/// `device` and null.
 OptionTable cache_config_of(const Json &table);
 
 /// The model's defaults with the case's keywords over them. Ends the case as skipped for a keyword that asks
