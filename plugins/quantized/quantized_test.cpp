@@ -42,9 +42,9 @@ TEST_CASE("quantized keeps every rule of the contract to the last bit while noth
 }
 
 TEST_CASE("quantized keeps every rule of the contract with packed tokens, per token") {
-  check_packed(0, 0, 64, 0, 150);
+  check_packed(0, 0, 64, 0, 98);
 }
 
 TEST_CASE("quantized keeps every rule of the contract with packed tokens, keys per channel and a residual") {
-  check_packed(1, 0, 16, 16, 140);
+  check_packed(1, 0, 16, 16, 114);
 }
