@@ -1,37 +1,40 @@
 // Logits of packed keys: lane = token, unsigned levels times signed queries. Needs packed_unpack.inl. No include of its
 // own.
 
-/// x [n] becomes signed integers; those up to the next multiple of 16 become 0.
+/// 16 integers at row m, channel d of the room's queries, added to the sums of their halves.
 template <bool kWide>
-static RoundedGroup round_signed(const float *x, int64_t n, int8_t *high, int8_t *low) {
-  Vec top = zero();
-  for (int64_t i = 0; i < n; i += kWidth)
-    top = max_of(top, abs_of(n - i < kWidth ? load_n(x + i, n - i) : load(x + i)));
-  const float most = kWide ? kMostOf16 : kMostOf8, largest = reduce_max(top);
-  const Vec inverse = set1(largest > 0.0f ? most / largest : 0.0f);
-  __m512i high_sum = _mm512_setzero_si512(), low_sum = high_sum;
-  for (int64_t i = 0; i < n; i += kWidth) {
-    const Vec y = mul(n - i < kWidth ? load_n(x + i, n - i) : load(x + i), inverse);
-    __m512i whole = _mm512_cvtps_epi32(y);
-    if constexpr (kWide) {
-      const __m512i part = _mm512_srai_epi32(_mm512_add_epi32(whole, _mm512_set1_epi32(128)), 8);
-      const __m512i rest = _mm512_sub_epi32(whole, _mm512_slli_epi32(part, 8));
-      low_sum = _mm512_add_epi32(low_sum, rest);
-      _mm_storeu_si128(reinterpret_cast<__m128i *>(low + i), _mm512_cvtepi32_epi8(rest));
-      whole = part;
-    }
-    high_sum = _mm512_add_epi32(high_sum, whole);
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(high + i), _mm512_cvtepi32_epi8(whole));
+KVERN_INLINE void put_query(__m512i whole, const IntegerRoom &room, int64_t m, int64_t d, __m512i &high_sum,
+                            __m512i &low_sum) {
+  const int64_t at = m * room.q_stride + d;
+  if constexpr (kWide) {
+    const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(whole, _mm512_set1_epi32(128)), 8);
+    const __m512i low = _mm512_sub_epi32(whole, _mm512_slli_epi32(high, 8));
+    low_sum = _mm512_add_epi32(low_sum, low);
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(room.q_low + at), _mm512_cvtepi32_epi8(low));
+    whole = high;
   }
-  RoundedGroup group = {largest / most, 0.0f, 128 * _mm512_reduce_add_epi32(high_sum), 0};
-  if constexpr (kWide) group.low = 128 * _mm512_reduce_add_epi32(low_sum);
-  return group;
+  high_sum = _mm512_add_epi32(high_sum, whole);
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(room.q_high + at), _mm512_cvtepi32_epi8(whole));
 }
 
-static float sum_of(const float *x, int64_t n) {
-  Vec sum = zero();
-  for (int64_t i = 0; i < n; i += kWidth) sum = add(sum, n - i < kWidth ? load_n(x + i, n - i) : load(x + i));
-  return reduce_add(sum);
+/// n channels of query m from `first` on, in integers.
+template <bool kWide>
+static RoundedGroup round_group(const float *x, int64_t first, int64_t n, const IntegerRoom &room,
+                                int64_t m) {
+  auto load_some = [x, n](int64_t i) { return n - i < kWidth ? load_n(x + i, n - i) : load(x + i); };
+  Vec top = zero(), sum = zero();
+  for (int64_t i = 0; i < n; i += kWidth) {
+    top = max_of(top, abs_of(load_some(i)));
+    sum = add(sum, load_some(i));
+  }
+  const float most = kWide ? kMostOf16 : kMostOf8, largest = reduce_max(top), up = most / largest;
+  const Vec inverse = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
+  __m512i high = _mm512_setzero_si512(), low = high;
+  for (int64_t i = 0; i < n; i += kWidth) {
+    put_query<kWide>(_mm512_cvtps_epi32(mul(load_some(i), inverse)), room, m, first + i, high, low);
+  }
+  return {largest / most, reduce_add(sum), 128 * _mm512_reduce_add_epi32(high),
+          128 * _mm512_reduce_add_epi32(low)};
 }
 
 static void round_queries(const PackedTensor &keys, const FloatRows &q, const IntegerRoom &room) {
@@ -41,11 +44,8 @@ static void round_queries(const PackedTensor &keys, const FloatRows &q, const In
     for (int64_t g = 0; g < groups; ++g) {
       const int64_t first = g * group, n = dim - first < group ? dim - first : group;
       const float *x = q.data + m * q.stride + first;
-      int8_t *high = room.q_high + m * room.q_stride + first, *low = room.q_low + m * room.q_stride + first;
-      RoundedGroup &to = room.groups[m * groups + g];
-      to =
-          keys.format->bits == 8 ? round_signed<true>(x, n, high, low) : round_signed<false>(x, n, high, low);
-      to.offset = sum_of(x, n);
+      room.groups[m * groups + g] = keys.format->bits == 8 ? round_group<true>(x, first, n, room, m)
+                                                           : round_group<false>(x, first, n, room, m);
     }
   }
 }
@@ -160,21 +160,47 @@ static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, c
   }
 }
 
-/// A query times the channels' scales of token group g, in integers.
-template <bool kWide>
-static RoundedGroup round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64_t g, const float *q,
-                                 const IntegerRoom &room, int64_t m) {
+/// M queries from `first` on times the channels' scales of token group g, in integers.
+template <int M, bool kWide>
+static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64_t g, const FloatRows &q,
+                         const IntegerRoom &room, int64_t first, RoundedGroup (&group)[M]) {
   const int64_t dim = keys.format->dim, at = g * keys.layout->group_stride;
-  Vec offset = zero();
-  for (int64_t d = 0; d < dim; d += kWidth) {
-    const Vec x = load(q + d);
-    store(room.scaled + d, mul(x, load_halves(meta.scales, at + d, dim - d)));
-    offset = fma(x, load_zeros(meta, at + d, dim - d), offset);
+  const float most = kWide ? kMostOf16 : kMostOf8;
+  Vec top[M], offset[M], inverse[M];
+  __m512i high[M], low[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    top[m] = offset[m] = zero();
+    high[m] = low[m] = _mm512_setzero_si512();
   }
-  RoundedGroup group =
-      round_signed<kWide>(room.scaled, dim, room.q_high + m * room.q_stride, room.q_low + m * room.q_stride);
-  group.offset = reduce_add(offset);
-  return group;
+  for (int64_t d = 0; d < dim; d += kWidth) {
+    const Vec scale = load_halves(meta.scales, at + d, dim - d), zeros = load_zeros(meta, at + d, dim - d);
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      const Vec x = load(q.data + (first + m) * q.stride + d), y = mul(x, scale);
+      store(room.scaled + m * room.scaled_stride + d, y);
+      top[m] = max_of(top[m], abs_of(y));
+      offset[m] = fma(x, zeros, offset[m]);
+    }
+  }
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    const float largest = reduce_max(top[m]), up = most / largest;
+    group[m] = {largest * (1.0f / most), reduce_add(offset[m]), 0, 0};
+    inverse[m] = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
+  }
+  for (int64_t d = 0; d < dim; d += kWidth) {
+    KVERN_UNROLL
+    for (int m = 0; m < M; ++m) {
+      const Vec y = mul(load(room.scaled + m * room.scaled_stride + d), inverse[m]);
+      put_query<kWide>(_mm512_cvtps_epi32(y), room, first + m, d, high[m], low[m]);
+    }
+  }
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    group[m].high = 128 * _mm512_reduce_add_epi32(high[m]);
+    if constexpr (kWide) group[m].low = 128 * _mm512_reduce_add_epi32(low[m]);
+  }
 }
 
 /// Logits of R times 16 tokens whose channels have scales.
@@ -200,11 +226,9 @@ static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta,
   const int64_t units = keys.layout->dim_padded / 4, first_token = g * keys.format->group;
   RoundedGroup rounded[M];
   const RoundedGroup *group[M];
+  round_scaled<M, kWide>(keys, meta, g, q, room, first, rounded);
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    rounded[m] = round_scaled<kWide>(keys, meta, g, q.data + (first + m) * q.stride, room, first + m);
-    group[m] = &rounded[m];
-  }
+  for (int m = 0; m < M; ++m) group[m] = &rounded[m];
   const QueryRows<M> rows = query_rows<M>(room, first);
   int64_t i = 0;
   for (; i + kWidth < n; i += 2 * kWidth)
