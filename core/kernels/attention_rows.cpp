@@ -5,14 +5,20 @@
 #include "core/kernels/scratch.hpp"
 
 namespace kvern::kernels {
+namespace {
+
+// How memory is kept busy, by measurement. Two queries leave it no time to idle: the processor's own prefetching does
+// best. Three take about as long as reading: what the next product reads is fetched during this one. More take
+// longer, and rows that are turned are asked for late: what is fetched is then a little ahead in the same rows.
+constexpr int64_t kFewQueries = 3;
+constexpr int64_t kAheadBytes = 8192;
+
+}  // namespace
 
 RowProducts::RowProducts(const AttentionShape &shape, const LevelOps &ops) : shape_(shape), ops_(ops) {
   const int64_t longest = std::max(shape.dim_k_padded, shape.key_block);
   const int64_t panel = shape.by_panels ? 2 * ops.width * longest : 0;
-  const int64_t total = ScratchCutter::floats<float>(panel) + ScratchCutter::floats<float>(longest);
-  ScratchCutter cutter(thread_scratch(ScratchUser::products, total));
-  panel_ = cutter.take<float>(panel);
-  row_ = cutter.take<float>(longest);
+  panel_ = thread_scratch(ScratchUser::products, panel);
 }
 
 void RowProducts::logits(const FloatRows &q, float *out, int64_t out_stride) {
@@ -45,8 +51,7 @@ void RowProducts::to_bf16(const FloatRows &weights, int64_t n) {
   for (int64_t i = 0; i < weights.rows; ++i) {
     float *row = weights.data + i * weights.stride;
     if (n % 2 != 0) row[n] = 0.0f;
-    ops_.convert_row(row, Dtype::f32, row_, Dtype::bf16, n + n % 2);
-    std::copy(row_, row_ + (n + 1) / 2, row);
+    ops_.pair_weights(row, n + n % 2);
   }
 }
 
@@ -83,11 +88,17 @@ void RowProducts::part_values(const FloatRows &weights, const RowBlock &v, const
 
 DenseRows::DenseRows(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
                      const AttentionTile &tile)
-    : RowProducts(shape, ops), call_(call), tile_(tile), key_block_(shape.key_block) {}
+    : RowProducts(shape, ops), call_(call), tile_(tile), key_block_(shape.key_block) {
+  if (shape.by_panels) return;
+  if (tile.queries > kFewQueries)
+    fetch_ = Fetch::a_little_ahead;
+  else if (tile.queries > 2 && call.kv_type != Dtype::f32)
+    fetch_ = Fetch::what_comes_next;
+}
 
 void DenseRows::start(const FloatRows &, int64_t begin, int64_t end) {
   const int64_t keys = std::max<int64_t>(end - begin, 0);
-  at_ = begin + keys * tile_.split / tile_.splits;
+  at_ = begin_ = begin + keys * tile_.split / tile_.splits;
   end_ = begin + keys * (tile_.split + 1) / tile_.splits;
 }
 
@@ -98,9 +109,34 @@ bool DenseRows::next(KeyRange *range) {
   return true;
 }
 
-RowBlock DenseRows::rows(const void *data, const AttentionStrides &stride, int64_t dim) const {
-  const int64_t at = tile_.row * stride.row + tile_.kv_head * stride.head + range_.begin * stride.pos;
-  return {element_at(data, call_.kv_type, at), call_.kv_type, stride.pos, range_.n, dim};
+RowBlock DenseRows::rows(const void *data, const AttentionStrides &stride, int64_t dim, int64_t head,
+                         const KeyRange &range) const {
+  const int64_t at = tile_.row * stride.row + head * stride.head + range.begin * stride.pos;
+  return {element_at(data, call_.kv_type, at), call_.kv_type, stride.pos, range.n, dim};
+}
+
+/// Work on `rows` fetches of them what is a little ahead, or `next`.
+RowBlock DenseRows::fetching(RowBlock rows, const RowBlock &next) const {
+  const int64_t size = size_of(call_.kv_type);
+  const RowBlock &from = fetch_ == Fetch::a_little_ahead ? rows : next;
+  const int64_t skipped = fetch_ == Fetch::a_little_ahead ? kAheadBytes / (rows.dim * size) + 1 : 0;
+  if (fetch_ == Fetch::nothing) return rows;
+  rows.ahead = {static_cast<const char *>(from.data) + skipped * from.stride * size, from.stride * size,
+                (from.dim * size + 63) / 64};
+  return rows;
+}
+
+RowBlock DenseRows::key_rows(int64_t) {
+  return fetching(rows(call_.k, call_.k_stride, call_.dim_k, tile_.kv_head, range_),
+                  rows(call_.v, call_.v_stride, call_.dim_v, tile_.kv_head, range_));
+}
+
+/// After a head's last values come the first keys of the next head, if the same thread has that.
+RowBlock DenseRows::value_rows(int64_t) {
+  const bool last = at_ >= end_;
+  const int64_t head = std::min(tile_.kv_head + (last ? 1 : 0), call_.kv_heads - 1);
+  return fetching(rows(call_.v, call_.v_stride, call_.dim_v, tile_.kv_head, range_),
+                  rows(call_.k, call_.k_stride, call_.dim_k, head, {last ? begin_ : at_, range_.n}));
 }
 
 }  // namespace kvern::kernels

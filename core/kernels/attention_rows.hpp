@@ -30,7 +30,7 @@ class RowProducts : public TileProducts {
 
   const AttentionShape &shape_;
   const LevelOps &ops_;
-  float *panel_, *row_;
+  float *panel_;
 };
 
 /// Keys and values where a call's pointers and strides say.
@@ -43,13 +43,16 @@ class DenseRows final : public RowProducts {
 
  private:
   int64_t parts() const override { return 1; }
-  RowBlock key_rows(int64_t) override { return rows(call_.k, call_.k_stride, call_.dim_k); }
-  RowBlock value_rows(int64_t) override { return rows(call_.v, call_.v_stride, call_.dim_v); }
-  RowBlock rows(const void *data, const AttentionStrides &stride, int64_t dim) const;
+  RowBlock key_rows(int64_t part) override;
+  RowBlock value_rows(int64_t part) override;
+  RowBlock rows(const void *data, const AttentionStrides &stride, int64_t dim, int64_t head,
+                const KeyRange &range) const;
+  RowBlock fetching(RowBlock rows, const RowBlock &next) const;
 
   const AttentionCall &call_;
   const AttentionTile &tile_;
-  int64_t key_block_, at_ = 0, end_ = 0;
+  int64_t key_block_, begin_ = 0, at_ = 0, end_ = 0;
+  enum class Fetch { nothing, a_little_ahead, what_comes_next } fetch_ = Fetch::nothing;
   KeyRange range_ = {};
 };
 

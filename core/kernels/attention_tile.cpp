@@ -16,7 +16,7 @@ namespace {
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 constexpr int64_t kDotQueries = 16;  // up to this many queries of a key head packing does not pay
 constexpr int64_t kPanelKeys = 128;  // keys packed together
-// Keys of a block without packing, for up to 8 queries and for more: long blocks make long streams.
+// Keys of a block without packing, for one or two queries and for more: long blocks make long streams.
 constexpr int64_t kDotKeys = 1024, kDotKeysOfMany = 512;
 constexpr int64_t kPanelQueries = 96;  // queries of a tile that share packed keys and values
 
@@ -47,6 +47,7 @@ class TileWork {
   KeyPositions positions_;
   float *q_, *s_, *row_;
   int64_t *q_pos_;
+  float logit_factor_;  ///< what the softmax still multiplies logits with: in bf16 q is not scaled
   int64_t q_min_ = std::numeric_limits<int64_t>::max(), q_max_ = std::numeric_limits<int64_t>::min();
 };
 
@@ -59,6 +60,8 @@ TileWork::TileWork(const AttentionCall &call, const AttentionShape &shape, const
       sums_(sums),
       products_(products),
       positions_(call, tile.row, tile.kv_head) {
+  const bool adjusted = call.softcap != 0.0f || call.bias || !(call.scale > 0.0f);
+  logit_factor_ = shape.in_bf16 && !adjusted ? call.scale : 1.0f;
   int64_t sizes[] = {shape.tile_queries * shape.dim_k_padded, shape.tile_queries * shape.key_block,
                      shape.dim_k_padded};
   int64_t total = ScratchCutter::floats<int64_t>(shape.tile_queries);
@@ -104,7 +107,7 @@ void TileWork::adjust_logits(const KeyRange &keys, Visible visible) {
   for (int64_t i = 0; i < tile_.queries; ++i) {
     float *row = s_ + i * shape_.key_block;
     std::fill(row + n, row + round_up(n, ops_.width), 0.0f);
-    if (shape_.in_bf16) ops_.scale(row, n, call_.scale);
+    if (logit_factor_ == 1.0f && shape_.in_bf16) ops_.scale(row, n, call_.scale);
     if (call_.softcap != 0.0f) ops_.softcap(row, round_up(n, ops_.width), call_.softcap);
     if (call_.bias) add_bias(i, keys, row);
     if (visible == Visible::some) positions_.mask(q_pos_[i], keys.begin, keys.begin + n, row);
@@ -115,7 +118,7 @@ void TileWork::adjust_logits(const KeyRange &keys, Visible visible) {
 void TileWork::weights(int64_t n) {
   for (int64_t i = 0; i < tile_.queries; ++i) {
     SoftmaxState &state = sums_.state[i];
-    ops_.softmax(s_ + i * shape_.key_block, round_up(n, ops_.width), &state);
+    ops_.softmax(s_ + i * shape_.key_block, round_up(n, ops_.width), logit_factor_, &state);
     if (state.factor != 1.0f) ops_.scale(sums_.out + i * sums_.out_stride, shape_.dim_v_padded, state.factor);
   }
 }
@@ -146,7 +149,7 @@ AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
   tile_queries = std::min(group * call.n_new, by_panels ? kPanelQueries : kDotQueries);
   dim_k_padded = round_up(call.dim_k, 2 * ops.width);
   dim_v_padded = round_up(call.dim_v, 2 * ops.width);
-  key_block = by_panels ? kPanelKeys : tile_queries <= 8 ? kDotKeys : kDotKeysOfMany;
+  key_block = by_panels ? kPanelKeys : tile_queries <= 2 ? kDotKeys : kDotKeysOfMany;
   order = by_panels || in_bf16 ? Dtype::f32 : call.kv_type;
 }
 

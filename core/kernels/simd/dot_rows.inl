@@ -91,6 +91,7 @@ static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin
   for (int64_t i = 0; i < end - begin; ++i) {
     Vec acc[M][R];
     tile.x = opaque(tile.x);
+    fetch_rows<R>(rows.ahead, begin + i);
     dot_tile<T, M, R, D>(tile, acc);
     put_sums(acc, &zipped[0][i * R], kSpan * R);
     tile.data = element_at(tile.data, T, step);
@@ -120,23 +121,29 @@ static void dot_streams(const FloatRows &x, const RowBlock &rows, int64_t first,
   for (int64_t begin = first; begin < first + apart; begin += kSpan) {
     int64_t end = begin + kSpan < first + apart ? begin + kSpan : first + apart;
     FloatRows left = x;
+    RowBlock block = rows;
     float *to = out;
     for (int64_t pass = passes; pass > 0; --pass) {
       int64_t m = (left.rows + pass - 1) / pass;
-      if (m == 1) dot_tiles<T, 1, R>(left, rows, begin, end, apart, to, out_stride);
-      if (m == 2) dot_tiles<T, 2, R>(left, rows, begin, end, apart, to, out_stride);
+      if (m == 1) dot_tiles<T, 1, R>(left, block, begin, end, apart, to, out_stride);
+      if (m == 2) dot_tiles<T, 2, R>(left, block, begin, end, apart, to, out_stride);
       if constexpr (kScoreQueries >= 4 && R <= 4) {
-        if (m == 3) dot_tiles<T, 3, R>(left, rows, begin, end, apart, to, out_stride);
-        if (m == 4) dot_tiles<T, 4, R>(left, rows, begin, end, apart, to, out_stride);
+        if (m == 3) dot_tiles<T, 3, R>(left, block, begin, end, apart, to, out_stride);
+        if (m == 4) dot_tiles<T, 4, R>(left, block, begin, end, apart, to, out_stride);
       }
       left = {left.data + m * left.stride, left.stride, left.rows - m};
       to += m * out_stride;
+      block.ahead.lines = 0;
     }
   }
 }
 
 template <Dtype T>
 static void dot_typed(const FloatRows &x, const RowBlock &rows, float *out, int64_t out_stride) {
+  if constexpr (kColumnQueries > 0 && T != Dtype::bf16) {
+    if (x.rows >= kColumnQueries && x.rows <= 2 * kColumnPass && rows.dim <= kColumnDim)
+      return dot_columns<Singles<T>>(x, rows, out, out_stride);
+  }
   // eight streams for long rows; short ones have too little work between their ends
   bool by_8 = x.rows * 8 <= kScoreQueries * 4 && rows.dim > 128;
   int64_t apart = rows.rows / (by_8 ? 8 : 4), done = apart * (by_8 ? 8 : 4);

@@ -8,9 +8,10 @@ namespace avx512 {
 // clang-format off: each builds on those before it
 #include "core/kernels/simd/vec_avx512.inl"
 #include "core/kernels/simd/math.inl"
+#include "core/kernels/simd/fetch.inl"
+#include "core/kernels/simd/dot_columns.inl"
 #include "core/kernels/simd/dot_rows.inl"
 #include "core/kernels/simd/sum_rows.inl"
-#include "core/kernels/simd/weight_avx512.inl"
 #include "core/kernels/simd/softmax.inl"
 #include "core/kernels/simd/gemm.inl"
 #include "core/kernels/simd/elementwise.inl"

@@ -8,9 +8,10 @@ namespace avx512_bf16 {
 // clang-format off: each builds on those before it
 #include "core/kernels/simd/vec_avx512.inl"
 #include "core/kernels/simd/math.inl"
+#include "core/kernels/simd/fetch.inl"
+#include "core/kernels/simd/dot_columns.inl"
 #include "core/kernels/simd/dot_rows.inl"
 #include "core/kernels/simd/sum_rows.inl"
-#include "core/kernels/simd/weight_avx512.inl"
 #include "core/kernels/simd/softmax.inl"
 #include "core/kernels/simd/gemm.inl"
 #include "core/kernels/simd/gemm_bf16.inl"
@@ -25,6 +26,7 @@ static constexpr LevelOps make_ops_bf16() {
   ops.pack_rows_bf16 = pack_rows_bf16;
   ops.gemm_panel_bf16 = gemm_panel_bf16;
   ops.dot_rows_bf16 = dot_rows_bf16;
+  ops.pair_weights = pair_weights;
   ops.sum_rows_bf16 = sum_rows_bf16;
   return ops;
 }

@@ -9,12 +9,19 @@
 
 namespace kvern::kernels {
 
-/// Rows in memory: `data` of `type`, `stride` elements from row to row. `ahead` elements further lies what
-/// will be read soon (0: no prefetch).
+/// What will be read soon, so that it is fetched while other work goes on: `lines` cache lines of each row, `stride`
+/// bytes from row to row. A hint; nothing if lines is 0.
+struct Ahead {
+  const char *data = nullptr;
+  int64_t stride = 0, lines = 0;
+};
+
+/// Rows in memory: `data` of `type`, `stride` elements from row to row; one row of `ahead` is fetched for each.
 struct RowBlock {
   const void *data;
   Dtype type;
   int64_t stride, rows, dim;
+  Ahead ahead = {};
 };
 
 /// Rows of f32 with a stride.
@@ -43,8 +50,8 @@ struct LevelOps {
   /// The same for long rows: walks several rows together from end to end instead of keeping out in registers.
   void (*sum_long_rows)(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride);
 
-  /// Replaces n logits (n a multiple of width) by weights exp(x - max) and updates the state.
-  void (*softmax)(float *x, int64_t n, SoftmaxState *state);
+  /// Replaces n numbers (n > 0, a multiple of width) by weights exp(factor * x - max) and updates the state. factor > 0.
+  void (*softmax)(float *x, int64_t n, float factor, SoftmaxState *state);
   void (*softcap)(float *x, int64_t n, float cap);
   void (*scale)(float *x, int64_t n, float factor);
 
@@ -65,6 +72,8 @@ struct LevelOps {
   // dot_rows and sum_rows in bf16: rows are bf16; x and weights are pairs, padded with 0 to whole vectors (x) or to
   // whole pairs (weights). Sums in plain order, padded to the next multiple of 2 * width.
   void (*dot_rows_bf16)(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride);
+  /// Makes the pairs out of n weights, an even number, in place.
+  void (*pair_weights)(float *x, int64_t n);
   void (*sum_rows_bf16)(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride);
 
   void (*rms_norm_row)(const NormCall &call, int64_t row);

@@ -6,9 +6,10 @@ namespace portable {
 // clang-format off: each builds on those before it
 #include "core/kernels/simd/vec_portable.inl"
 #include "core/kernels/simd/math.inl"
+#include "core/kernels/simd/fetch.inl"
+#include "core/kernels/simd/dot_columns.inl"
 #include "core/kernels/simd/dot_rows.inl"
 #include "core/kernels/simd/sum_rows.inl"
-#include "core/kernels/simd/weight.inl"
 #include "core/kernels/simd/softmax.inl"
 #include "core/kernels/simd/gemm.inl"
 #include "core/kernels/simd/elementwise.inl"

@@ -18,6 +18,18 @@ KVERN_INLINE Vec exp_of(Vec x) {
   return positive_or(sub(x, low), mul(e, exp2_of_integer(n)), zero());
 }
 
+/// 2^t for t <= 0; 0 for -infinity.
+KVERN_INLINE Vec exp2_of_negative(Vec t) {
+  Vec r = fraction_of(t);
+  Vec p = set1(1.877576609e-3f);
+  p = fma(p, r, set1(8.989340251e-3f));
+  p = fma(p, r, set1(5.582631792e-2f));
+  p = fma(p, r, set1(2.401536171e-1f));
+  p = fma(p, r, set1(6.931530732e-1f));
+  p = fma(p, r, set1(9.999999251e-1f));
+  return times_exp2(p, t);
+}
+
 /// `inside` for |x| up to `limit`, the sign of x beyond.
 KVERN_INLINE Vec saturate(Vec x, float limit, Vec inside) {
   Vec sign = positive_or(x, set1(1.0f), set1(-1.0f));

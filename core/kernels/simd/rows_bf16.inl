@@ -1,5 +1,7 @@
 // dot_rows and sum_rows with products of bf16 numbers, two at a time. Needs gemm_bf16.inl. No include of its own.
 
+constexpr int kColumnQueriesBf16 = 4;  // from so many queries on keys are turned
+
 /// Elements [d, d + 32) of M rows of x, as pairs, with R rows that lie `apart` elements from one to the next.
 template <int M, int R>
 KVERN_INLINE void dot_step_bf16(const float *x, int64_t x_stride, const uint16_t *data, int64_t apart,
@@ -38,6 +40,7 @@ static void dot_tiles_bf16_of(const FloatRows &x, const RowBlock &rows, int64_t 
   const uint16_t *data = static_cast<const uint16_t *>(rows.data) + begin * rows.stride;
   for (int64_t i = 0; i < end - begin; ++i, data += rows.stride) {
     Vec acc[M][R];
+    fetch_rows<R>(rows.ahead, begin + i);
     dot_tile_bf16<M, R, D>(x, data, apart * rows.stride, rows.dim, acc);
     put_sums(acc, &zipped[0][i * R], kSpan * R);
   }
@@ -65,23 +68,55 @@ static void dot_streams_bf16(const FloatRows &x, const RowBlock &rows, int64_t f
   for (int64_t begin = first; begin < first + apart; begin += kSpan) {
     int64_t end = begin + kSpan < first + apart ? begin + kSpan : first + apart;
     FloatRows left = x;
+    RowBlock block = rows;
     float *to = out;
     for (int64_t pass = passes; pass > 0; --pass) {
       int64_t m = (left.rows + pass - 1) / pass;
-      if (m == 1) dot_tiles_bf16<1, R>(left, rows, begin, end, apart, to, out_stride);
-      if (m == 2) dot_tiles_bf16<2, R>(left, rows, begin, end, apart, to, out_stride);
-      if (m == 3) dot_tiles_bf16<3, R>(left, rows, begin, end, apart, to, out_stride);
-      if (m == 4) dot_tiles_bf16<4, R>(left, rows, begin, end, apart, to, out_stride);
+      if (m == 1) dot_tiles_bf16<1, R>(left, block, begin, end, apart, to, out_stride);
+      if (m == 2) dot_tiles_bf16<2, R>(left, block, begin, end, apart, to, out_stride);
+      if (m == 3) dot_tiles_bf16<3, R>(left, block, begin, end, apart, to, out_stride);
+      if (m == 4) dot_tiles_bf16<4, R>(left, block, begin, end, apart, to, out_stride);
       left = {left.data + m * left.stride, left.stride, left.rows - m};
       to += m * out_stride;
+      block.ahead.lines = 0;
     }
   }
 }
 
+/// For dot_columns: two numbers in each element.
+struct Pairs {
+  static constexpr Dtype type = Dtype::bf16;
+  static constexpr int kElements = 2 * kWidth;
+  static KVERN_INLINE_MEMBER Vec load_row(const void *data, int64_t i) {
+    return load_pairs_n(data, i, kElements);
+  }
+  static KVERN_INLINE_MEMBER Vec load_row_n(const void *data, int64_t i, int64_t n) {
+    return load_pairs_n(data, i, n);
+  }
+  static KVERN_INLINE_MEMBER Vec multiply(Vec sum, const float *x, Vec row) {
+    // gcc 12 loads and spreads *x by an instruction of its own
+    __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(row), "m"(*x));
+    return sum;
+  }
+};
+
 static void dot_rows_bf16(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride) {
+  if (x.rows >= kColumnQueriesBf16 && x.rows <= 2 * kColumnPass && rows.dim <= kColumnDim)
+    return dot_columns<Pairs>(x, rows, out, out_stride);
   int64_t apart = rows.rows / 4, done = apart * 4;
   dot_streams_bf16<4>(x, rows, 0, apart, out, out_stride);
   dot_streams_bf16<1>(x, rows, done, rows.rows - done, out, out_stride);
+}
+
+static void pair_weights(float *x, int64_t n) {
+  uint16_t *to = reinterpret_cast<uint16_t *>(x);  // never ahead of what is read
+  int64_t i = 0;
+  for (; i + 2 * kWidth <= n; i += 2 * kWidth)
+    _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(load(x + i + kWidth), load(x + i)));
+  for (; i < n; i += kWidth) {
+    __m256i half = (__m256i)_mm512_cvtneps_pbh(n - i >= kWidth ? load(x + i) : load_n(x + i, n - i));
+    _mm256_mask_storeu_epi16(to + i, n - i >= kWidth ? 0xffff : first_n(n - i), half);
+  }
 }
 
 // Interleaving two rows leaves elements in the order 0-3 8-11 16-19 24-27 and 4-7 12-15 20-23 28-31.
@@ -106,6 +141,7 @@ static void sum_tile_bf16(const FloatRows &weight, const RowBlock &rows, int64_t
     acc[i / P][i % P * 2 + 1] = _mm512_permutex2var_ps(load(from), interleaved_order(1), load(from + 16));
   }
   for (int64_t r = 0; r < rows.rows; r += 2) {
+    fetch_rows<2>(rows.ahead, r / 2);
     Vec v[2 * P];
     KVERN_UNROLL
     for (int p = 0; p < P; ++p) {
@@ -133,13 +169,15 @@ static void sum_tile_bf16(const FloatRows &weight, const RowBlock &rows, int64_t
 }
 
 template <int M>
-static void sum_some_bf16(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
+static void sum_some_bf16(const FloatRows &weight, RowBlock rows, float *out, int64_t out_stride) {
   int64_t d = 0;
-  for (; d + 32 < rows.dim; d += 64) sum_tile_bf16<M, 2>(weight, rows, d, out, out_stride);
+  for (; d + 32 < rows.dim; d += 64, rows.ahead.lines = 0)
+    sum_tile_bf16<M, 2>(weight, rows, d, out, out_stride);
   if (d < rows.dim) sum_tile_bf16<M, 1>(weight, rows, d, out, out_stride);
 }
 
-static void sum_rows_bf16(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {
+static void sum_rows_bf16(FloatRows weight, const RowBlock &all, float *out, int64_t out_stride) {
+  RowBlock rows = all;
   for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
     int64_t m = (weight.rows + passes - 1) / passes;
     if (m == 1) sum_some_bf16<1>(weight, rows, out, out_stride);
@@ -148,5 +186,6 @@ static void sum_rows_bf16(FloatRows weight, const RowBlock &rows, float *out, in
     if (m == 4) sum_some_bf16<4>(weight, rows, out, out_stride);
     weight = {weight.data + m * weight.stride, weight.stride, weight.rows - m};
     out += m * out_stride;
+    rows.ahead.lines = 0;
   }
 }

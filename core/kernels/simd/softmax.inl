@@ -1,23 +1,41 @@
 // One block of logits of one query in a running softmax. No include of its own.
 
-static void softmax(float *x, int64_t n, SoftmaxState *state) {
+/// The largest of n numbers, a multiple of kWidth.
+static float largest(const float *x, int64_t n) {
+  Vec a = load(x), b = a;
+  int64_t i = 0;
+  for (; i + 2 * kWidth <= n; i += 2 * kWidth) {
+    a = max_of(load(x + i), a);
+    b = max_of(load(x + i + kWidth), b);
+  }
+  if (i < n) a = max_of(load(x + i), a);
+  return reduce_max(max_of(a, b));
+}
+
+static void softmax(float *x, int64_t n, float factor, SoftmaxState *state) {
   const float none = -std::numeric_limits<float>::infinity();
-  Vec top = set1(state->max);
-  for (int64_t i = 0; i < n; i += kWidth) top = max_of(load(x + i), top);
-  float max = reduce_max(top);
-  if (max == none) {
+  const float block = largest(x, n), before = state->max / factor, top = block > before ? block : before;
+  if (!(top > none)) {
     for (int64_t i = 0; i < n; i += kWidth) store(x + i, zero());
     state->factor = 1.0f;
     return;
   }
-  float shrink = state->max == max ? 1.0f : reduce_max(exp_of(set1(state->max - max)));
-  Vec sum = zero(), shift = set1(max);
-  for (int64_t i = 0; i < n; i += kWidth) {
-    Vec weight = weight_of(sub(load(x + i), shift));
-    sum = add(sum, weight);
-    store(x + i, weight);
+  const float max = block > before ? block * factor : state->max;
+  const float shrink = state->max == max ? 1.0f : reduce_max(exp_of(set1(state->max - max)));
+  Vec sum = zero(), odd = zero(), shift = set1(top), to_base_2 = set1(factor * 1.44269504f);
+  int64_t i = 0;
+  for (; i + 2 * kWidth <= n; i += 2 * kWidth) {
+    Vec a = exp2_of_negative(mul(sub(load(x + i), shift), to_base_2));
+    Vec b = exp2_of_negative(mul(sub(load(x + i + kWidth), shift), to_base_2));
+    sum = add(sum, a), odd = add(odd, b);
+    store(x + i, a), store(x + i + kWidth, b);
   }
-  *state = {max, state->sum * shrink + reduce_add(sum), shrink};
+  if (i < n) {
+    Vec a = exp2_of_negative(mul(sub(load(x + i), shift), to_base_2));
+    sum = add(sum, a);
+    store(x + i, a);
+  }
+  *state = {max, state->sum * shrink + reduce_add(add(sum, odd)), shrink};
 }
 
 static void softcap(float *x, int64_t n, float cap) {

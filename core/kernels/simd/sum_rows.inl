@@ -11,6 +11,7 @@ static void sum_tile(const FloatRows &weight, const RowBlock &rows, int64_t d, f
     acc[i / (2 * P)][i % (2 * P)] = load(out + i / (2 * P) * out_stride + d + i % (2 * P) * kWidth);
   }
   for (int64_t r = 0; r < rows.rows; ++r) {
+    fetch_rows<1>(rows.ahead, r);
     Vec v[2 * P];
     KVERN_UNROLL
     for (int p = 0; p < P; ++p)
@@ -46,10 +47,10 @@ static void sum_tail(const FloatRows &weight, const RowBlock &rows, int64_t d, f
 }
 
 template <Dtype T, int M>
-static void sum_some(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
+static void sum_some(const FloatRows &weight, RowBlock rows, float *out, int64_t out_stride) {
   constexpr int kPairs = M * 2 <= kScoreQueries ? 4 : 2;
   int64_t d = 0;
-  for (; d + 2 * kPairs * kWidth <= rows.dim; d += 2 * kPairs * kWidth) {
+  for (; d + 2 * kPairs * kWidth <= rows.dim; d += 2 * kPairs * kWidth, rows.ahead.lines = 0) {
     sum_tile<T, M, kPairs>(weight, rows, d, out, out_stride);
   }
   if constexpr (kPairs > 2) {
@@ -66,7 +67,8 @@ static void sum_some(const FloatRows &weight, const RowBlock &rows, float *out, 
 }
 
 template <Dtype T>
-static void sum_typed(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {
+static void sum_typed(FloatRows weight, const RowBlock &all, float *out, int64_t out_stride) {
+  RowBlock rows = all;
   int64_t passes = (weight.rows + kScoreQueries - 1) / kScoreQueries;
   for (int64_t pass = 0; pass < passes; ++pass) {
     int64_t m = (weight.rows + passes - pass - 1) / (passes - pass);
@@ -79,6 +81,7 @@ static void sum_typed(FloatRows weight, const RowBlock &rows, float *out, int64_
     }
     weight = {weight.data + m * weight.stride, weight.stride, weight.rows - m};
     out += m * out_stride;
+    rows.ahead.lines = 0;
   }
 }
 

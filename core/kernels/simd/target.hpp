@@ -26,3 +26,4 @@
 #endif
 
 #define KVERN_INLINE static inline __attribute__((always_inline))
+#define KVERN_INLINE_MEMBER inline __attribute__((always_inline))

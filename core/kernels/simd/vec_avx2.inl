@@ -3,6 +3,7 @@
 typedef __m256 Vec;
 constexpr int kWidth = 8;
 constexpr int kScoreQueries = 2;
+constexpr int kColumnQueries = 0;  // from so many queries on keys are turned; 0 = never
 constexpr int kGemmRows = 6;
 
 KVERN_INLINE Vec zero() { return _mm256_setzero_ps(); }
@@ -34,6 +35,15 @@ KVERN_INLINE Vec round_of(Vec x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEARE
 KVERN_INLINE Vec exp2_of_integer(Vec n) {
   __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
   return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+}
+KVERN_INLINE Vec fraction_of(Vec t) {
+  Vec whole = _mm256_max_ps(t, _mm256_set1_ps(-126.0f));
+  return _mm256_sub_ps(whole, _mm256_floor_ps(whole));
+}
+KVERN_INLINE Vec times_exp2(Vec p, Vec t) {
+  Vec whole = _mm256_floor_ps(_mm256_max_ps(t, _mm256_set1_ps(-126.0f)));
+  return _mm256_and_ps(_mm256_mul_ps(p, exp2_of_integer(whole)),
+                       _mm256_cmp_ps(t, _mm256_set1_ps(-126.0f), _CMP_GE_OQ));
 }
 KVERN_INLINE float reduce_add(Vec v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

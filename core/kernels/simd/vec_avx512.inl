@@ -4,6 +4,7 @@
 typedef __m512 Vec;
 constexpr int kWidth = 16;
 constexpr int kScoreQueries = 4;
+constexpr int kColumnQueries = 5;  // from so many queries on keys are turned; 0 = never
 constexpr int kGemmRows = 12;
 
 KVERN_INLINE Vec zero() { return _mm512_setzero_ps(); }
@@ -30,6 +31,8 @@ KVERN_INLINE Vec round_of(Vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 KVERN_INLINE Vec exp2_of_integer(Vec n) { return _mm512_scalef_ps(set1(1.0f), n); }
+KVERN_INLINE Vec fraction_of(Vec t) { return _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF); }
+KVERN_INLINE Vec times_exp2(Vec p, Vec t) { return _mm512_scalef_ps(p, t); }
 KVERN_INLINE float reduce_add(Vec v) { return _mm512_reduce_add_ps(v); }
 KVERN_INLINE float reduce_max(Vec v) { return _mm512_reduce_max_ps(v); }
 KVERN_INLINE void reduce_add_4(const Vec *v, float *out) {

@@ -2,7 +2,7 @@
 //
 // Every vec_*.inl gives the same names: Vec and kWidth; zero, set1, load, store, load_n, store_n; add, sub,
 // mul, div, fma, max_of, min_of, abs_of, sqrt_of; positive_or (choose by sign); exp2_of_integer, round_of;
-// reduce_add, reduce_max, reduce_add_4; load_as<Dtype>, load_as_n<Dtype>, load_pair<Dtype>, store_as;
+// fraction_of, times_exp2; reduce_add, reduce_max, reduce_add_4; load_as<Dtype>, load_as_n<Dtype>, load_pair<Dtype>, store_as;
 // transpose; tuning constants. load_pair reads 2 * kWidth elements in the order that is cheapest for the
 // format; pair_source(type, i) tells which element lies at place i, so that the f32 side can be put into the
 // same order once (order_pairs, restore_pairs).
@@ -10,8 +10,9 @@
 typedef float Vec __attribute__((vector_size(16)));
 typedef int32_t IntVec __attribute__((vector_size(16)));
 constexpr int kWidth = 4;
-constexpr int kScoreQueries = 2;  // queries per pass over keys
-constexpr int kGemmRows = 4;      // rows of a tile of the matrix product, 2 vectors wide
+constexpr int kScoreQueries = 2;   // queries per pass over keys
+constexpr int kColumnQueries = 0;  // from so many queries on keys are turned; 0 = never
+constexpr int kGemmRows = 4;       // rows of a tile of the matrix product, 2 vectors wide
 
 KVERN_INLINE Vec zero() { return Vec{0, 0, 0, 0}; }
 KVERN_INLINE Vec set1(float x) { return Vec{x, x, x, x}; }
@@ -44,6 +45,14 @@ KVERN_INLINE Vec round_of(Vec x) {
 }
 /// 2^n for integers n in [-126, 127].
 KVERN_INLINE Vec exp2_of_integer(Vec n) { return (Vec)((__builtin_convertvector(n, IntVec) + 127) << 23); }
+/// A whole number from which t, at most 0, is at most 1 away, for t down to -125.
+KVERN_INLINE Vec below(Vec t) { return round_of(max_of(t, set1(-125.0f)) - 0.5f); }
+/// What times_exp2 leaves of t <= 0, from 0 to 1; anything from 0 to 1 for t below -125.
+KVERN_INLINE Vec fraction_of(Vec t) { return max_of(t, set1(-125.0f)) - below(t); }
+/// p * 2^(t - fraction_of(t)); 0 for t below -125.
+KVERN_INLINE Vec times_exp2(Vec p, Vec t) {
+  return positive_or(t + 125.0f, p * exp2_of_integer(below(t)), zero());
+}
 KVERN_INLINE float reduce_add(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 KVERN_INLINE float reduce_max(Vec v) {
   float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
