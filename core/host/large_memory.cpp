@@ -31,7 +31,7 @@ char *map_aligned(std::size_t size) {
 
 LargeMemory::~LargeMemory() {
   for (const Block &block : blocks_)
-    if (block.buffers == 0) ::munmap(block.data, block.size);
+    if (block.live.empty()) ::munmap(block.data, block.size);
 }
 
 bool LargeMemory::add_block(std::size_t bytes) {
@@ -43,7 +43,7 @@ bool LargeMemory::add_block(std::size_t bytes) {
     return false;
   }
   char *data = map_aligned(size);
-  if (data) blocks_.push_back({data, size, 0, 0});
+  if (data) blocks_.push_back({data, size, {}});
   return data != nullptr;
 }
 
@@ -51,13 +51,20 @@ void *LargeMemory::take(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes > SIZE_MAX - 2 * kPage) return nullptr;
   bytes = round_up(bytes, kAlignment);
-  if (blocks_.empty() || blocks_.back().size - blocks_.back().used < bytes)
+  auto block = std::find_if(blocks_.begin(), blocks_.end(),
+                            [bytes](const Block &b) { return b.size - b.used() >= bytes; });
+  if (block == blocks_.end()) {
     if (!add_block(bytes)) return nullptr;
-  Block &block = blocks_.back();
-  char *data = block.data + block.used;
-  block.used += bytes;
-  ++block.buffers;
-  return data;
+    block = blocks_.end() - 1;
+  }
+  const std::size_t begin = block->used();
+  try {
+    block->live.emplace_hint(block->live.end(), begin, begin + bytes);
+  } catch (const std::bad_alloc &) {
+    if (block->live.empty()) drop(block);
+    return nullptr;
+  }
+  return block->data + begin;
 }
 
 void LargeMemory::drop(std::vector<Block>::iterator block) {
@@ -67,13 +74,19 @@ void LargeMemory::drop(std::vector<Block>::iterator block) {
 
 void LargeMemory::give_back(void *data, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
-  char *begin = static_cast<char *>(data);
-  const auto block = std::find_if(blocks_.begin(), blocks_.end(), [begin](const Block &b) {
-    return begin >= b.data && begin < b.data + b.size;
+  char *address = static_cast<char *>(data);
+  const auto block = std::find_if(blocks_.begin(), blocks_.end(), [address](const Block &b) {
+    return address >= b.data && address < b.data + b.size;
   });
-  if (--block->buffers == 0) return drop(block);
-  const auto first = round_up(static_cast<std::size_t>(begin - block->data), kPage),
-             last = (static_cast<std::size_t>(begin - block->data) + bytes) / kPage * kPage;
+  const auto begin = static_cast<std::size_t>(address - block->data),
+             end = begin + round_up(bytes, kAlignment);
+  const auto next = block->live.erase(block->live.find(begin));
+  if (block->live.empty()) return drop(block);
+  // the pages of this buffer that no neighbour reaches into
+  const std::size_t least = next == block->live.begin() ? 0 : round_up(std::prev(next)->second, kPage);
+  const std::size_t most = next == block->live.end() ? block->size : next->first / kPage * kPage;
+  const std::size_t first = std::max(least, begin / kPage * kPage),
+                    last = std::min(most, round_up(end, kPage));
   if (first < last) ::madvise(block->data + first, last - first, MADV_DONTNEED);
 }
 

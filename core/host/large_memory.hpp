@@ -2,13 +2,15 @@
 // end in each step, which through pages of 4 KiB goes at half to two thirds of the speed. Not for small buffers.
 #pragma once
 #include <cstddef>
+#include <map>
 #include <mutex>
 #include <vector>
 
 namespace kvern {
 
 /// Buffers that follow each other in time lie side by side. What is given back returns to the system in whole large
-/// pages, a block's rest when its last buffer goes. [any thread]
+/// pages as soon as nothing lives in them, and the end of a block is cut anew; the block goes with its last buffer.
+/// [any thread]
 class LargeMemory {
  public:
   /// Buffers from here on are worth it.
@@ -27,14 +29,16 @@ class LargeMemory {
  private:
   struct Block {
     char *data;
-    std::size_t size, used;
-    int buffers;
+    std::size_t size;
+    std::map<std::size_t, std::size_t> live;  // buffers: where each begins and ends
+
+    std::size_t used() const { return live.empty() ? 0 : live.rbegin()->second; }
   };
   bool add_block(std::size_t bytes);
   void drop(std::vector<Block>::iterator block);
 
   std::mutex mutex_;
-  std::vector<Block> blocks_;  // the last one is cut from
+  std::vector<Block> blocks_;
 };
 
 }  // namespace kvern

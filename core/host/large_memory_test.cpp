@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <vector>
 
 #include "tests/support/test.hpp"
 
@@ -47,6 +48,30 @@ TEST_CASE("buffers in large pages are aligned and keep apart, whatever is given 
     CHECK(holds(piece));
     memory.give_back(piece.data, piece.bytes);
   }
+}
+
+TEST_CASE("many small buffers that go make room, and their pages are the system's again") {
+  LargeMemory memory;
+  constexpr std::size_t bytes = std::size_t{300} << 10;
+  auto *stays = static_cast<unsigned char *>(memory.take(bytes));
+  stays[0] = 5;
+  std::vector<unsigned char *> first;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<unsigned char *> some;
+    for (int i = 0; i < 20; ++i) {
+      some.push_back(static_cast<unsigned char *>(memory.take(bytes)));
+      std::memset(some.back(), 9, bytes);
+    }
+    if (round == 0) first = some;
+    CHECK(some == first);
+    for (unsigned char *data : some) memory.give_back(data, bytes);
+  }
+  // a page that was given back comes as zeros: the last of the twenty lies in pages of its own
+  auto *again = static_cast<unsigned char *>(memory.take(bytes * 19));
+  CHECK(again[bytes * 18] == 0);
+  memory.give_back(again, bytes * 19);
+  CHECK(stays[0] == 5);
+  memory.give_back(stays, bytes);
 }
 
 TEST_CASE("a buffer larger than a block of large pages has one of its own") {

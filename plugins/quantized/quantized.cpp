@@ -37,11 +37,13 @@ class Quantized {
   void begin(const sdk::Step &step) {
     slots_.check(step);
     const bool reads = step.n_new == 0 || reads_;
-    all_or_nothing([&](QuantizedLayer &layer) { layer.open(step.rows, slots_.held(), step.n_new); },
-                   [&] {
-                     if (reads) make_unpacked(step.rows, slots_.held() + step.n_new);
-                     slots_.open(step);
-                   });
+    all_or_nothing(
+        [&](QuantizedLayer &layer) { layer.open(step.rows, slots_.held(), step.n_new); },
+        [&] {
+          each([&](QuantizedLayer &layer) { layer.open_long(step.rows, slots_.held(), step.n_new); });
+          if (reads) make_unpacked(step.rows, slots_.held() + step.n_new);
+          slots_.open(step);
+        });
     reads_ = false;
     step_ = &step;
   }

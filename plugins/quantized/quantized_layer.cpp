@@ -58,15 +58,18 @@ void QuantizedLayer::open(int64_t rows, int64_t held, int64_t n_new) {
   const sdk::Room before = used(held);
   const int64_t need = before.slots + n_new;
   grow({rows, std::max<int64_t>(1, std::min(longest_, rounded_up(need + need / 2)))}, before);
-  if (need > longest_) {
-    long_.resize({rows, need}, {});
-    if (before.slots > 0) long_.append(0, 0, steady_, before);
-    long_step_ = true;
-  }
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t blocks = due(held + n_new - packed_.row(row).end);
     if (blocks > 0) packed_.reserve(row, blocks);
   }
+}
+
+void QuantizedLayer::open_long(int64_t rows, int64_t held, int64_t n_new) {
+  const sdk::Room before = used(held);
+  if (before.slots + n_new <= longest_) return;
+  long_.resize({rows, before.slots + n_new}, {});
+  if (before.slots > 0) long_.append(0, 0, steady_, before);
+  long_step_ = true;
 }
 
 void QuantizedLayer::abandon(int64_t held) noexcept {

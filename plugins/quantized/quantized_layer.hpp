@@ -25,8 +25,10 @@ class QuantizedLayer {
   int64_t base() const { return base_; }
   const sdk::Layer &shape() const { return shape_; }
 
-  /// Room for a step on `held` columns: all of it, or a failure that `abandon` takes back.
+  /// Room for a step on `held` columns, or a failure that `abandon` takes back. What stays after the step comes first in
+  /// all layers, then, by open_long, what a long step has for itself: so memory that goes leaves no holes.
   void open(int64_t rows, int64_t held, int64_t n_new);
+  void open_long(int64_t rows, int64_t held, int64_t n_new);
   void abandon(int64_t held) noexcept;
   /// New keys and values [B, H, n, D], from this column on.
   void store(int64_t column, const DLTensor &k, const DLTensor *v) { dense().store(column - base_, k, v); }
