@@ -117,12 +117,14 @@ RowBlock DenseRows::rows(const void *data, const AttentionStrides &stride, int64
 
 /// Work on `rows` fetches of them what is a little ahead, or `next`.
 RowBlock DenseRows::fetching(RowBlock rows, const RowBlock &next) const {
-  const int64_t size = size_of(call_.kv_type);
-  const RowBlock &from = fetch_ == Fetch::a_little_ahead ? rows : next;
-  const int64_t skipped = fetch_ == Fetch::a_little_ahead ? kAheadBytes / (rows.dim * size) + 1 : 0;
   if (fetch_ == Fetch::nothing) return rows;
+  const bool ahead = fetch_ == Fetch::a_little_ahead;
+  const RowBlock &from = ahead ? rows : next;
+  const int64_t size = size_of(call_.kv_type), bytes = from.dim * size, lines = (bytes + 63) / 64;
+  const int64_t skipped = ahead ? kAheadBytes / bytes + 1 : 0;
+  // where rows touch, the next row as well and a line more: of hints that come at once some are lost
   rows.ahead = {static_cast<const char *>(from.data) + skipped * from.stride * size, from.stride * size,
-                (from.dim * size + 63) / 64};
+                from.stride == from.dim ? 2 * lines + 1 : lines};
   return rows;
 }
 
