@@ -1,6 +1,7 @@
 // Proves cross-attention: an encoder's keys come once, are read with update(NULL, NULL), and end(0) takes new ones back.
 #include <kvern/sdk/plugin.hpp>
 #include <kvern/sdk/slot_cache.hpp>
+#include <map>
 
 namespace {
 using namespace kvern::sdk;
@@ -10,23 +11,20 @@ class TinyCross {
   static constexpr const char *name = "tiny_cross", *version = "0", *summary = "keeps an encoder's keys";
 
   explicit TinyCross(const Create &create) {
-    for (std::size_t i = 0; i < create.layers.size(); ++i) {
-      parts_.emplace_back();
-      if (create.layers[i].kind != KVERN_LAYER_CROSS) continue;
-      const LayerCreate layer{create, static_cast<int>(i), create.layers[i]};
-      parts_.back().emplace(Pair{DenseLayer(layer), DenseLayer(layer)});
+    for (int i = 0; i < std::ssize(create.layers); ++i) {
+      const LayerCreate layer{create, i, create.layers[i]};
+      if (layer.layer.kind == KVERN_LAYER_CROSS)
+        parts_.emplace(i, Pair{DenseLayer(layer), DenseLayer(layer)});
     }
   }
 
   void begin(const Step &step) {
     if (step.n_cross == 0 && room_.slots > 0 && room_.rows != step.rows)
       fail(KVERN_INVALID_ARGUMENT, "other rows than held");
-    coming_ = {step.n_cross > 0 ? step.rows : 0, step.n_cross};
-    rows_ = step.rows;
     try {
-      each([&](Pair &pair) { pair.coming.resize(coming_, {}); });
+      make_room({step.n_cross > 0 ? step.rows : 0, step.n_cross});
     } catch (...) {
-      drop_coming();
+      make_room({});
       throw;
     }
     first_.assign(static_cast<std::size_t>(step.rows), 0);
@@ -36,18 +34,17 @@ class TinyCross {
     view.first_pos = first_.data();
   }
   void update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k, DLTensor *out_v) {
-    if (k) parts_[layer]->coming.store(0, *k, v);
+    Pair &pair = parts_.at(layer);
+    if (k) pair.coming.store(0, *k, v);
     const bool fresh = coming_.slots > 0;
-    if (out_k)
-      (fresh ? parts_[layer]->coming : parts_[layer]->held)
-          .read(fresh ? coming_ : room_, k_, out_k, v_, out_v);
+    if (out_k) (fresh ? pair.coming : pair.held).read(fresh ? coming_ : room_, k_, out_k, v_, out_v);
   }
   void end(int64_t keep) {
     if (coming_.slots > 0 && keep > 0) {
       each([](Pair &pair) { std::swap(pair.held, pair.coming); });
       room_ = coming_;
     }
-    drop_coming();
+    make_room({});
   }
   void end_rows(Rows keep) { end(*std::max_element(keep.begin(), keep.end())); }
   void truncate(Rows) {}
@@ -56,12 +53,9 @@ class TinyCross {
     each([](Pair &pair) { pair.held.resize({}, {}); });
   }
   void info(int layer, kvern_info &info) const {
-    info.rows = room_.rows;
-    info.capacity = info.max_new = info.rollback = info.bytes_used = -1;
-    for (int i = 0; i < std::ssize(parts_); ++i) {
-      if (parts_[i] && (layer < 0 || layer == i))
-        info.bytes_device += parts_[i]->held.bytes() + parts_[i]->coming.bytes();
-    }
+    info.rows = room_.rows, info.capacity = info.max_new = info.rollback = info.bytes_used = -1;
+    for (const auto &[number, pair] : parts_)
+      if (layer < 0 || layer == number) info.bytes_device += pair.held.bytes() + pair.coming.bytes();
   }
 
  private:
@@ -70,16 +64,15 @@ class TinyCross {
   };
   template <class Do>
   void each(Do call) {
-    for (auto &part : parts_) part ? call(*part) : void();
+    for (auto &[number, pair] : parts_) call(pair);
   }
-  void drop_coming() {
-    coming_ = {};
-    each([](Pair &pair) { pair.coming.resize({}, {}); });
+  void make_room(const Room &coming) {
+    coming_ = coming;
+    each([&](Pair &pair) { pair.coming.resize(coming, {}); });
   }
 
-  std::vector<std::optional<Pair>> parts_;
+  std::map<int, Pair> parts_;  // by layer
   Room room_, coming_;
-  int64_t rows_ = 0;
   std::vector<int64_t> first_;
   OutTensor k_, v_;
 };

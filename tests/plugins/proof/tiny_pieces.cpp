@@ -33,8 +33,10 @@ class TinyPieces : public SlotCache<DenseLayer> {
     kvern_attend call = request;
     if (!call.lse) call.lse = &own_lse;
     for (const auto &[begin, end, merge] : {std::tuple{int64_t{0}, half, 0}, std::tuple{half, size, 1}}) {
-      const DLTensor k_part = part(k, begin, end), v_part = part(v, begin, end);
-      const kvern_piece_1 piece{&k_part, &v_part, nullptr, key_pos.data() + begin, size, 0, 0, rows};
+      const TensorSlice k_part(k, {0, rows}, {begin, end - begin}),
+          v_part(v, {0, rows}, {begin, end - begin});
+      const kvern_piece_1 piece{
+          &k_part.tensor(), &v_part.tensor(), nullptr, key_pos.data() + begin, size, 0, 0, rows};
       kvern_error error = empty_error();
       require(attention_.run(attention_.ctx, &call, q_pos.data(), &piece, 1, merge, nullptr, &error), error);
     }
@@ -45,19 +47,7 @@ class TinyPieces : public SlotCache<DenseLayer> {
  private:
   TinyPieces(const TinyPieces &) = default;
 
-  /// The slots begin .. end - 1; its shape lives until the next call for the same end.
-  DLTensor part(DLTensor tensor, int64_t begin, int64_t end) {
-    std::array<int64_t, 4> &shape = shapes_[next_++ % shapes_.size()];
-    std::copy_n(tensor.shape, 4, shape.begin());
-    shape[2] = end - begin;
-    tensor.byte_offset = static_cast<uint64_t>(begin * tensor.strides[2] * element_bytes(tensor.dtype));
-    tensor.shape = shape.data();
-    return tensor;
-  }
-
   const kvern_attention_1 &attention_;
-  std::array<std::array<int64_t, 4>, 4> shapes_{};
-  std::size_t next_ = 0;
 };
 }  // namespace
 KVERN_PLUGIN(TinyPieces)

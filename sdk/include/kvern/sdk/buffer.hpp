@@ -98,4 +98,13 @@ class Buffer {
   std::array<int64_t, kMaxAxes> shape_{};
 };
 
+/// A buffer that lives within a step: copies of a cache are made between steps, and a copy of this is empty.
+class Scratch : public Buffer {
+ public:
+  using Buffer::Buffer;
+  Scratch(const Scratch &) : Buffer() {}
+  Scratch(Scratch &&) noexcept = default;
+  Scratch &operator=(Scratch &&) noexcept = default;
+};
+
 KVERN_SDK_END

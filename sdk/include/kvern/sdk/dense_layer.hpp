@@ -265,4 +265,21 @@ class DenseLayer {
   bool shared_ = false;  // the values lie in the keys
 };
 
+/// All layers of a cache with this room, for caches that cut the tokens into pieces. `shared`: their memory stays where it is
+/// while layers change, for what lives within a step.
+inline std::vector<DenseLayer> dense_layers(const Create &create, const Room &room, bool shared = false) {
+  std::vector<DenseLayer> made;
+  for (std::size_t i = 0; i < create.layers.size(); ++i) {
+    made.emplace_back(LayerCreate{create, shared ? -1 : static_cast<int>(i), create.layers[i]});
+    made.back().resize(room, {});
+  }
+  return made;
+}
+
+inline std::vector<DenseLayer> copy_of(const std::vector<DenseLayer> &layers, const Room &used) {
+  std::vector<DenseLayer> made;
+  for (const DenseLayer &layer : layers) made.push_back(layer.copy(used));
+  return made;
+}
+
 KVERN_SDK_END

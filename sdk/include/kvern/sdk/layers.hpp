@@ -32,6 +32,19 @@ struct Layer {
 
 using Layers = std::vector<Layer>;
 
+/// Heads and head size that hold the keys of any layer: for memory that serves one layer after the other.
+struct Widest {
+  int64_t heads = 1, dim = 1;
+};
+inline Widest widest_keys(const Layers &layers) {
+  Widest most;
+  for (const Layer &layer : layers) {
+    most.heads = std::max<int64_t>(most.heads, layer.kv_heads);
+    most.dim = std::max<int64_t>(most.dim, layer.head_dim_k);
+  }
+  return most;
+}
+
 namespace detail {
 inline Layer read_layer(const kvern_layer &theirs, std::size_t number) {
   const kvern_layer layer = known_part(theirs);

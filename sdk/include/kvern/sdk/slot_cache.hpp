@@ -98,13 +98,9 @@ class SlotCache {
     if (out_k) parts_[layer]->read({step_->rows, slots_.size()}, out_k_, out_k, out_v_, out_v);
   }
 
-  void end(int64_t n_keep) {
-    slots_.close(*step_, [n_keep](int64_t) { return n_keep; });
-  }
+  void end(int64_t n_keep) { slots_.close(*step_, n_keep); }
 
-  void end_rows(std::span<const int64_t> row_keep) {
-    slots_.close(*step_, [row_keep](int64_t row) { return row_keep[row]; });
-  }
+  void end_rows(std::span<const int64_t> row_keep) { slots_.close(*step_, row_keep); }
 
   void reset() {
     slots_.clear();

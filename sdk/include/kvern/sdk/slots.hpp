@@ -88,6 +88,14 @@ class Slots {
     if (held_ == 0) clear();
   }
 
+  /// The same for all rows alike, as end has it, and by row, as end_rows has it.
+  void close(const Step &step, int64_t n_keep) {
+    close(step, [n_keep](int64_t) { return n_keep; });
+  }
+  void close(const Step &step, std::span<const int64_t> row_keep) {
+    close(step, [row_keep](int64_t row) { return row_keep[row]; });
+  }
+
   void clear() {
     held_ = staged_ = 0;
     linear_ = true;

@@ -28,6 +28,30 @@ inline int64_t stride_of(const DLTensor &tensor, int axis) {
   return stride;
 }
 
+/// Some rows and slots of a borrowed tensor [B, H, T, D], described without copying. It owns shape and strides: it must stay
+/// where it is for as long as the description is used.
+class TensorSlice {
+ public:
+  struct Range {
+    int64_t begin, count;
+  };
+  TensorSlice(const DLTensor &whole, Range rows, Range slots)
+      : shape_{rows.count, whole.shape[1], slots.count, whole.shape[3]}, slice_(whole) {
+    for (int axis = 0; axis < 4; ++axis) strides_[axis] = stride_of(whole, axis);
+    const int64_t skipped = rows.begin * strides_[0] + slots.begin * strides_[2];
+    slice_.byte_offset += static_cast<uint64_t>(skipped * element_bytes(whole.dtype));
+    slice_.shape = shape_.data();
+    slice_.strides = strides_.data();
+  }
+  TensorSlice(const TensorSlice &) = delete;
+
+  const DLTensor &tensor() const { return slice_; }
+
+ private:
+  std::array<int64_t, 4> shape_, strides_{};
+  DLTensor slice_;
+};
+
 /// A tensor [B, H, T, D] to be handed out: it owns shape and strides, the caller's DLTensor points at them.
 /// The last stride is 1. It must stay where it is for as long as what it handed out is used.
 class OutTensor {
@@ -42,6 +66,11 @@ class OutTensor {
     shape_ = shape;
     strides_ = {strides[0], strides[1], strides[2], 1};
     *out = DLTensor{data, device, 4, type, shape_.data(), strides_.data(), 0};
+  }
+  /// Contiguous.
+  void hand_out(DLTensor *out, void *data, DLDevice device, DLDataType type,
+                const std::array<int64_t, 4> &shape) {
+    hand_out(out, data, device, type, shape, {shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3]});
   }
 
  private:

@@ -1,0 +1,124 @@
+// Caches that divide the layers of a model among them. Each child gets all layers, those of others as NONE, so that numbers
+// stay the model's.
+#pragma once
+#include <algorithm>
+#include <kvern/sdk/inner.hpp>
+
+KVERN_SDK_BEGIN
+
+/// The base of a composite: its constructor calls add() for each child. What all children offer is offered; attend and state
+/// where one does, since they name a layer. A failure in one child leaves the others as they were. A copy holds clones; clone()
+/// is `return std::unique_ptr<Mine>(new Mine(*this));`.
+class Composite {
+ public:
+  explicit Composite(const Create &create) : owner_(create.layers.size(), -1) {}
+
+  bool offers(Verb verb) const {
+    const auto does = [verb](const Inner &child) { return child.offers(verb); };
+    if (verb == Verb::attend || verb == Verb::state)
+      return std::any_of(children_.begin(), children_.end(), does);
+    return std::all_of(children_.begin(), children_.end(), does);
+  }
+  void begin(const Step &step) {
+    all_or_none([&](Inner &child) { child.begin(step); }, [](Inner &child) { child.end(0); });
+  }
+  void view(int layer, kvern_view &view) { of(layer).view(layer, view); }
+  void update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k, DLTensor *out_v) {
+    of(layer).update(layer, k, v, out_k, out_v);
+  }
+  void attend(const kvern_attend &request) {
+    Inner &child = of(request.layer);
+    if (!child.offers(Verb::attend))
+      fail(KVERN_UNSUPPORTED, "this layer's cache leaves attention to the host");
+    child.attend(request);
+  }
+  void state(int layer, int slot, DLTensor *read, DLTensor *write) {
+    of(layer).state(layer, slot, read, write);
+  }
+  void end(int64_t n_keep) {
+    each([n_keep](Inner &child) { child.end(n_keep); });
+  }
+  void end_rows(Rows row_keep) {
+    each([row_keep](Inner &child) { child.end_rows(row_keep); });
+  }
+  void reset() {
+    each([](Inner &child) { child.reset(); });
+  }
+  void truncate(Rows row_pos) {
+    each([row_pos](Inner &child) { child.truncate(row_pos); });
+  }
+  void gather(Rows rows) {
+    // The rows held come first, so that a child's growth can be undone by what cannot fail.
+    std::vector<int64_t> held(static_cast<std::size_t>(children_[0].info(-1).rows)), wide(held.size()), order;
+    for (std::size_t i = 0; i < held.size(); ++i) held[i] = wide[i] = static_cast<int64_t>(i);
+    if (rows.size() <= held.size()) return each([rows](Inner &child) { child.gather(rows); });
+    wide.insert(wide.end(), rows.begin(), rows.end());
+    for (std::size_t i = 0; i < rows.size(); ++i) order.push_back(static_cast<int64_t>(held.size() + i));
+    all_or_none([&](Inner &child) { child.gather(wide); }, [&](Inner &child) { child.gather(held); });
+    each([&](Inner &child) { child.gather(order); });
+  }
+  /// Tokens and rows of the child that holds most, the tightest limits, the bytes of all.
+  void info(int layer, kvern_info &info) const {
+    info.capacity = info.max_new = info.rollback = -1;
+    for (const Inner &child : children_) {
+      const kvern_info one = child.info(layer);
+      const bool known = one.bytes_used >= 0 && info.bytes_used >= 0;
+      info.tokens = std::max(info.tokens, one.tokens);
+      info.rows = std::max(info.rows, one.rows);
+      info.capacity = least(info.capacity, one.capacity);
+      info.max_new = least(info.max_new, one.max_new);
+      info.rollback = least(info.rollback, one.rollback);
+      info.bytes_device += one.bytes_device;
+      info.bytes_host += one.bytes_host;
+      info.bytes_used = known ? info.bytes_used + one.bytes_used : -1;
+    }
+  }
+
+ protected:
+  Composite(const Composite &other) : owner_(other.owner_) {
+    for (const Inner &child : other.children_) children_.push_back(child.clone());
+  }
+
+  /// Adds the plugin called `name` for the layers for which mine(number) is true; none is made where there is no such layer.
+  template <class Mine>
+  void add(const Create &create, std::string_view name, OptionItems options, Mine mine) {
+    bool any = false;
+    for (int i = 0; i < static_cast<int>(owner_.size()); ++i) {
+      if (mine(i)) owner_[i] = static_cast<int>(children_.size()), any = true;
+    }
+    if (!any) return;
+    const PartialLayers layers(*create.raw, mine);
+    kvern_create child = *create.raw;
+    child.layers = layers.data();
+    child.options = options.data();
+    child.n_options = static_cast<uint32_t>(options.size());
+    children_.emplace_back(create.host.table(), Inner::find(create.host, name, options), child);
+  }
+
+  Inner &of(int layer) { return children_[owner_[layer]]; }
+
+ private:
+  static int64_t least(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
+
+  template <class Do>
+  void each(Do call) {
+    for (Inner &child : children_) call(child);
+  }
+
+  /// Undoes what was done before the child that failed.
+  template <class Do, class Undo>
+  void all_or_none(Do call, Undo undo) {
+    std::size_t done = 0;
+    try {
+      for (; done < children_.size(); ++done) call(children_[done]);
+    } catch (...) {
+      while (done-- > 0) undo(children_[done]);
+      throw;
+    }
+  }
+
+  std::vector<int> owner_;  // [layers] which child; -1: none
+  std::vector<Inner> children_;
+};
+
+KVERN_SDK_END

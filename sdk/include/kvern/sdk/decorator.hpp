@@ -1,0 +1,60 @@
+// A cache around another cache. It hands every call on; a class that derives from it writes what it does differently.
+#pragma once
+#include <kvern/sdk/inner.hpp>
+#include <kvern/sdk/relay_host.hpp>
+#include <memory>
+
+KVERN_SDK_BEGIN
+
+/// The base of a decorator: `class Mine : public Decorator<Mine>`. The inner cache is what the options `inner` (a plugin's
+/// name) and `inner_config` (its options) say; it gets its memory through an H, which is yours to override. What the inner
+/// cache offers is offered, no more. A copy holds a clone of the inner cache and shares the H; clone() is
+/// `return std::unique_ptr<Mine>(new Mine(*this));`.
+template <class Self, class H = RelayHost>
+class Decorator {
+ public:
+  static std::vector<Option> options() {
+    return {string_option("inner", "dynamic"), table_option("inner_config")};
+  }
+
+  explicit Decorator(const Create &create)
+      : host_(std::make_shared<H>(create.host)), inner_(make(create, host_->table())) {}
+
+  bool offers(Verb verb) const { return inner_.offers(verb); }
+  void begin(const Step &step) { inner_.begin(step); }
+  void view(int layer, kvern_view &view) { inner_.view(layer, view); }
+  void update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k, DLTensor *out_v) {
+    inner_.update(layer, k, v, out_k, out_v);
+  }
+  void attend(const kvern_attend &request) { inner_.attend(request); }
+  void state(int layer, int slot, DLTensor *read, DLTensor *write) { inner_.state(layer, slot, read, write); }
+  void end(int64_t n_keep) { inner_.end(n_keep); }
+  void end_rows(Rows row_keep) { inner_.end_rows(row_keep); }
+  void reset() { inner_.reset(); }
+  void info(int layer, kvern_info &info) const { info = inner_.info(layer); }
+  void gather(Rows rows) { inner_.gather(rows); }
+  void append(const Self &from) { inner_.append(from.inner_); }
+  void truncate(Rows row_pos) { inner_.truncate(row_pos); }
+  void save(Writer &out) const { inner_.save(out); }
+  void load(Reader &in) { inner_.load(in); }
+
+ protected:
+  Decorator(const Decorator &other) : host_(other.host_), inner_(other.inner_.clone()) {}
+
+  H &host() { return *host_; }
+  Inner &inner() { return inner_; }
+
+ private:
+  static Inner make(const Create &create, const kvern_host *host) {
+    const OptionItems options = create.options.table("inner_config");
+    kvern_create inner = *create.raw;
+    inner.options = options.data();
+    inner.n_options = static_cast<uint32_t>(options.size());
+    return Inner(host, Inner::find(create.host, create.options.string("inner"), options), inner);
+  }
+
+  std::shared_ptr<H> host_;  // outlives the inner cache, and clones of it
+  Inner inner_;
+};
+
+KVERN_SDK_END
