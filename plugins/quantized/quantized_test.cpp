@@ -37,6 +37,36 @@ void check_packed(int64_t axis_key, int64_t axis_value, int64_t group, int64_t r
 
 }  // namespace
 
+TEST_CASE("an option that quantized cannot serve is refused with what it may be") {
+  const auto refusal = [](const kvern_option &wrong,
+                          const std::vector<kvern_layer> &layers = {attention_layer()}) {
+    Subject subject = subject_of("quantized", layers);
+    if (wrong.key) subject.options.push_back(&wrong);
+    FullHost host;
+    kvern_cache *cache = nullptr;
+    std::string message;
+    CHECK(make_cache(subject, host, &cache, &message) != KVERN_OK);
+    CHECK(host.live_buffers() == 0);
+    return message;
+  };
+  CHECK(refusal(option("nbits", 5)) == "option 'nbits' is 5: it must be 8, 4, 3, 2 or 1");
+  CHECK(refusal(option("value_nbits", 16)) == "option 'value_nbits' is 16: it must be 8, 4, 3, 2 or 1");
+  CHECK(refusal(option("axis_key", 2)) == "option 'axis_key' is 2: it must be 0, 1 or -1");
+  CHECK(refusal(option("q_group_size", 48)) ==
+        "option 'q_group_size' is 48: it must be 16, 32, 64, 128 or 256");
+  CHECK(refusal(option("residual_length", -1)) == "option 'residual_length' is -1: it must be at least 0");
+  kvern_option search = option("search", 0);
+  search.type = KVERN_STRING;
+  search.s = "ful";
+  CHECK(refusal(search) == "option 'search' is 'ful': it must be 'fast', 'full' or 'none'");
+  kvern_layer latent = attention_layer();
+  latent.flags = KVERN_VALUES_IN_KEYS;
+  CHECK(refusal({}, {attention_layer(), latent}) ==
+        "quantized packs keys and values apart; the values of layer 1 lie in its keys");
+  CHECK(refusal({}, {attention_layer(), state_layer()}).find("layer 1 has recurrent states") !=
+        std::string::npos);
+}
+
 TEST_CASE("quantized keeps every rule of the contract to the last bit while nothing is packed") {
   check_rules(subject_of("quantized", {attention_layer(), attention_layer()}));
 }

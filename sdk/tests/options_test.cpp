@@ -35,6 +35,14 @@ TEST_CASE("an option is what the user wrote, or its declared default") {
   CHECK_FALSE(options.is_written("fast"));
   CHECK(failure([&] { options.integer("nbits", 3, 8); }) == "1: option 'nbits' is 2: it must be at least 3");
   CHECK(failure([&] { options.integer("nbits", 0, 1); }) == "1: option 'nbits' is 2: it must be at most 1");
+  CHECK(options.integer_of("nbits", {4, 2}) == 2);
+  CHECK(failure([&] {
+          options.integer_of("nbits", {8, 4, 3});
+        }) == "1: option 'nbits' is 2: it must be 8, 4 or 3");
+  CHECK(options.string_of("inner", {"dynamic"}) == "dynamic");
+  CHECK(failure([&] {
+          options.string_of("inner", {"static", "none"});
+        }) == "1: option 'inner' is 'dynamic': it must be 'static' or 'none'");
   CHECK(failure([&] { options.boolean("nbits"); }).substr(0, 2) == "1:");
   CHECK(failure([&] { options.integer("absent"); }).substr(0, 2) == "8:");
 }
