@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kStatePrompt = 64, kBatch = 2048, kMicroBatch = 512, kFirst = 0, kSpare = 1, kWarmUp = 2,
-              kLeast = 3;
+              kLeast = 2;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();

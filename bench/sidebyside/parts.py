@@ -6,7 +6,7 @@ import time
 from programs import Failed, run
 from settings import NONE, PREFILL_LLAMA
 
-FEW_STEPS, MANY_STEPS = 4, 8
+FEW_STEPS, MANY_STEPS = 2, 8
 LAST_STEPS = 24  # positions kept free behind the greatest depth
 
 
@@ -101,7 +101,7 @@ def prefill(bench):
 
 
 def prefill_rows(bench):
-    main = [s for s in bench.settings if s.main and s.name != "static" and s.program in bench.programs]
+    main = [s for s in bench.settings if s.main and not s.name.startswith(("static", "q8_0"))]
     return main + [s for s in (PREFILL_LLAMA,) if s.program in bench.programs]
 
 

@@ -33,8 +33,8 @@ def of_llama():
         kind = keys if keys == values else f"{keys}/{values}"
         name = kind + (", flash attention" if flash == "on" else "")
         return Setting("llama.cpp", name, (f"{keys}/{values}/{flash}",), main, size)
-    return [row("f16", "f16", "off", 2, main=True), row("q8_0", "f16", "off", (2 + 34 / 32) / 2),
-            row("q8_0", "q8_0", "on", 34 / 32), row("q4_0", "q4_0", "on", 18 / 32), row("f32", "f32", "off", 4)]
+    return [row("f16", "f16", "off", 2, main=True), row("q8_0", "f16", "off", (2 + 34 / 32) / 2, main=True),
+            row("q8_0", "q8_0", "on", 34 / 32, main=True), row("q4_0", "q4_0", "on", 18 / 32), row("f32", "f32", "off", 4)]
 
 
 def of_transformers(program, dtype):
