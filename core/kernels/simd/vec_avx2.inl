@@ -3,7 +3,7 @@
 typedef __m256 Vec;
 constexpr int kWidth = 8;
 constexpr int kScoreQueries = 2;
-constexpr int kColumnQueries = 0;  // from so many queries on keys are turned; 0 = never
+constexpr int kColumnQueries = 4;  // from so many queries on keys are turned; 0 = never
 constexpr int kGemmRows = 6;
 
 KVERN_INLINE Vec zero() { return _mm256_setzero_ps(); }
