@@ -3,6 +3,8 @@
 namespace kvern::quantized {
 namespace {
 
+constexpr std::size_t kKept = 16384;  // numbers of working memory that stay from step to step
+
 kernels::AttentionStrides strides_of(const DLTensor &tensor) {
   return {sdk::stride_of(tensor, 0), sdk::stride_of(tensor, 1), sdk::stride_of(tensor, 2)};
 }
@@ -85,6 +87,10 @@ void Attention::run(const kvern_attend &request, const QuantizedLayer &layer, co
   attend_dense(call, layer,
                request.sinks ? reinterpret_cast<const float *>(sdk::data_of(*request.sinks)) : nullptr,
                parallel);
+  if (lse_.size() > kKept) {  // a long prompt's
+    lse_ = {};
+    q_pos_ = {};
+  }
 }
 
 void Attention::attend_packed(const kernels::AttentionCall &call, const QuantizedLayer &layer,

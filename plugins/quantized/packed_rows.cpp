@@ -49,12 +49,16 @@ void PackedRows::reserve(int64_t number, int64_t blocks) {
   const int64_t free = row.open ? row.open->blocks - row.open->used : 0;
   row.pieces.reserve(row.pieces.size() + 2);
   if (blocks <= free) return;
+  counted_ = false;
   const int64_t before = (row.end - row.begin) / format_.tokens;
   row.reserve = chunk(std::max(blocks - free, std::clamp<int64_t>(before, 1, kMostBlocksAhead)));
 }
 
 void PackedRows::drop_reserves() {
-  for (PackedRow &row : rows_) row.reserve.reset();
+  for (PackedRow &row : rows_) {
+    if (row.reserve) counted_ = false;
+    row.reserve.reset();
+  }
 }
 
 /// Blocks of one row that are to be written into one chunk.
@@ -119,6 +123,7 @@ class Packing {
 
 void PackedRows::pack(const std::function<int64_t(int64_t row)> &blocks, const DenseSource &from,
                       const kernels::Parallel &parallel) {
+  counted_ = false;
   Packing packing(*this);
   for (int64_t row = 0; row < rows(); ++row) {
     packing.take(rows_[static_cast<std::size_t>(row)], row, blocks(row), from.base);
@@ -127,6 +132,7 @@ void PackedRows::pack(const std::function<int64_t(int64_t row)> &blocks, const D
 }
 
 void PackedRows::cut(int64_t column) {
+  counted_ = false;
   for (PackedRow &row : rows_) {
     if (row.end <= column) continue;
     row.begin = std::min(row.begin, column);
@@ -169,6 +175,7 @@ void PackedRows::gather(std::span<const int64_t> order) {
     }
   }
   rows_ = std::move(gathered);
+  counted_ = false;
 }
 
 std::vector<std::span<const Piece>> joined(const PackedRow &row, int64_t block_tokens) {
@@ -214,6 +221,7 @@ std::vector<PackedRow> PackedRows::copies(const PackedRows &other, int64_t by) c
 }
 
 void PackedRows::join(std::vector<PackedRow> rows) {
+  counted_ = false;
   for (PackedRow &row : rows) rows_.push_back(std::move(row));
 }
 
@@ -268,18 +276,24 @@ std::vector<const PackedRow *> pointers(const std::vector<PackedRow> &rows) {
 
 }  // namespace
 
+void PackedRows::count() const {
+  if (counted_) return;
+  bytes_ = bytes_used_ = 0;
+  visit_chunks(pointers(rows_), format_.tokens, [&](const Chunk &chunk, int64_t used) {
+    bytes_ += chunk.buffer.bytes();
+    bytes_used_ += used * chunk.heads * chunk.block_bytes;
+  });
+  counted_ = true;
+}
+
 int64_t PackedRows::bytes() const {
-  int64_t sum = 0;
-  visit_chunks(pointers(rows_), format_.tokens,
-               [&](const Chunk &chunk, int64_t) { sum += chunk.buffer.bytes(); });
-  return sum;
+  count();
+  return bytes_;
 }
 
 int64_t PackedRows::bytes_used() const {
-  int64_t sum = 0;
-  visit_chunks(pointers(rows_), format_.tokens,
-               [&](const Chunk &chunk, int64_t used) { sum += used * chunk.heads * chunk.block_bytes; });
-  return sum;
+  count();
+  return bytes_used_;
 }
 
 }  // namespace kvern::quantized

@@ -38,7 +38,10 @@ class PackedRows {
   bool empty() const;  ///< no token is packed
 
   /// Forgets everything and becomes this many rows that have nothing packed.
-  void assign(int64_t rows) { rows_.assign(static_cast<std::size_t>(rows), {}); }
+  void assign(int64_t rows) {
+    rows_.assign(static_cast<std::size_t>(rows), {});
+    counted_ = false;
+  }
 
   /// Memory for so many more blocks of a row; to be taken back by drop_reserves. Throws the host's failure.
   void reserve(int64_t row, int64_t blocks);
@@ -83,6 +86,11 @@ class PackedRows {
   kernels::Dtype type_;
   quant::Search search_;
   std::vector<PackedRow> rows_;
+
+  // What `bytes` and `bytes_used` say; counted anew after a change only, since a host asks in every step.
+  void count() const;
+  mutable bool counted_ = false;
+  mutable int64_t bytes_ = 0, bytes_used_ = 0;
 };
 
 /// The pieces of a row in groups that could lie in one chunk: each begins where the one before ends in a full block.

@@ -37,6 +37,7 @@ void PackedRows::load(sdk::Reader &in, int64_t rows, int64_t held) {
     PackedRow row;
     load_row(in, row, held);
     rows_.push_back(std::move(row));
+    counted_ = false;
   }
 }
 
