@@ -38,8 +38,36 @@ KVERN_INLINE Vec above(Vec y, Vec threshold, Vec value) {
   return _mm256_and_ps(_mm256_cmp_ps(y, threshold, _CMP_GT_OQ), value);
 }
 
-constexpr int kCellBits = 9;  // never: eight numbers cannot hold a table
-struct CellNearest;
+KVERN_INLINE __m256i greater(Vec y, Vec than) {
+  return _mm256_castps_si256(_mm256_cmp_ps(y, than, _CMP_GT_OQ));
+}
+KVERN_INLINE __m256i twice_and(__m256i place, __m256i more) {
+  return _mm256_add_epi32(_mm256_add_epi32(place, place), more);
+}
+constexpr int kTableBits = 4;
+/// Halves the levels that are left four times. Comparisons are 0 or -1, so places count down from 0 (modulo 8, or 16).
+struct TableNearest {
+  Vec half, quarter[2], eighths, sixteenths;
+  Table level;
+  inline __attribute__((always_inline)) explicit TableNearest(int) {
+    const int8_t *from = quant::levels(4);
+    auto threshold = [from](int i) { return 0.5f * static_cast<float>(from[i] + from[i + 1]); };
+    alignas(32) float four[8] = {}, eight[8], all[16];
+    for (int i = 0; i < 4; ++i) four[-i & 7] = threshold(4 * i + 1);
+    for (int i = 0; i < 8; ++i) eight[-i & 7] = threshold(2 * i);
+    for (int i = 0; i < 16; ++i) all[-i & 15] = static_cast<float>(from[i]);
+    half = set1(threshold(7)), quarter[0] = set1(threshold(3)), quarter[1] = set1(threshold(11));
+    eighths = load(four), sixteenths = load(eight), level = make_table(all);
+  }
+  inline __attribute__((always_inline)) Vec nearest(Vec y) const {
+    __m256i place = greater(y, half);
+    place =
+        twice_and(place, greater(y, _mm256_blendv_ps(quarter[0], quarter[1], _mm256_castsi256_ps(place))));
+    place = twice_and(place, greater(y, _mm256_permutevar8x32_ps(eighths, place)));
+    place = twice_and(place, greater(y, _mm256_permutevar8x32_ps(sixteenths, place)));
+    return lookup(level, place);
+  }
+};
 
 KVERN_INLINE void store_codes(uint8_t *to, Vec code) {
   __m256i v = _mm256_cvtps_epi32(code);

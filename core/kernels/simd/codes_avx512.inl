@@ -34,10 +34,10 @@ KVERN_INLINE Vec above(Vec y, Vec threshold, Vec value) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, threshold, _CMP_GT_OQ), value);
 }
 
-constexpr int kCellBits = 3;
-struct CellNearest {
+constexpr int kTableBits = 3;
+struct TableNearest {
   Vec threshold[2], low[2], high[2];
-  inline __attribute__((always_inline)) explicit CellNearest(int bits) {
+  inline __attribute__((always_inline)) explicit TableNearest(int bits) {
     const Cells &table = quant::cells(bits);
     for (int half = 0; half < 2; ++half) {
       threshold[half] = load(table.threshold + half * kWidth);

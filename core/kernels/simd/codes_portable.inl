@@ -1,7 +1,7 @@
 // Integers beside the floats of vec_portable.inl: what the quantizer needs. No include of its own.
 //
 // Every codes_*.inl gives the same names: Ints, kWidth of them; load_quads, spread, shift_right, shift_right_each, join_3,
-// signed_bytes; Table, make_table, lookup; above; CellNearest from kCellBits on; store_codes; exchange.
+// signed_bytes; Table, make_table, lookup; above; TableNearest (nearest levels, for kTableBits or more); store_codes; exchange.
 
 typedef int32_t Ints __attribute__((vector_size(16)));
 typedef uint32_t Unsigned __attribute__((vector_size(16)));
@@ -46,10 +46,11 @@ KVERN_INLINE Vec lookup(const Table &t, Ints code) {
 /// y > threshold ? value : 0
 KVERN_INLINE Vec above(Vec y, Vec threshold, Vec value) { return (Vec)((y > threshold) & (Ints)value); }
 
-constexpr int kCellBits = 4;  ///< from where cells are cheaper than all thresholds one after another
-struct CellNearest {
+/// From where a table is cheaper than all thresholds one after another.
+constexpr int kTableBits = 4;
+struct TableNearest {
   const Cells *cells;
-  explicit CellNearest(int bits) : cells(&quant::cells(bits)) {}
+  explicit TableNearest(int bits) : cells(&quant::cells(bits)) {}
   inline __attribute__((always_inline)) Vec nearest(Vec y) const {
     Vec out;
     for (int i = 0; i < kWidth; ++i) {

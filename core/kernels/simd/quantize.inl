@@ -50,7 +50,7 @@ struct ChainNearest<8> {
   inline __attribute__((always_inline)) Vec code(Vec y) const { return add(nearest(y), set1(128.0f)); }
 };
 template <int kBits>
-using Nearest = std::conditional_t<(kBits >= kCellBits && kBits < 8), CellNearest, ChainNearest<kBits>>;
+using Nearest = std::conditional_t<(kBits >= kTableBits && kBits < 8), TableNearest, ChainNearest<kBits>>;
 
 /// What is stored of a group: numbers that f16 has.
 struct Fit {
