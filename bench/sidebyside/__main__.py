@@ -133,12 +133,12 @@ def measure(options, folder, llama_worker):
         new = [machine.describe(), shape.record()]
         for part in options.parts:
             new += ALL_PARTS[part](bench)
-        new[0]["load_after"] = os.getloadavg()[0]
-        new += [{"part": "skipped", "program": p, "cache": c, "why": why} for (p, c), why in bench.refused.items()]
+            new[0]["load_after"] = os.getloadavg()[0]
+            skipped = [{"part": "skipped", "program": p, "cache": c, "why": why} for (p, c), why in bench.refused.items()]
+            write(options.out / f"{datetime.date.today()}-{folder.name}.jsonl", new + skipped)
     finally:
         for peer in peers:
             peer.stop()
-    write(options.out / f"{datetime.date.today()}-{folder.name}.jsonl", new)
 
 
 def write(path, new=()):
