@@ -42,7 +42,8 @@ Fit fit_range(float low, float high, int bits) {
   const float rest = middle - fit.zero;
   fit.zero_low = bits == 8 ? to_f16(rest) : 0.0f;
   fit.scale = to_f16(0.5f * high - 0.5f * low);
-  if (fit.scale == 0.0f && bits != 8) fit.scale = to_f16(std::abs(rest));  // a constant that f16 does not have
+  if (fit.scale == 0.0f && bits != 8)
+    fit.scale = to_f16(std::abs(rest));  // a constant that f16 does not have
   return fit;
 }
 
