@@ -39,8 +39,9 @@ struct PackedCall {
   Arithmetic arithmetic = Arithmetic::automatic;
 };
 
-/// As attention(). In integers a query is rounded to 8 bits (16 where keys have 8) in each group of tokens, a weight to 8
-/// bits (16 where values have 8) of the largest weight in its block.
+/// As attention(). In integers a query is rounded to 8 bits (16 where keys have 8) in each group, a weight times its
+/// token's scale to 8 bits (16 where values have 8) of the largest in its block. Scales of 8-bit tensors must not be
+/// negative. Blocks are read once, or once per 16 queries of a key head, and at most one is unpacked at a time.
 void attention(const PackedCall &call, const Parallel &parallel);
 
 /// The same by the definition, slowly, in double precision.
