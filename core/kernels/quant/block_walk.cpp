@@ -31,22 +31,33 @@ void BlockWalk::start(int64_t begin, int64_t end) {
   left_ = blocks * (tile_.split + 1) / tile_.splits - skip_;
 }
 
-bool BlockWalk::next(int64_t most, BlockPiece *piece) {
-  if (left_ == 0) return false;
+/// Where the walk stands, left_ > 0: moves on to the next run if this one is done.
+BlockWalk::Place BlockWalk::place() {
   Span span = seen_blocks(row_.runs[run_]);
   while (skip_ >= span.end - span.first) {
     skip_ -= span.end - span.first;
     span = seen_blocks(row_.runs[++run_]);
   }
   const Run &run = row_.runs[run_];
-  const int64_t first = span.first + skip_, blocks = std::min({most, span.end - first, left_});
-  const int64_t token = first * tokens_;
-  *piece = {run.data + tile_.kv_head * run.head_stride + first * bytes_,
-            blocks,
-            std::min(span.end - first, left_) - blocks,
-            {run.first_key + token, std::min(blocks * tokens_, run.keys - token)}};
+  const int64_t first = span.first + skip_;
+  return {run.data + tile_.kv_head * run.head_stride + first * bytes_, first,
+          std::min(span.end - first, left_)};
+}
+
+bool BlockWalk::next(int64_t most, BlockPiece *piece) {
+  if (left_ == 0) return false;
+  const Place here = place();
+  const Run &run = row_.runs[run_];
+  const int64_t blocks = std::min(most, here.blocks), token = here.first * tokens_;
+  *piece = {
+      here.data, blocks, nullptr, 0, {run.first_key + token, std::min(blocks * tokens_, run.keys - token)}};
   skip_ += blocks;
   left_ -= blocks;
+  if (left_ > 0) {
+    const Place there = place();
+    piece->next = there.data;
+    piece->next_blocks = there.blocks;
+  }
   return true;
 }
 

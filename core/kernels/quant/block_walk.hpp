@@ -9,8 +9,9 @@ namespace kvern::kernels::quant {
 struct BlockPiece {
   const std::byte *data;  ///< of the tile's key head
   int64_t blocks;
-  int64_t following;  ///< blocks behind these that are read next
-  KeyRange keys;      ///< as many as the blocks hold, but where the last is not full
+  const std::byte *next;  ///< blocks that are read next: behind these, or in another run
+  int64_t next_blocks;    ///< how many, where they follow each other; 0 = these were the last
+  KeyRange keys;          ///< as many as the blocks hold, but where the last is not full
 };
 
 class BlockWalk {
@@ -25,7 +26,12 @@ class BlockWalk {
   struct Span {
     int64_t first, end;  ///< numbers of blocks in a run
   };
+  struct Place {
+    const std::byte *data;
+    int64_t first, blocks;  ///< in the run, and how many until it or the share ends
+  };
   Span seen_blocks(const Run &run) const;
+  Place place();
 
   const PackedRow &row_;
   const AttentionTile &tile_;

@@ -98,7 +98,7 @@ void IntegerProducts::values(const FloatRows &weights, const TileSums &sums) {
   for (int64_t i = 0; i < piece_.blocks; ++i) {
     const int64_t first = i * format_.tokens, n = std::min(format_.tokens, piece_.keys.n - first);
     const std::byte *block = piece_.data + i * format_.bytes;
-    if (i < piece_.following) prefetch(block + piece_.blocks * format_.bytes, format_.value_layout.codes);
+    if (i < piece_.next_blocks) prefetch(piece_.next + i * format_.bytes, format_.value_layout.codes);
     const FloatRows part = {weights.data + first, weights.stride, weights.rows};
     ops_.sum_values(values_, block, n, part, room_, sums.out, sums.out_stride);
   }
