@@ -1,4 +1,4 @@
-// The reference data kept here, and the folders of KVERN_REFERENCE_DIRS, replayed with each lossless cache.
+// The reference data kept here, and the folders of KVERN_REFERENCE_DIRS, replayed with each cache.
 #include <filesystem>
 #include <fstream>
 
@@ -25,8 +25,8 @@ std::string last_line(const std::string &text) {
 
 }  // namespace
 
-TEST_CASE("Recorded outputs of transformers come out the same with every lossless cache") {
-  for (const std::string cache : {"dynamic", "static", "none"})
+TEST_CASE("Recorded outputs of transformers come out the same with every cache") {
+  for (const std::string cache : {"dynamic", "static", "none", "quantized"})
     for (const auto &folder : folders()) {
       INFO(cache << " on " << folder);
       const auto ran = run({program("kvern-reference"), folder, "--cache", cache});
