@@ -119,17 +119,9 @@ void attention(const AttentionCall &call, const Parallel &parallel) {
   if (call.rows == 0 || call.n_new == 0) return;
   const LevelOps &ops = level_ops();
   const AttentionShape shape(call, ops);
-  struct Dense final : TileAttend {
-    Dense(const AttentionCall &c, const AttentionShape &s, const LevelOps &o) : call(c), shape(s), ops(o) {}
-    void operator()(const AttentionTile &tile, const TileSums &sums) const override {
-      DenseRows rows(call, shape, ops, tile);
-      attend_tile(call, shape, ops, tile, sums, rows);
-    }
-    const AttentionCall &call;
-    const AttentionShape &shape;
-    const LevelOps &ops;
-  };
-  attend_in_tiles(call, shape, Dense(call, shape, ops), parallel);
+  attend_by_products(
+      call, shape, ops, [&](const AttentionTile &tile) { return DenseRows(call, shape, ops, tile); },
+      parallel);
 }
 
 void merge_attention(float *out, float *lse, const float *part, const float *part_lse, int64_t rows,

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/kernels/quant/hadamard.hpp"
+#include "core/kernels/round_up.hpp"
 #include "core/kernels/scratch.hpp"
 #include "core/kernels/visibility.hpp"
 
@@ -19,8 +20,6 @@ constexpr int64_t kPanelKeys = 128;  // keys packed together
 // Keys of a block without packing, for one or two queries and for more: long blocks make long streams.
 constexpr int64_t kDotKeys = 1024, kDotKeysOfMany = 512;
 constexpr int64_t kPanelQueries = 96;  // queries of a tile that share packed keys and values
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 class TileWork {
  public:

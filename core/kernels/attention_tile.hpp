@@ -85,4 +85,23 @@ struct TileAttend {
 void attend_in_tiles(const AttentionCall &call, const AttentionShape &shape, const TileAttend &attend,
                      const Parallel &parallel);
 
+/// The same for tiles whose products are what products_of(tile) returns.
+template <class ProductsOf>
+void attend_by_products(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+                        const ProductsOf &products_of, const Parallel &parallel) {
+  struct Attend final : TileAttend {
+    Attend(const AttentionCall &c, const AttentionShape &s, const LevelOps &o, const ProductsOf &p)
+        : call(c), shape(s), ops(o), products_of(p) {}
+    void operator()(const AttentionTile &tile, const TileSums &sums) const override {
+      auto products = products_of(tile);
+      attend_tile(call, shape, ops, tile, sums, products);
+    }
+    const AttentionCall &call;
+    const AttentionShape &shape;
+    const LevelOps &ops;
+    const ProductsOf &products_of;
+  };
+  attend_in_tiles(call, shape, Attend(call, shape, ops, products_of), parallel);
+}
+
 }  // namespace kvern::kernels

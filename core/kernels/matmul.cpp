@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <kvern/error.hpp>
 
+#include "core/kernels/round_up.hpp"
 #include "core/kernels/scratch.hpp"
 #include "core/kernels/simd/level_ops.hpp"
 
@@ -16,8 +17,6 @@ constexpr int64_t kLongSums = 16384;     // sums of columns of a [K, N] matrix t
 constexpr int64_t kDepth = 256;          // 32-bit elements of k in a panel
 constexpr int64_t kTileRows = 96;        // rows of x that stay in cache while panels go by
 constexpr int64_t kTaskPanels = 8;       // panels packed together
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 void check(const MatmulCall &c) {
   if (c.m < 0 || c.n < 0 || c.k < 0) throw Error(ErrorKind::internal, "matmul: a negative size");

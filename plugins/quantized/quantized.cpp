@@ -38,7 +38,7 @@ class Quantized {
     slots_.check(step);
     const bool reads = step.n_new == 0 || reads_;
     all_or_nothing(
-        [&](QuantizedLayer &layer) { layer.open(step.rows, slots_.held(), step.n_new); },
+        [&](QuantizedLayer &layer, std::size_t) { layer.open(step.rows, slots_.held(), step.n_new); },
         [&] {
           each([&](QuantizedLayer &layer) { layer.open_long(step.rows, slots_.held(), step.n_new); });
           if (reads) make_unpacked(step.rows, slots_.held() + step.n_new);
@@ -89,7 +89,8 @@ class Quantized {
   void gather(sdk::Rows rows) {
     const auto count = static_cast<int64_t>(rows.size());
     if (count > slots_.rows()) {
-      all_or_nothing([&](QuantizedLayer &layer) { layer.grow_rows(count, slots_.held()); }, [] {});
+      all_or_nothing([&](QuantizedLayer &layer, std::size_t) { layer.grow_rows(count, slots_.held()); },
+                     [] {});
     }
     each([&](QuantizedLayer &layer) { layer.gather(rows, slots_.held(), scratch_); });
     slots_.gather(rows);
@@ -101,17 +102,15 @@ class Quantized {
     const int64_t held = slots_.held(), theirs = from.slots_.held(), size = std::max(held, theirs);
     sdk::Slots joined = slots_;
     joined.append(from.slots_);
-    std::vector<std::vector<PackedRow>> packed;
-    std::size_t i = 0;
+    std::vector<std::vector<PackedRow>> packed(layers_.size());
     all_or_nothing(
-        [&](QuantizedLayer &layer) {
-          const QuantizedLayer &other = *from.layers_[number_of(layer)];
-          packed.push_back(layer.prepare_append(other, held, theirs, size));
+        [&](QuantizedLayer &layer, std::size_t i) {
+          packed[i] = layer.prepare_append(*from.layers_[i], held, theirs, size);
         },
         [] {});
-    each([&](QuantizedLayer &layer) {
-      layer.append(*from.layers_[number_of(layer)], std::move(packed[i++]), held, theirs, size);
-    });
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (layers_[i]) layers_[i]->append(*from.layers_[i], std::move(packed[i]), held, theirs, size);
+    }
     slots_ = std::move(joined);
   }
 
@@ -164,19 +163,13 @@ class Quantized {
     }
   }
 
-  std::size_t number_of(const QuantizedLayer &layer) const {
-    std::size_t i = 0;
-    while (!layers_[i] || &*layers_[i] != &layer) ++i;
-    return i;
-  }
-
-  /// Makes room in every layer and does what is left, or takes all of it back.
+  /// Makes room in every layer, make(layer, its number), and does what is left, or takes all of it back.
   template <class Make, class Rest>
   void all_or_nothing(Make make, Rest rest) {
     std::size_t i = 0;
     try {
       for (; i < layers_.size(); ++i) {
-        if (layers_[i]) make(*layers_[i]);
+        if (layers_[i]) make(*layers_[i], i);
       }
       rest();
     } catch (...) {

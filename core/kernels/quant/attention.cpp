@@ -53,30 +53,6 @@ AttentionShape shape_of(const PackedCall &call, const LevelOps &ops) {
   return shape;
 }
 
-struct Unpacked final : TileAttend {
-  Unpacked(const PackedCall &c, const AttentionShape &s, const LevelOps &o) : call(c), shape(s), ops(o) {}
-  void operator()(const AttentionTile &tile, const TileSums &sums) const override {
-    UnpackedRows rows(call, shape, ops, tile);
-    attend_tile(call.dense, shape, ops, tile, sums, rows);
-  }
-  const PackedCall &call;
-  const AttentionShape &shape;
-  const LevelOps &ops;
-};
-
-struct InIntegers final : TileAttend {
-  InIntegers(const PackedCall &c, const AttentionShape &s, const LevelOps &o, const PackedOps &p)
-      : call(c), shape(s), ops(o), packed(p) {}
-  void operator()(const AttentionTile &tile, const TileSums &sums) const override {
-    IntegerProducts products(call, shape, packed, tile);
-    attend_tile(call.dense, shape, ops, tile, sums, products);
-  }
-  const PackedCall &call;
-  const AttentionShape &shape;
-  const LevelOps &ops;
-  const PackedOps &packed;
-};
-
 }  // namespace
 
 void attention(const PackedCall &original, const Parallel &parallel) {
@@ -89,9 +65,13 @@ void attention(const PackedCall &original, const Parallel &parallel) {
   const PackedOps *packed = call.arithmetic == Arithmetic::automatic ? packed_ops() : nullptr;
   if (packed && !shape.by_panels) {
     shape = IntegerProducts::shape_of(call, shape);
-    return attend_in_tiles(call.dense, shape, InIntegers(call, shape, ops, *packed), parallel);
+    return attend_by_products(
+        call.dense, shape, ops,
+        [&](const AttentionTile &tile) { return IntegerProducts(call, shape, *packed, tile); }, parallel);
   }
-  attend_in_tiles(call.dense, shape, Unpacked(call, shape, ops), parallel);
+  attend_by_products(
+      call.dense, shape, ops, [&](const AttentionTile &tile) { return UnpackedRows(call, shape, ops, tile); },
+      parallel);
 }
 
 }  // namespace kvern::kernels::quant

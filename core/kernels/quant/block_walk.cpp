@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
+#include "core/kernels/round_up.hpp"
+
 namespace kvern::kernels::quant {
-namespace {
-
-int64_t round_up_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
-
-}  // namespace
 
 BlockWalk::BlockWalk(const PackedCall &call, const AttentionTile &tile)
     : row_(call.rows[tile.row]), tile_(tile), tokens_(call.format->tokens), bytes_(call.format->bytes) {}
@@ -16,7 +13,7 @@ BlockWalk::Span BlockWalk::seen_blocks(const Run &run) const {
   const int64_t begin = std::max<int64_t>(begin_ - run.first_key, 0);
   const int64_t end = std::min(end_ - run.first_key, run.keys);
   if (begin >= end) return {0, 0};
-  return {begin / tokens_, round_up_div(end, tokens_)};
+  return {begin / tokens_, pieces_of(end, tokens_)};
 }
 
 void BlockWalk::start(int64_t begin, int64_t end) {

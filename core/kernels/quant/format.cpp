@@ -4,12 +4,12 @@
 #include <kvern/error.hpp>
 #include <string>
 
+#include "core/kernels/round_up.hpp"
+
 namespace kvern::kernels::quant {
 namespace {
 
 constexpr int64_t kLeastTokens = 64;
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 void check(const TensorFormat &format, const char *what) {
   auto refuse = [what](const std::string &why) {

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "core/kernels/round_up.hpp"
 #include "core/kernels/scratch.hpp"
 
 namespace kvern::kernels::quant {
 namespace {
 
 constexpr int64_t kPieceKeys = 512;  // keys whose logits go through one softmax
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 /// Cuts the room out of the thread's scratch; without `base` only counts its floats.
 int64_t cut_room(const BlockFormat &format, int64_t queries, float *base, IntegerRoom *room) {

@@ -30,13 +30,12 @@ struct Work {
 };
 
 /// The code of (token, channel) lies at the sum of the two.
-int64_t place_of_token(const Work &w, int64_t token) {
-  const int64_t dim = w.layout.dim_padded;
-  return w.keys ? token / 16 * dim * 16 + token % 16 * 4 : token / 4 * dim * 4 + token % 4;
+int64_t place_of(const Work &w, int64_t token, int64_t channel) {
+  const CodePlace place = code_place(w.format, w.keys, token, channel);
+  return place.unit * 64 + place.index;
 }
-int64_t place_of_channel(const Work &w, int64_t channel) {
-  return w.keys ? channel / 4 * 64 + channel % 4 : channel / 16 * 64 + channel % 16 * 4;
-}
+int64_t place_of_token(const Work &w, int64_t token) { return place_of(w, token, 0); }
+int64_t place_of_channel(const Work &w, int64_t channel) { return place_of(w, 0, channel); }
 
 /// Some groups side by side: of tokens t, t + 1, ... if the axis is the token, else of channels c, c + 1, ...
 struct Tile {
@@ -119,7 +118,7 @@ void pack_codes(const Work &w) {
   const int bits = w.tensor.bits;
   if (bits != 3) return pack(w.codes, w.layout.units, 0, bits, to);
   pack(w.codes, w.layout.units, 0, 2, to);
-  pack(w.codes, w.layout.units, 2, 1, to + w.layout.units * 16);
+  pack(w.codes, w.layout.units, 2, 1, to + detail::third_bits(w.layout));
 }
 
 /// Scales and zeros that no token has are 0.
