@@ -37,26 +37,38 @@ void put_sums(const MatmulCall &c, const float *sums, int64_t sums_stride, int64
   }
 }
 
-/// x in the order in which dot_rows reads the weights, padded to whole vectors.
+bool multiplies_bf16(const MatmulCall &c, const LevelOps &ops) {
+  return c.round_x && c.w_type == Dtype::bf16 && ops.gemm_panel_bf16;
+}
+
+/// x as dot_rows or, in bf16, dot_rows_bf16 reads it, padded to whole vectors.
 FloatRows ordered_x(const MatmulCall &c, const LevelOps &ops) {
-  int64_t stride = round_up(c.k, 2 * ops.width);
+  const int64_t numbers = round_up(c.k, 2 * ops.width),
+                stride = multiplies_bf16(c, ops) ? numbers / 2 : numbers;
   float *x = thread_scratch(ScratchUser::caller, c.m * stride);
   for (int64_t m = 0; m < c.m; ++m) {
-    std::fill(x + m * stride + c.k, x + (m + 1) * stride, 0.0f);
-    ops.order_pairs(c.w_type, c.x + m * c.x_stride, x + m * stride, c.k);
+    const float *from = c.x + m * c.x_stride;
+    float *to = x + m * stride;
+    std::fill(to, to + stride, 0.0f);
+    if (multiplies_bf16(c, ops)) {
+      ops.convert_row(from, Dtype::f32, to, Dtype::bf16, c.k);
+    } else {
+      ops.order_pairs(c.w_type, from, to, c.k);
+    }
   }
   return {x, stride, c.m};
 }
 
 void few_rows_n_k(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
-  FloatRows x = ordered_x(c, ops);
+  const FloatRows x = ordered_x(c, ops);
+  const auto dot_rows = multiplies_bf16(c, ops) ? ops.dot_rows_bf16 : ops.dot_rows;
   int64_t grain =
       round_up(std::max<int64_t>(kTaskBytes / std::max<int64_t>(c.k * size_of(c.w_type), 1), 8), 8);
   parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
     float *sums = thread_scratch(ScratchUser::worker, c.m * kDotRows);
     for (int64_t row = begin; row < end; row += kDotRows) {
       int64_t rows = std::min(kDotRows, end - row);
-      ops.dot_rows(x, weight_rows(c, row, rows, 0, c.k), sums, kDotRows);
+      dot_rows(x, weight_rows(c, row, rows, 0, c.k), sums, kDotRows);
       put_sums(c, sums, kDotRows, row, rows);
     }
   });
@@ -86,12 +98,12 @@ void few_rows_k_n(const MatmulCall &c, const LevelOps &ops, const Parallel &para
 struct Blocked {
   const MatmulCall &call;
   const LevelOps &ops;
-  bool in_bf16;
+  const bool in_bf16;
   FloatRows a;  // x, or x as pairs of bf16
   int64_t depth, panel_width, task_columns;
 
-  Blocked(const MatmulCall &c, const LevelOps &table, int64_t threads) : call(c), ops(table) {
-    in_bf16 = c.round_x && c.w_type == Dtype::bf16 && ops.gemm_panel_bf16;
+  Blocked(const MatmulCall &c, const LevelOps &table, int64_t threads)
+      : call(c), ops(table), in_bf16(multiplies_bf16(c, table)) {
     depth = kDepth * (in_bf16 ? 2 : 1);
     panel_width = 2 * ops.width;
     int64_t share = threads > 1 ? c.n / (4 * threads) : c.n;

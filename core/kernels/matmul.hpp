@@ -28,8 +28,7 @@ struct MatmulCall {
   float *y = nullptr;
   int64_t y_stride = 0;
   bool accumulate = false;  ///< adds to what y holds
-  /// x may be rounded to bf16 where W is bf16 and the processor multiplies bf16 (only with m above
-  /// matvec_max_m).
+  /// x may be rounded to bf16 where W is bf16 and the processor multiplies bf16.
   bool round_x = false;
 };
 

@@ -46,7 +46,7 @@ Case random_case(Random &random, std::initializer_list<int64_t> m, std::initiali
 /// Sums of k products of unit normal numbers: f32 rounding, or x rounded to 8 bits where that is allowed.
 float tolerance(const MatmulCall &call) {
   float size = std::sqrt(static_cast<float>(call.k)) + 1.0f;
-  return call.round_x && call.w_type == Dtype::bf16 && call.m > matvec_max_m ? 2e-2f * size : 1e-5f * size;
+  return call.round_x && call.w_type == Dtype::bf16 ? 2e-2f * size : 1e-5f * size;
 }
 
 void check_case(Case &c, const Parallel &parallel) {

@@ -48,7 +48,8 @@ double bench_read() {
 }
 
 /// Products of m rows with as many different matrices as leave the caches.
-void bench_matvec(Dtype type, WeightLayout layout, int64_t m, int64_t n, int64_t k, double bound) {
+void bench_matvec(Dtype type, bool round_x, WeightLayout layout, int64_t m, int64_t n, int64_t k,
+                  double bound) {
   int64_t bytes = n * k * size_of(type), copies = std::max<int64_t>((int64_t{300} << 20) / bytes, 1);
   Memory w(bytes * copies), x(m * k * 4), y(m * n * 4);
   fill(x.data(), Dtype::f32, m * k);
@@ -56,7 +57,7 @@ void bench_matvec(Dtype type, WeightLayout layout, int64_t m, int64_t n, int64_t
   call.m = m, call.n = n, call.k = k;
   call.x = reinterpret_cast<float *>(x.data()), call.x_stride = k;
   call.y = reinterpret_cast<float *>(y.data()), call.y_stride = n;
-  call.w_type = type, call.layout = layout;
+  call.w_type = type, call.layout = layout, call.round_x = round_x;
   call.w_stride = layout == WeightLayout::n_k ? k : n;
   Seconds t = measure(7, [&] {
     for (int64_t i = 0; i < copies; ++i) {
@@ -65,8 +66,9 @@ void bench_matvec(Dtype type, WeightLayout layout, int64_t m, int64_t n, int64_t
     }
   });
   double gbs = static_cast<double>(bytes * copies) / t.median * 1e-9;
-  std::printf("matvec %-4s %s m %ld  %5ld x %5ld  median %6.2f GB/s  %3.0f %% of memory\n", name_of(type),
-              layout == WeightLayout::n_k ? "[n,k]" : "[k,n]", m, n, k, gbs, 100 * gbs / bound);
+  std::printf("matvec %-4s%s %s m %ld  %5ld x %5ld  median %6.2f GB/s  %3.0f %% of memory\n", name_of(type),
+              round_x ? " (x rounded)" : "", layout == WeightLayout::n_k ? "[n,k]" : "[k,n]", m, n, k, gbs,
+              100 * gbs / bound);
 }
 
 /// All layers of a model's attention: `layers` different caches in turn.
@@ -124,14 +126,19 @@ void bench_matmul(Dtype type, bool round_x, int64_t m, int64_t n, int64_t k) {
 
 constexpr Dtype kTypes[] = {Dtype::f32, Dtype::bf16, Dtype::f16};
 
+void bench_row_matvecs(Dtype type, bool round_x, double bound) {
+  for (int64_t m : {1, 2, 4, 8}) bench_matvec(type, round_x, WeightLayout::n_k, m, 1536, 576, bound);
+  bench_matvec(type, round_x, WeightLayout::n_k, 1, 576, 1536, bound);
+  bench_matvec(type, round_x, WeightLayout::n_k, 1, 4096, 4096, bound);
+}
+
 void bench_matvecs(double bound) {
   for (Dtype type : kTypes) {
-    for (int64_t m : {1, 2, 4, 8}) bench_matvec(type, WeightLayout::n_k, m, 1536, 576, bound);
-    bench_matvec(type, WeightLayout::n_k, 1, 576, 1536, bound);
-    bench_matvec(type, WeightLayout::n_k, 1, 4096, 4096, bound);
-    for (int64_t m : {1, 4}) bench_matvec(type, WeightLayout::k_n, m, 3072, 768, bound);
-    bench_matvec(type, WeightLayout::k_n, 1, 768, 3072, bound);
+    bench_row_matvecs(type, false, bound);
+    for (int64_t m : {1, 4}) bench_matvec(type, false, WeightLayout::k_n, m, 3072, 768, bound);
+    bench_matvec(type, false, WeightLayout::k_n, 1, 768, 3072, bound);
   }
+  bench_row_matvecs(Dtype::bf16, true, bound);
 }
 
 void bench_decode(double bound) {

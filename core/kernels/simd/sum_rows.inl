@@ -122,13 +122,19 @@ static void sum_long_tile(const FloatRows &weight, const RowBlock &rows, int64_t
   }
 }
 
+template <Dtype T, int R>
+static void sum_long_streams(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
+  const int64_t apart = rows.rows / R;
+  for (int64_t r = 0; r < apart; ++r) sum_long_tile<T, R>(weight, rows, r, apart, out, out_stride);
+  for (int64_t r = apart * R; r < rows.rows; ++r) sum_long_tile<T, 1>(weight, rows, r, 0, out, out_stride);
+}
+
+/// Memory is read fastest in four streams; several sums have enough to do to want longer tiles instead.
 template <Dtype T>
 static void sum_long_typed(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
-  constexpr int kRows = kWidth == 16 ? 8 : 4;
-  int64_t apart = rows.rows / kRows;
-  for (int64_t r = 0; r < apart; ++r) sum_long_tile<T, kRows>(weight, rows, r, apart, out, out_stride);
-  for (int64_t r = apart * kRows; r < rows.rows; ++r)
-    sum_long_tile<T, 1>(weight, rows, r, 0, out, out_stride);
+  const bool alone = kWidth < 16 || weight.rows == 1;
+  (alone ? sum_long_streams<T, 4> : sum_long_streams < T, kWidth == 16 ? 8 : 4 >)(weight, rows, out,
+                                                                                  out_stride);
 }
 
 static void sum_long_rows(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride) {
