@@ -1,5 +1,5 @@
-// How fast this machine's memory is read, one JSON line: by 1 and 2 threads, over 1 address stream and 8 walked side by
-// side. It is the bound that the tables of compare.sh name.
+// How fast this machine's memory is read, one JSON line: by 1 and 2 threads, over 1, 2, 4 and 8 address streams walked side
+// by side. The fastest is the bound that the tables of compare.sh name.
 //   kvern_bandwidth [--mib 512] [--repeats 5]
 #include <barrier>
 #include <chrono>
@@ -9,50 +9,24 @@
 #include <thread>
 
 #include "core/kernels/bench/bench_support.hpp"
+#include "core/kernels/bench/read_streams.hpp"
 
 namespace kvern::kernels::bench {
 namespace {
 
 constexpr int kThreads[] = {1, 2};
-constexpr int64_t kStreams = 8, kLineBytes = 64;
-
-typedef float Line __attribute__((vector_size(kLineBytes)));
-volatile float sink;
-
-__attribute__((target_clones("avx512f", "avx2", "default"))) void read_one(const Line *lines, int64_t n) {
-  Line a{}, b{}, c{}, d{};
-  for (int64_t i = 0; i + 4 <= n; i += 4)
-    a += lines[i], b += lines[i + 1], c += lines[i + 2], d += lines[i + 3];
-  a += b + c + d;
-  sink = a[0];
-}
-
-__attribute__((target_clones("avx512f", "avx2", "default"))) void read_eight(const Line *lines, int64_t n) {
-  const int64_t each = n / kStreams;
-  Line a{}, b{}, c{}, d{};
-  for (int64_t i = 0; i < each; ++i) {
-    a += lines[i] + lines[i + each];
-    b += lines[i + 2 * each] + lines[i + 3 * each];
-    c += lines[i + 4 * each] + lines[i + 5 * each];
-    d += lines[i + 6 * each] + lines[i + 7 * each];
-  }
-  a += b + c + d;
-  sink = a[0];
-}
-
-using Read = void (*)(const Line *, int64_t);
+constexpr int64_t kLineBytes = 64;
 
 /// Bytes per second of one pass, each thread over its own share, from the first that starts to the last that ends.
-double pass(Memory &memory, int64_t bytes, int threads, Read read) {
+double pass(Memory &memory, int64_t bytes, int threads, int streams) {
   using Clock = std::chrono::steady_clock;
-  const int64_t share = bytes / threads / kLineBytes;
-  const auto *lines = reinterpret_cast<const Line *>(memory.data());
+  const int64_t share = bytes / threads / kLineBytes * kLineBytes;
   std::barrier together(threads);
   std::vector<Clock::time_point> starts(static_cast<size_t>(threads)), ends(starts);
   const auto work = [&](int t) {
     together.arrive_and_wait();
     starts[static_cast<size_t>(t)] = Clock::now();
-    read(lines + t * share, share);
+    read_streams(memory.data() + t * share, share, streams);
     ends[static_cast<size_t>(t)] = Clock::now();
   };
   std::vector<std::thread> team;
@@ -61,16 +35,16 @@ double pass(Memory &memory, int64_t bytes, int threads, Read read) {
   for (auto &thread : team) thread.join();
   const std::chrono::duration<double> seconds =
       *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());
-  return static_cast<double>(share * threads * kLineBytes) / seconds.count();
+  return static_cast<double>(share * threads) / seconds.count();
 }
 
 struct Speed {
   double best, median;
 };
 
-Speed measure_read(Memory &memory, int64_t bytes, int threads, Read read, int repeats) {
+Speed measure_read(Memory &memory, int64_t bytes, int threads, int streams, int repeats) {
   std::vector<double> speeds;
-  for (int i = 0; i < repeats; ++i) speeds.push_back(pass(memory, bytes, threads, read));
+  for (int i = 0; i < repeats; ++i) speeds.push_back(pass(memory, bytes, threads, streams));
   std::sort(speeds.begin(), speeds.end());
   return {speeds.back(), speeds[speeds.size() / 2]};
 }
@@ -85,10 +59,10 @@ void run(int64_t bytes, int repeats) {
   Memory memory(bytes);
   const char *separator = "{";
   for (const int threads : kThreads)
-    for (const bool eight : {false, true}) {
-      const auto speed = measure_read(memory, bytes, threads, eight ? read_eight : read_one, repeats);
+    for (const int streams : kStreamCounts) {
+      const auto speed = measure_read(memory, bytes, threads, streams, repeats);
       std::printf("%s\"threads_%d_streams_%d\": {\"best\": %.4g, \"median\": %.4g}", separator, threads,
-                  eight ? 8 : 1, speed.best, speed.median);
+                  streams, speed.best, speed.median);
       separator = ", ";
     }
   std::printf("}\n");

@@ -15,8 +15,9 @@ class Figures:
         rows = store.select(records, part="decode", threads=threads)
         by_key = store.grouped(rows, "program", "cache")
         self.rows = {key: store.grouped(by_key[key], "depth") for key in sorted(by_key, key=lambda key: key[0])}
-        eight = store.select(records, part="bandwidth", threads=threads, streams=8)
-        self.bandwidth = statistics.median(r["median"] for r in eight) if eight else None
+        reads = store.grouped(store.select(records, part="bandwidth", threads=threads), "streams")
+        self.speeds = {streams: statistics.median(r["median"] for r in group) for streams, group in reads.items()}
+        self.streams = max(self.speeds, key=self.speeds.get, default=None)  # with so many memory was read fastest
 
     def depths(self):
         """The depths that every program was measured at."""
@@ -43,21 +44,23 @@ class Figures:
         low, high = sorted(by_depth)[-2:]
         return (by_depth[high][0]["cache_bytes"] - by_depth[low][0]["cache_bytes"]) / (high - low)
 
-    def bound(self, bytes_per_position, depth):
-        """Milliseconds to read the weights and the cache once."""
-        return (self.shape["read_bytes"] + bytes_per_position * depth) / self.bandwidth * 1e3
+    def bound(self, bytes_per_position, depth, streams=None):
+        """Milliseconds to read the weights and the cache once, at the fastest or over so many streams."""
+        return (self.shape["read_bytes"] + bytes_per_position * depth) / self.speeds[streams or self.streams] * 1e3
 
     def cache_bytes(self, key, depth):
         if key[0] == "kvern":
             return self.rows[key][depth][0]["cache_bytes"]
         return self.bytes_per_position(key) * depth
 
-    def fraction(self, key, depth):
+    def fraction(self, key, depth, streams=None):
         """Of the bound: 1 = as fast as memory allows."""
-        if self.bandwidth is None:
-            return None
-        least = (self.shape["read_bytes"] + self.cache_bytes(key, depth)) / self.bandwidth * 1e3
+        least = (self.shape["read_bytes"] + self.cache_bytes(key, depth)) / self.speeds[streams or self.streams] * 1e3
         return least / self.median(key, depth)
+
+    def least_slope(self, key, streams=None):
+        """Milliseconds to read the bytes of a position."""
+        return self.bytes_per_position(key) / self.speeds[streams or self.streams] * 1e3
 
     def fastest(self, family, depth, cache=None):
         """The best median of a family of programs ("transformers"), of one cache or of all."""

@@ -56,7 +56,7 @@ def record(part, setting, threads, **more):
 def bandwidth(bench, threads, number):
     speeds = json.loads(run([bench.options.build / "bin" / "kvern_bandwidth"]))
     return [{"part": "bandwidth", "threads": threads, "round": number, "streams": streams,
-             **speeds[f"threads_{min(threads, 2)}_streams_{streams}"]} for streams in (1, 8)]
+             **speeds[f"threads_{min(threads, 2)}_streams_{streams}"]} for streams in (1, 2, 4, 8)]
 
 
 def decode(bench):

@@ -62,7 +62,7 @@ def curves(figures):
         colour = colours[taken.setdefault(family, 0) % len(colours)]
         taken[family] += 1
         out.append((" ".join(key), colour, False, [(d, figures.median(key, d)) for d in sorted(by_depth)]))
-    if figures.bandwidth and out:
+    if figures.streams and out:
         last = max(d for _, _, _, points in out for d, _ in points)
         size = 2 * figures.shape["numbers_per_position"]
         out.append(("bound of a 16-bit cache", "#00a030", True, [(d, figures.bound(size, d)) for d in (0, last)]))

@@ -41,15 +41,30 @@ class Page(unittest.TestCase):
         self.assertEqual(row(self.page, "llama.cpp", "q4_0, flash attention")[0][-1], "562")
 
     def test_the_fraction_of_the_bound_counts_weights_and_cache(self):
-        self.assertEqual(row(self.page, "kvern", "dynamic bfloat16")[2], ["0.50", "0.48", "0.46"])
+        self.assertEqual(row(self.page, "kvern", "dynamic bfloat16")[2], ["0.50 (0.62)", "0.48 (0.60)", "0.46 (0.57)"])
+        self.assertIn("100.0 GB/s, the fastest that memory was read meanwhile, over 4 address streams; in brackets by the 80.0 GB/s",
+                      self.page)
+
+    def test_the_hardest_bound_stands_alone_where_it_is_that_of_8_streams(self):
+        slower = [{**r, "median": 10e9} if r.get("streams") == 4 else r for r in testing.small_run()]
+        page = report.compose(slower, None)
+        self.assertEqual(row(page, "kvern", "dynamic bfloat16")[2], ["0.62", "0.60", "0.57"])
+        self.assertEqual(len(row(page, "quantized 4 bits", "the bound of a 16-bit cache, 8 streams")), 1)
+
+    def test_a_page_without_a_measured_bandwidth_names_no_bound(self):
+        page = report.compose([r for r in testing.small_run() if r["part"] != "bandwidth"], None)
+        self.assertNotIn("bound", page)
+        self.assertEqual(row(page, "kvern", "dynamic bfloat16")[2], ["3", "1.00", "", "", "1.0000"])
 
     def test_ratios_are_those_to_the_best_of_each_peer(self):
         self.assertEqual(row(self.page, "dynamic bfloat16", "llama.cpp, its best"), [["1.45", "1.57", "1.64"]])
         self.assertEqual(row(self.page, "quantized 4 bits", "llama.cpp q4_0"), [["1.45", "1.93", "2.39"]])
         self.assertEqual(row(self.page, "quantized 4 bits", "transformers, quanto 4 bits"), [])
+        self.assertEqual(row(self.page, "quantized 4 bits", "the bound of a 16-bit cache, 4 streams"), [["0.50", "0.49", "0.49"]])
+        self.assertEqual(row(self.page, "quantized 4 bits", "the bound of a 16-bit cache, 8 streams"), [["0.62", "0.62", "0.61"]])
 
     def test_slopes_stand_beside_bytes_over_bandwidth(self):
-        self.assertEqual(row(self.page, "kvern", "dynamic bfloat16")[3], ["3", "1.00", "0.02", "50.00", "1.0000"])
+        self.assertEqual(row(self.page, "kvern", "dynamic bfloat16")[3], ["3", "1.00", "0.02 (0.02)", "50.00 (40.00)", "1.0000"])
 
     def test_a_step_that_is_slow_in_both_runs_is_found_and_one_that_is_slow_once_is_not(self):
         def run(steps):

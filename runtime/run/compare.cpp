@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/torch/torch.hpp"
+#include "runtime/run/numbers_per_token.hpp"
 #include "runtime/run/token_scores.hpp"
 #include "runtime/run/window_reader.hpp"
 
@@ -14,15 +15,6 @@ struct Contestant {
   WindowReader reader;
   TokenScores scores;
 };
-
-/// Keys and values of one token over all layers, in numbers.
-double numbers_per_token(const std::vector<LayerSpec> &layers) {
-  int64_t numbers = 0;
-  for (const auto &l : layers)
-    if (l.kind == KVERN_LAYER_ATTENTION && l.shares_layer < 0)
-      numbers += int64_t{l.kv_heads} * (l.head_dim_k + (l.flags & KVERN_VALUES_IN_KEYS ? 0 : l.head_dim_v));
-  return static_cast<double>(numbers);
-}
 
 /// Lets every contestant read tokens [begin, end), number `first` at first: who comes first finds weights and processor as
 /// the last scoring left them, and is slower.
@@ -69,7 +61,8 @@ CacheScore summary(const Contestant &c, const TokenScores &reference, int64_t wi
   const auto tokens = static_cast<double>(window_tokens);
   s.bytes_held = static_cast<double>(info.bytes_device + info.bytes_host);
   s.bytes_per_token = (info.bytes_used >= 0 ? static_cast<double>(info.bytes_used) : s.bytes_held) / tokens;
-  s.bits = 8 * s.bytes_per_token / std::max(1.0, numbers_per_token(c.reader.cache().layers()));
+  const auto numbers = std::max<int64_t>(1, numbers_per_token(c.reader.cache().layers()));
+  s.bits = 8 * s.bytes_per_token / static_cast<double>(numbers);
   return s;
 }
 

@@ -4,6 +4,7 @@
 
 #include "runtime/files/model_config.hpp"
 #include "runtime/models/load.hpp"
+#include "runtime/run/numbers_per_token.hpp"
 #include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {
@@ -36,14 +37,10 @@ Cache Context::open(const Model &model, const std::string &name, int64_t max_row
 
 bool keeps_tokens(Cache &cache) { return cache.info().tokens > 0; }
 
-bool packs_tokens(const Cache &cache, const Model &model) {
+bool packs_tokens(const Cache &cache) {
   const auto info = cache.info();
-  int64_t numbers = 0;
-  for (const LayerSpec &layer : model.layers()) {
-    if (layer.kind == KVERN_LAYER_ATTENTION)
-      numbers += layer.kv_heads * (layer.head_dim_k + layer.head_dim_v);
-  }
-  return info.bytes_used >= 0 && info.bytes_used < info.tokens * info.rows * numbers * 4;
+  const int64_t float32_bytes = info.tokens * info.rows * numbers_per_token(cache.layers()) * 4;
+  return info.bytes_used >= 0 && info.bytes_used < float32_bytes;
 }
 
 }  // namespace kvern::reference

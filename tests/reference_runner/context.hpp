@@ -32,7 +32,7 @@ struct Context {
 /// Does a cache keep anything between steps? Found out by a step, not by its name.
 bool keeps_tokens(Cache &cache);
 
-/// Does a cache hold its tokens in fewer bytes than their keys and values have? Then it has lost something.
-bool packs_tokens(const Cache &cache, const Model &model);
+/// Does a cache hold its tokens in fewer bytes than their keys and values have in float32? Then it has lost something.
+bool packs_tokens(const Cache &cache);
 
 }  // namespace kvern::reference

@@ -45,7 +45,7 @@ void run_trained_model(const Case &c, Context &context) {
   GenerationEvents events;
   events.on_logits = [&](int64_t, const at::Tensor &logits) {
     last = logits;
-    packed = packed || packs_tokens(cache, model);
+    packed = packed || packs_tokens(cache);
     if (!packed) ++exact;
   };
   const auto result = generate(model, cache, prompt, config, events);
