@@ -23,7 +23,7 @@ struct PackedRow {
 
 /// In what packed numbers are multiplied.
 enum class Arithmetic {
-  automatic,  ///< integers for few queries where the processor has 8-bit dot products, else f32 or bf16
+  automatic,  ///< integers for few queries where the level has PackedOps, else f32 or bf16
   f32,        ///< every block becomes f32
   bf16,       ///< every block becomes bf16, products as AttentionCall::round_to_bf16 has them
   f16         ///< every block becomes f16

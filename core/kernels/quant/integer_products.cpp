@@ -99,6 +99,9 @@ void IntegerProducts::values(const FloatRows &weights, const TileSums &sums) {
     const std::byte *block = piece_.data + i * format_.bytes;
     if (i < piece_.next_blocks) prefetch(piece_.next + i * format_.bytes, format_.value_layout.codes);
     const FloatRows part = {weights.data + first, weights.stride, weights.rows};
+    // the softmax leaves zeros only up to its own width
+    for (int64_t m = 0; m < part.rows; ++m)
+      std::fill(part.data + m * part.stride + n, part.data + m * part.stride + round_up(n, 16), 0.0f);
     ops_.sum_values(values_, block, n, part, room_, sums.out, sums.out_stride);
   }
 }

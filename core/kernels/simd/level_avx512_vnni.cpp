@@ -8,6 +8,7 @@ namespace kvern::kernels {
 namespace avx512_vnni {
 // clang-format off: each builds on those before it
 #include "core/kernels/simd/vec_avx512.inl"
+#include "core/kernels/simd/packed_meta.inl"
 #include "core/kernels/simd/packed_unpack.inl"
 #include "core/kernels/simd/packed_keys.inl"
 #include "core/kernels/simd/packed_values.inl"

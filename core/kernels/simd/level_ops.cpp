@@ -26,6 +26,7 @@ const LevelOps &level_ops() {
 const PackedOps *packed_ops() {
 #if defined(__x86_64__)
   if (cpu_level() >= CpuLevel::avx512_vnni) return &avx512_vnni_packed_ops;
+  if (cpu_level() >= CpuLevel::avx2) return &avx2_packed_ops;
 #endif
   return nullptr;
 }

@@ -1,10 +1,11 @@
-// The table of inner kernels that multiply packed keys and values in integers, for instruction sets with 8-bit dot
-// products. What is here works on one block.
+// The table of inner kernels that multiply packed keys and values in integers: with AVX-512 VNNI by dot products of
+// bytes, with AVX2 by products of bytes or words whose sums take a second instruction. What is here works on one block.
 //
 // A query (times the channels' scales, where keys are quantized per channel) is rounded to integers of 8 bits, those of a
 // group having one step; weights likewise to unsigned ones, but to signed ones where they were multiplied by tokens'
 // scales (values quantized per token), which may be negative. Where codes have 8 bits these integers have 16, as two of 8:
-// high * 256 + low; scales are not negative then.
+// high * 256 + low; scales are not negative then. With AVX2 weights are unsigned, levels taking the scales' signs, and
+// integers of 16 bits are words, those at even places in `high`, the others in `low`.
 #pragma once
 #include <cstddef>
 
@@ -24,7 +25,7 @@ struct PackedTensor {
 struct RoundedGroup {
   float step;
   float offset;  ///< what zeros add to the product: their sum, or product, with the numbers that were rounded
-  int32_t high, low;  ///< 128 * the sum of each half of the integers
+  int32_t high, low;  ///< what makes levels unsigned * the sum of each half of the integers
 };
 
 /// Room for a tile's work on blocks, and its queries in integers. Each row is `stride` bytes long.
@@ -51,6 +52,7 @@ struct PackedOps {
                      const IntegerRoom &room, float *out, int64_t out_stride);
 };
 
+extern const PackedOps avx2_packed_ops;
 extern const PackedOps avx512_vnni_packed_ops;
 
 /// The table of the level in use; NULL if it has none.

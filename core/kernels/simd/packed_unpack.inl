@@ -1,21 +1,13 @@
-// From codes to levels, one byte each, and from numbers to integers with a step. Needs vec_avx512.inl. No include of its
-// own.
+// From codes to levels, one byte each, and from numbers to integers with a step. Needs vec_avx512.inl and
+// packed_meta.inl. No include of its own.
 
-constexpr float kMostOf8 = 127.0f, kMostOf16 = 32512.0f;  // 127 * 256: the low half may add what it likes
+constexpr float kMostOf16 = 32512.0f;  // 127 * 256: the low half may add what it likes
 
 KVERN_INLINE __m512i load_bytes(const void *p) { return _mm512_loadu_si512(p); }
 KVERN_INLINE void store_bytes(void *p, __m512i v) { _mm512_storeu_si512(p, v); }
 
-/// Levels (plus `bias`) of 4-bit codes; those of fewer bits are repeated.
 KVERN_INLINE __m512i level_table(int bits, int bias) {
-  const int8_t *levels = quant::levels(bits);
-  int64_t eight = 0;
-  memcpy(&eight, levels, bits == 3 ? 8 : bits == 2 ? 4 : 2);
-  if (bits == 1) eight |= eight << 16;
-  if (bits <= 2) eight |= eight << 32;
-  const __m128i table =
-      bits == 4 ? _mm_loadu_si128(reinterpret_cast<const __m128i *>(levels)) : _mm_set1_epi64x(eight);
-  return _mm512_broadcast_i32x4(_mm_add_epi8(table, _mm_set1_epi8(static_cast<char>(bias))));
+  return _mm512_broadcast_i32x4(level_table_of_16(bits, bias));
 }
 
 /// Unit i of those that share 64 bytes: its code in the low bits of each byte, other bits undefined.
@@ -118,23 +110,4 @@ KVERN_INLINE void load_levels(const LevelSource &from, int64_t unit, __m512i (&o
       out[i] = _mm512_shuffle_epi8(from.table, code);
     }
   }
-}
-
-/// Numbers [0, n) of f16 from p + i, at most 16 of them; 0 behind.
-KVERN_INLINE Vec load_halves(const uint16_t *p, int64_t i, int64_t n) {
-  return n >= kWidth ? load_as<Dtype::f16>(p, i) : load_as_n<Dtype::f16>(p, i, n);
-}
-
-/// The scales and zeros of a block's tensor.
-struct PackedMeta {
-  const uint16_t *scales, *zeros, *zeros_low;  ///< the last NULL where there is none
-};
-KVERN_INLINE PackedMeta meta_of(const PackedTensor &tensor, const std::byte *block) {
-  auto at = [block](int64_t offset) { return reinterpret_cast<const uint16_t *>(block + offset); };
-  const quant::TensorLayout &layout = *tensor.layout;
-  return {at(layout.scales), at(layout.zeros), layout.zeros_low < 0 ? nullptr : at(layout.zeros_low)};
-}
-KVERN_INLINE Vec load_zeros(const PackedMeta &meta, int64_t i, int64_t n) {
-  const Vec zeros = load_halves(meta.zeros, i, n);
-  return meta.zeros_low ? add(zeros, load_halves(meta.zeros_low, i, n)) : zeros;
 }

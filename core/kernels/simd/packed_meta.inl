@@ -1,0 +1,35 @@
+// Levels, scales and zeros of a block's tensor, whatever the vectors' width. Needs vec_*.inl. No include of its own.
+
+constexpr float kMostOf8 = 127.0f;  // of the integers of 8 bits with a sign
+
+/// Levels (plus `bias`) of 4-bit codes; those of fewer bits are repeated.
+KVERN_INLINE __m128i level_table_of_16(int bits, int bias) {
+  const int8_t *levels = quant::levels(bits);
+  int64_t eight = 0;
+  memcpy(&eight, levels, bits == 3 ? 8 : bits == 2 ? 4 : 2);
+  if (bits == 1) eight |= eight << 16;
+  if (bits <= 2) eight |= eight << 32;
+  const __m128i table =
+      bits == 4 ? _mm_loadu_si128(reinterpret_cast<const __m128i *>(levels)) : _mm_set1_epi64x(eight);
+  return _mm_add_epi8(table, _mm_set1_epi8(static_cast<char>(bias)));
+}
+
+/// Numbers [0, n) of f16 from p + i, at most kWidth of them; 0 behind.
+KVERN_INLINE Vec load_halves(const uint16_t *p, int64_t i, int64_t n) {
+  if (n <= 0) return zero();
+  return n >= kWidth ? load_as<Dtype::f16>(p, i) : load_as_n<Dtype::f16>(p, i, n);
+}
+
+/// The scales and zeros of a block's tensor.
+struct PackedMeta {
+  const uint16_t *scales, *zeros, *zeros_low;  ///< the last NULL where there is none
+};
+KVERN_INLINE PackedMeta meta_of(const PackedTensor &tensor, const std::byte *block) {
+  auto at = [block](int64_t offset) { return reinterpret_cast<const uint16_t *>(block + offset); };
+  const quant::TensorLayout &layout = *tensor.layout;
+  return {at(layout.scales), at(layout.zeros), layout.zeros_low < 0 ? nullptr : at(layout.zeros_low)};
+}
+KVERN_INLINE Vec load_zeros(const PackedMeta &meta, int64_t i, int64_t n) {
+  const Vec zeros = load_halves(meta.zeros, i, n);
+  return meta.zeros_low ? add(zeros, load_halves(meta.zeros_low, i, n)) : zeros;
+}
