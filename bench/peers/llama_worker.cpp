@@ -1,9 +1,9 @@
-// Does in llama.cpp what compare.py asks for on standard input, one request a line, one JSON line back:
+// Does in llama.cpp what compare.sh asks for on standard input, one request a line, one JSON line back:
 //   decode CACHE THREADS TOKENS SECONDS DEPTH,DEPTH    ->  {"decode": [{"depth": D, "steps_ms": [...]}, ...]}
 //   prefill CACHE THREADS LENGTH                       ->  {"seconds": S}
 //   generate CACHE THREADS PROMPT NEW                  ->  {"seconds": S}
 // CACHE is KEYS/VALUES/FLASH, such as f16/f16/off or q8_0/q8_0/on. A depth is reached with copies of the state of a short
-// prompt: the cells, types and layout of a real one, so decoding takes as long. Not part of kvern's build; compare.py
+// prompt: the cells, types and layout of a real one, so decoding takes as long. Not part of kvern's build; compare.sh
 // compiles it against an installed libllama (--llama-prefix).
 #include <chrono>
 #include <cstdio>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does in transformers (4.47 or 5) what compare.py asks for on standard input, one request a line, one JSON line back:
+"""Does in transformers (4.47 or 5) what compare.sh asks for on standard input, one request a line, one JSON line back:
 
   decode CACHE THREADS TOKENS SECONDS DEPTH,DEPTH  ->  {"decode": [{"depth": D, "steps_ms": [...]}, ...]}
   prefill CACHE THREADS LENGTH                     ->  {"seconds": S}

@@ -43,7 +43,7 @@ def parse(arguments):
     p.add_argument("--threads", type=numbers, default=[1, 2])
     p.add_argument("--prefill", type=numbers, default=[512, 2048], help="lengths of prompts")
     p.add_argument("--generate", type=numbers, default=[100, 300, 1000], help="new tokens")
-    p.add_argument("--none-up-to", type=int, default=300, help="longest real generation without a cache")
+    p.add_argument("--none-up-to", type=int, default=100, help="longest generation without a cache that is run, not only sampled")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=0.2, help="about the time of one row in one round")
     p.add_argument("--steps", type=int, default=280, help="steps of the part `steps`")

@@ -25,7 +25,13 @@ def line(points):
     return slope, start, 1 - missed / total if total else 1.0
 
 
-def area(points):
-    """The integral under [(x, y)] from the first x to the last, by trapezoids."""
+def area(points, end):
+    """The integral under [(x, y)] from the first x to `end`, by trapezoids; None if the points end before."""
     points = sorted(points)
-    return sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(points, points[1:]))
+    if points[-1][0] < end:
+        return None
+    whole = 0
+    for (x, y), (next_x, next_y) in zip(points, points[1:]):
+        width = max(0, min(next_x, end) - x)
+        whole += width * (y + width / 2 * (next_y - y) / (next_x - x))
+    return whole

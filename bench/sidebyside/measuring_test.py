@@ -33,9 +33,14 @@ class Counter:
         self.asked.append((setting.name, length))
         return length * self.seconds
 
+    def generate(self, setting, threads, prompt, new):
+        self.asked.append((setting.name, new))
+        return new * self.seconds
+
 
 def options(**more):
-    return argparse.Namespace(**{"depths": [0, 4096], "line_depths": [1024], "threads": [1, 2], "prefill": [16, 64], "rounds": 2,
+    return argparse.Namespace(**{"depths": [0, 4096], "line_depths": [1024], "threads": [1, 2], "prefill": [16, 64], "generate": [100, 400],
+                                 "none_up_to": 100, "rounds": 5,
                                  "seconds": 0.1, "full": True, "all": False, **more})
 
 
@@ -82,6 +87,15 @@ class Measuring(unittest.TestCase):
         self.measure(parts.prefill, [Counter("kvern"), old, new])
         self.assertEqual({length for _, length in old.asked}, {16})
         self.assertEqual({length for _, length in new.asked}, {16, 64})
+
+    def test_generations_have_all_rounds_with_a_cache_but_long_ones_three_and_without_one_the_short_is_run_once(self):
+        kvern, old, new = Counter("kvern"), Counter("transformers 4.47.1", 2.0), Counter("transformers 5.0", 1.0)
+        records, _ = self.measure(parts.generate, [kvern, old, new])
+        self.assertEqual(kvern.asked[:8], [("dynamic float32", 100)] * 5 + [("dynamic float32", 400)] * 3)
+        self.assertEqual(kvern.asked[8:], [("none", 100), ("none", 1, [8, 58, 108, 208, 408])])
+        self.assertEqual(old.asked, [("dynamic", 100)] * 5)
+        self.assertEqual(new.asked, [("dynamic", 100)] * 5 + [("dynamic", 400)] * 3)
+        self.assertEqual([r["depth"] for r in records if r["part"] == "none"], [8, 58, 108, 208, 408])
 
     def test_a_step_reads_no_embedding_where_the_output_has_weights_of_its_own(self):
         testing.write_model(self.model, CONFIG, {"model.embed_tokens.weight": EMBEDDING, "lm_head.weight": HEAD})

@@ -7,7 +7,8 @@ from programs import Failed, run
 from settings import NONE, PREFILL_LLAMA
 
 FEW_STEPS, MANY_STEPS = 2, 8
-LAST_STEPS = 24  # positions kept free behind the greatest depth
+PROMPT = 8  # tokens, of a generation
+SHORT_RUN, LONG_ROUNDS = 300, 3  # longer generations are medians over many more steps, and take minutes
 
 
 class Bench:
@@ -39,7 +40,7 @@ class Bench:
 
     def depths(self, extra=()):
         """What is asked for, as far as the model has positions; extra ones only if it has thousands of them."""
-        last = self.shape.positions - LAST_STEPS
+        last = self.shape.last_depth
         if self.shape.positions < 4096 and extra:
             extra = (last // 4, last * 3 // 4)
         return sorted({min(d, last) for d in (*self.options.depths, *extra)})
@@ -62,6 +63,8 @@ def bandwidth(bench, threads, number):
 def decode(bench):
     """Time per token over depth; kvern at more depths, for its slope."""
     options, records = bench.options, []
+    if max(options.depths) > bench.shape.last_depth:
+        say(f"{bench.shape.name} has {bench.shape.positions} positions: depths end at {bench.shape.last_depth}")
     for threads in options.threads:
         extra = options.line_depths if threads == options.threads[0] else ()
         for number in range(options.rounds):
@@ -142,34 +145,34 @@ def memory(bench):
 
 def generate(bench):
     """Whole calls of greedy generation behind a short prompt, with a cache and without."""
-    options, records, threads, prompt = bench.options, [], bench.options.threads[0], 8
+    options, records, threads = bench.options, [], bench.options.threads[0]
     cached = [s for s in bench.settings if s.name in ("dynamic", "dynamic " + bench.shape.dtype) and s.program in bench.programs]
     for new in options.generate:
         measured = []
-        for number in range(options.rounds if new <= 300 else min(options.rounds, 3)):
+        for number in range(options.rounds if new <= SHORT_RUN else min(options.rounds, LONG_ROUNDS)):
             say(f"generate {new}, round {number + 1}")
             for setting in cached:
-                seconds = bench.attempt(setting, "generate", threads, prompt, new)
+                seconds = bench.attempt(setting, "generate", threads, PROMPT, new)
                 if seconds:
                     measured.append(record("generate", setting, threads, round=number, new=new, seconds=seconds))
         records += measured
         cached = [s for s in cached if s.program == "kvern" or is_best(s, measured)]
-    return records + without_cache(bench, threads, prompt)
+    return records + without_cache(bench, threads)
 
 
-def without_cache(bench, threads, prompt):
-    """Real where it is short; else the sum of steps, from samples."""
+def without_cache(bench, threads):
+    """Once where it is short; and for every length samples of steps, whose sum the page tells."""
     if "kvern" not in bench.programs:
         return []
-    records = []
-    for new in (n for n in bench.options.generate if n <= bench.options.none_up_to):
+    records, lengths = [], bench.options.generate
+    for new in (n for n in lengths if n <= bench.options.none_up_to):
         say(f"generate {new} without a cache")
-        seconds = bench.attempt(NONE, "generate", threads, prompt, new)
+        seconds = bench.attempt(NONE, "generate", threads, PROMPT, new)
         if seconds:
             records.append(record("generate", NONE, threads, round=0, new=new, seconds=seconds))
-    longest = max(bench.options.generate)
     say("steps without a cache")
-    answer = bench.attempt(NONE, "decode", threads, 2, 0, [prompt + longest * i // 8 for i in range(9)])
+    depths = sorted({PROMPT + n for new in lengths for n in (0, new // 2, new)})
+    answer = bench.attempt(NONE, "decode", threads, FEW_STEPS, 0, depths)
     return records + [record("none", NONE, threads, **row) for row in answer or []]
 
 

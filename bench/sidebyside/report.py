@@ -37,6 +37,8 @@ def heading(records):
         text += (f"{m['date']}, {m['processor']} ({', '.join(m['instruction_sets'])}), {m['processors']} processors, "
                  f"load {m['load']:.1f} before and {m.get('load_after', m['load']):.1f} after.\n")
     text += "Random weights; caches filled with random keys and values. Medians over rounds in which the programs took turns.\n"
+    if any(r["depth"] == shape.get("last_depth") for r in store.select(records, part="decode")):
+        text += f"The model has {shape['positions']} positions, so depths end at {shape['last_depth']}.\n"
     rows = []
     for (threads, streams), group in store.grouped(store.select(records, part="bandwidth"), "threads", "streams").items():
         median = statistics.median(r["median"] for r in group)
@@ -146,18 +148,18 @@ def steps(records):
 
 
 def generated(records):
-    rows = []
-    for (program, cache, new), group in sorted(
-            store.grouped(store.select(records, part="generate"), "program", "cache", "new").items(),
-            key=lambda item: (item[0][2], item[0][0])):
-        rows.append([program, cache, str(new), str(len(group)), cell(statistics.median(r["seconds"] for r in group), 2)])
-    samples = store.select(records, part="none")
-    if samples:
-        points = [(r["depth"], statistics.median(r["steps_ms"]) / 1e3) for r in samples]
-        new = max(d for d, _ in points) - min(d for d, _ in points)
-        rows.append(["kvern", "none", str(new), "sum of sampled steps", cell(fits.area(points), 1)])
-    head = ["program", "cache", "new tokens", "runs", "seconds"]
-    return "## Greedy generation behind 8 tokens, 1 thread\n\n" + table(head, rows) if rows else ""
+    runs = store.grouped(store.select(records, part="generate"), "program", "cache", "new")
+    rows = [(new, program, cache, str(len(group)), statistics.median(r["seconds"] for r in group))
+            for (program, cache, new), group in runs.items()]
+    points = [(r["depth"], statistics.median(r["steps_ms"]) / 1e3) for r in store.select(records, part="none")]
+    for new in sorted({row[0] for row in rows}) if points else []:
+        seconds = fits.area(points, min(points)[0] + new)
+        rows += [(new, "kvern", "none", "sum of sampled steps", seconds)] if seconds else []
+    cached = {new: seconds for new, program, cache, _, seconds in rows if program == "kvern" and cache != "none"}
+    head = ["program", "cache", "new tokens", "runs", "seconds", "times kvern with a cache"]
+    cells = [[program, cache, str(new), runs, cell(seconds, 2), cell(new in cached and seconds / cached[new] or None, 2)]
+             for new, program, cache, runs, seconds in sorted(rows, key=lambda row: row[:2])]
+    return "## Greedy generation behind 8 tokens, 1 thread\n\n" + table(head, cells) if rows else ""
 
 
 def memory(records):

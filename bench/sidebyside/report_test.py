@@ -30,7 +30,12 @@ class Fits(unittest.TestCase):
         self.assertIsNone(fits.line([(0, 5), (10, 7)]))
 
     def test_an_area_is_summed_by_trapezoids(self):
-        self.assertEqual(fits.area([(10, 3), (0, 1), (20, 3)]), 50)
+        self.assertEqual(fits.area([(10, 3), (0, 1), (20, 3)], 20), 50)
+
+    def test_an_area_ends_where_asked_between_points_too(self):
+        self.assertEqual(fits.area([(0, 1), (10, 3), (20, 3)], 5), 7.5)
+        self.assertEqual(fits.area([(0, 1), (10, 3), (20, 3)], 12), 26)
+        self.assertIsNone(fits.area([(0, 1), (10, 3)], 11))
 
 
 class Page(unittest.TestCase):
@@ -76,6 +81,26 @@ class Page(unittest.TestCase):
         page = report.compose([{"part": "memory", "cache": "dynamic", "threads": 1, "depth": 9, "peak": 900e6, "weights": 500e6,
                                 "cache_bytes": 200e6, "program_bytes": 110e6}], None)
         self.assertEqual(row(page, "dynamic"), [["9", "900", "500", "200", "110", "90", "920"]])
+
+    def test_generation_without_a_cache_is_told_as_run_and_as_the_sum_of_sampled_steps(self):
+        def run(program, cache, new, seconds):
+            return {"part": "generate", "program": program, "cache": cache, "threads": 1, "new": new, "seconds": seconds}
+        def step(depth, ms):
+            return {"part": "none", "program": "kvern", "cache": "none", "threads": 1, "depth": depth, "steps_ms": [ms, ms]}
+        page = report.compose([run("kvern", "dynamic float32", 100, 2), run("kvern", "dynamic float32", 300, 6),
+                               run("transformers 5.0", "dynamic", 300, 12), run("kvern", "none", 100, 11),
+                               step(8, 50), step(108, 150), step(308, 350)], None)
+        self.assertEqual(row(page, "kvern", "none", "100"), [["1", "11.00", "5.50"], ["sum of sampled steps", "10.00", "5.00"]])
+        self.assertEqual(row(page, "kvern", "none", "300"), [["sum of sampled steps", "60.00", "10.00"]])
+        self.assertEqual(row(page, "transformers 5.0", "dynamic", "300"), [["1", "12.00", "2.00"]])
+
+    def test_depths_that_the_positions_end_are_told(self):
+        def ends(last):
+            records = testing.small_run()
+            records[1].update(positions=2024, last_depth=last)
+            return "The model has 2024 positions, so depths end at 2000." in report.compose(records, None)
+        self.assertTrue(ends(2000))
+        self.assertFalse(ends(5000))
 
     def test_sections_without_records_are_left_out(self):
         self.assertNotIn("Prefill", self.page)

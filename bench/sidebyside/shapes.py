@@ -5,6 +5,7 @@ import struct
 
 SIZES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}
 NUMBER_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "f32": 4, "f16": 2, "bf16": 2, "q8_0": 34 / 32, "q4_0": 18 / 32}
+LAST_STEPS = 24  # positions kept free behind the greatest depth
 
 
 def tensor_bytes(path):
@@ -29,10 +30,12 @@ class Shape:
         kv_heads = config.get("num_key_value_heads") or heads
         self.numbers_per_position = 2 * layers * kv_heads * (config.get("head_dim") or width // heads)
         self.positions = config.get("max_position_embeddings") or config["n_positions"]
+        self.last_depth = self.positions - LAST_STEPS
 
     def record(self):
         return {"part": "shape", "model": self.name, "dtype": self.dtype, "weight_bytes": self.weight_bytes,
-                "read_bytes": self.read_bytes, "numbers_per_position": self.numbers_per_position}
+                "read_bytes": self.read_bytes, "numbers_per_position": self.numbers_per_position,
+                "positions": self.positions, "last_depth": self.last_depth}
 
 
 def unread_bytes(sizes):
