@@ -8,7 +8,8 @@
 namespace kvern::kernels::quant {
 namespace {
 
-constexpr int64_t kPieceKeys = 512;  // keys whose logits go through one softmax
+// Keys whose logits go through one softmax, as far as their blocks are at most so large: about what the first cache holds.
+constexpr int64_t kPieceKeys = 512, kPieceBytes = 20480;
 
 /// Cuts the room out of the thread's scratch; without `base` only counts its floats.
 int64_t cut_room(const BlockFormat &format, int64_t queries, float *base, IntegerRoom *room) {
@@ -36,15 +37,9 @@ int64_t cut_room(const BlockFormat &format, int64_t queries, float *base, Intege
            parts[5],
            q_stride,
            format.tokens,
-           reinterpret_cast<RoundedGroup *>(parts[6])};
+           reinterpret_cast<RoundedGroup *>(parts[6]),
+           {}};
   return floats;
-}
-
-/// Into the second cache: the first has no room for as many requests.
-void prefetch(const std::byte *begin, int64_t bytes) {
-#if defined(__GNUC__)
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(begin + i, 0, 2);
-#endif
 }
 
 }  // namespace
@@ -62,7 +57,8 @@ IntegerProducts::IntegerProducts(const PackedCall &call, const AttentionShape &s
       ops_(ops),
       keys_{&format_.key, &format_.key_layout, format_.tokens},
       values_{&format_.value, &format_.value_layout, format_.tokens},
-      most_blocks_(shape.key_block / format_.tokens),
+      most_blocks_(
+          std::max<int64_t>(std::min(shape.key_block / format_.tokens, kPieceBytes / format_.bytes), 1)),
       walk_(call, tile) {
   const int64_t floats = cut_room(format_, tile.queries, nullptr, &room_);
   cut_room(format_, tile.queries, thread_scratch(ScratchUser::unpacked, floats), &room_);
@@ -82,27 +78,30 @@ bool IntegerProducts::next(KeyRange *range) {
   return true;
 }
 
-/// While keys are multiplied their blocks' values come near; meanwhile values, the next blocks' keys.
+/// The next piece's bytes, in order, over the steps of this one: each block's keys, then each block's values.
+void IntegerProducts::look_ahead(int64_t step) {
+  const int64_t half = format_.bytes / 2, from = step * half;
+  const int64_t bytes = std::clamp<int64_t>(piece_.next_blocks * format_.bytes - from, 0, half);
+  room_.ahead = {bytes > 0 ? piece_.next + from : nullptr, bytes};
+}
+
 void IntegerProducts::logits(const FloatRows &q, float *out, int64_t out_stride) {
-  const int64_t values_at = format_.value_layout.codes;
   for (int64_t i = 0; i < piece_.blocks; ++i) {
     const int64_t first = i * format_.tokens, n = std::min(format_.tokens, piece_.keys.n - first);
-    const std::byte *block = piece_.data + i * format_.bytes;
-    prefetch(block + values_at, format_.bytes - values_at);
-    ops_.key_logits(keys_, block, n, q, room_, out + first, out_stride);
+    look_ahead(i);
+    ops_.key_logits(keys_, piece_.data + i * format_.bytes, n, q, room_, out + first, out_stride);
   }
 }
 
 void IntegerProducts::values(const FloatRows &weights, const TileSums &sums) {
   for (int64_t i = 0; i < piece_.blocks; ++i) {
     const int64_t first = i * format_.tokens, n = std::min(format_.tokens, piece_.keys.n - first);
-    const std::byte *block = piece_.data + i * format_.bytes;
-    if (i < piece_.next_blocks) prefetch(piece_.next + i * format_.bytes, format_.value_layout.codes);
     const FloatRows part = {weights.data + first, weights.stride, weights.rows};
     // the softmax leaves zeros only up to its own width
     for (int64_t m = 0; m < part.rows; ++m)
       std::fill(part.data + m * part.stride + n, part.data + m * part.stride + round_up(n, 16), 0.0f);
-    ops_.sum_values(values_, block, n, part, room_, sums.out, sums.out_stride);
+    look_ahead(piece_.blocks + i);
+    ops_.sum_values(values_, piece_.data + i * format_.bytes, n, part, room_, sums.out, sums.out_stride);
   }
 }
 

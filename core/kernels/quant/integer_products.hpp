@@ -19,6 +19,9 @@ class IntegerProducts final : public TileProducts {
   static AttentionShape shape_of(const PackedCall &call, AttentionShape shape);
 
  private:
+  /// What the kernel fetches during this step of the piece.
+  void look_ahead(int64_t step);
+
   const BlockFormat &format_;
   const PackedOps &ops_;
   PackedTensor keys_, values_;

@@ -6,6 +6,9 @@
 KVERN_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
 namespace kvern::kernels {
 namespace avx512_vnni {
+/// The entry of a table of 16 bytes, four times over, at the low 4 bits of each byte; the other bits must be 0.
+constexpr bool kAnyBits = false;
+KVERN_INLINE __m512i look_up(__m512i table, __m512i index) { return _mm512_shuffle_epi8(table, index); }
 // clang-format off: each builds on those before it
 #include "core/kernels/simd/vec_avx512.inl"
 #include "core/kernels/simd/packed_meta.inl"

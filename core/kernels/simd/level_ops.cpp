@@ -25,6 +25,8 @@ const LevelOps &level_ops() {
 
 const PackedOps *packed_ops() {
 #if defined(__x86_64__)
+  static const bool has_vbmi = __builtin_cpu_supports("avx512vbmi") != 0;
+  if (cpu_level() >= CpuLevel::avx512_bf16 && has_vbmi) return &avx512_vbmi_packed_ops;
   if (cpu_level() >= CpuLevel::avx512_vnni) return &avx512_vnni_packed_ops;
   if (cpu_level() >= CpuLevel::avx2) return &avx2_packed_ops;
 #endif

@@ -241,6 +241,7 @@ static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, co
 static void key_logits(const PackedTensor &keys, const std::byte *block, int64_t n, const FloatRows &q,
                        const IntegerRoom &room, float *out, int64_t out_stride) {
   const quant::TensorLayout &layout = *keys.layout;
+  Fetch(room.ahead, block).finish();
   const int bits = keys.format->bits;
   LevelSource levels = level_source(bits, layout.units, kBias, block + layout.codes);
   auto by_fours = bits == 8   ? logits_by_fours<8>

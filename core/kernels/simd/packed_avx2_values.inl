@@ -240,6 +240,7 @@ static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, con
 static void sum_values(const PackedTensor &values, const std::byte *block, int64_t n, const FloatRows &weight,
                        const IntegerRoom &room, float *out, int64_t out_stride) {
   const quant::TensorLayout &layout = *values.layout;
+  Fetch(room.ahead, block).finish();
   const int bits = values.format->bits;
   const bool pairs = layout.dim_padded % 32 == 0 &&
                      (values.format->axis == quant::Axis::channel || values.format->group >= 32);

@@ -56,51 +56,68 @@ KVERN_INLINE __m512i broadcast_4(const void *p) {
   return _mm512_set1_epi32(four);
 }
 
-/// M queries' integers.
-template <int M>
-struct QueryRows {
-  const int8_t *high[M], *low[M];
-};
-
-/// P units of R times 16 tokens, the first at channel 4 * u.
-template <int M, int B, bool kWide, int R, int P>
-KVERN_INLINE void dot_some(const LevelSource &levels, int64_t unit, int64_t apart, int64_t u,
-                           const QueryRows<M> &q, __m512i (&high)[R][M], __m512i (&low)[R][M]) {
-  __m512i level[R][P];
-  KVERN_UNROLL
-  for (int r = 0; r < R; ++r) load_levels<B, P>(levels, unit + r * apart + u, level[r]);
-  KVERN_UNROLL
-  for (int i = 0; i < P; ++i) {
-    KVERN_UNROLL
-    for (int m = 0; m < M; ++m) {
-      const __m512i x = broadcast_4(q.high[m] + 4 * (u + i));
-      KVERN_UNROLL
-      for (int r = 0; r < R; ++r) high[r][m] = _mm512_dpbusd_epi32(high[r][m], level[r][i], x);
-      if constexpr (kWide) {
-        const __m512i y = broadcast_4(q.low[m] + 4 * (u + i));
-        KVERN_UNROLL
-        for (int r = 0; r < R; ++r) low[r][m] = _mm512_dpbusd_epi32(low[r][m], level[r][i], y);
-      }
-    }
-  }
+/// sum += four products in each 32 bits, of unsigned with signed bytes. gcc 12 copies the intrinsic's sums around.
+KVERN_INLINE void dot_bytes(__m512i &sum, __m512i with_no_sign, __m512i with_sign) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(with_no_sign), "v"(with_sign));
 }
 
-/// Products of the queries with the levels of R times 16 tokens, whose units begin at `unit` and are `apart` from each
-/// other, over `n` units at channel 4 * first.
+/// The same with four bytes repeated.
+KVERN_INLINE void dot_four(__m512i &sum, __m512i with_no_sign, const int8_t *with_sign) {
+  struct Four {
+    int8_t bytes[4];
+  };
+  __asm__("vpdpbusd %2%{1to16%}, %1, %0"
+          : "+v"(sum)
+          : "v"(with_no_sign), "m"(*reinterpret_cast<const Four *>(with_sign)));
+}
+
+/// M queries' integers of a group, and what they stand for.
+template <int M>
+struct QueryGroup {
+  const int8_t *high[M], *low[M];
+  const RoundedGroup *group[M];
+};
+
+template <int M>
+KVERN_INLINE QueryGroup<M> query_group(const IntegerRoom &room, int64_t first, int64_t channel,
+                                       const RoundedGroup *group, int64_t apart) {
+  QueryGroup<M> q;
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) {
+    const int64_t at = (first + m) * room.q_stride + channel;
+    q.high[m] = room.q_high + at, q.low[m] = room.q_low + at, q.group[m] = group + m * apart;
+  }
+  return q;
+}
+
+/// Products of the queries with the levels of R times 16 tokens over n units. Those of the first token begin at `unit`,
+/// those of others are `apart` from each other.
 template <int M, int B, bool kWide, int R>
-KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apart, const QueryRows<M> &q,
-                            int64_t first, int64_t n, const RoundedGroup *const (&group)[M],
-                            Vec (&out)[R][M]) {
+KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apart, const QueryGroup<M> &q,
+                            int64_t n, Fetch &fetch, Vec (&out)[R][M]) {
+  constexpr int P = kTogether<B>;
   __m512i high[R][M], low[R][M];
   KVERN_UNROLL
   for (int i = 0; i < R * M; ++i) {
-    high[i / M][i % M] = _mm512_set1_epi32(-group[i % M]->high);
-    if constexpr (kWide) low[i / M][i % M] = _mm512_set1_epi32(-group[i % M]->low);
+    high[i / M][i % M] = _mm512_set1_epi32(-q.group[i % M]->high);
+    if constexpr (kWide) low[i / M][i % M] = _mm512_set1_epi32(-q.group[i % M]->low);
   }
-  int64_t u = first;
-  for (; u + 4 <= first + n; u += 4) dot_some<M, B, kWide, R, 4>(levels, unit, apart, u, q, high, low);
-  if constexpr (B == 0) {
-    for (; u < first + n; ++u) dot_some<M, B, kWide, R, 1>(levels, unit, apart, u, q, high, low);
+  for (int64_t u = 0; u < n; u += P) {
+    __m512i level[R][P];
+    KVERN_UNROLL
+    for (int r = 0; r < R; ++r) load_levels<B, P>(levels, unit + r * apart + u, level[r]);
+    fetch.lines(R * P * (B == 0 ? 8 : B) / 8);
+    KVERN_UNROLL
+    for (int i = 0; i < P; ++i) {
+      KVERN_UNROLL
+      for (int r = 0; r < R; ++r) {
+        KVERN_UNROLL
+        for (int m = 0; m < M; ++m) {
+          dot_four(high[r][m], level[r][i], q.high[m] + 4 * (u + i));
+          if constexpr (kWide) dot_four(low[r][m], level[r][i], q.low[m] + 4 * (u + i));
+        }
+      }
+    }
   }
   KVERN_UNROLL
   for (int i = 0; i < R * M; ++i) {
@@ -110,53 +127,32 @@ KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apa
   }
 }
 
-template <int M>
-KVERN_INLINE QueryRows<M> query_rows(const IntegerRoom &room, int64_t first) {
-  QueryRows<M> q;
-  KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    q.high[m] = room.q_high + (first + m) * room.q_stride;
-    q.low[m] = room.q_low + (first + m) * room.q_stride;
-  }
-  return q;
-}
-
-/// M queries from `first` on with keys that have scales of their own; n is rounded up to a multiple of 32.
+/// M queries from `first` on with group g of keys that have scales of their own; n is rounded up to a multiple of 64.
 template <int M, int B, bool kWide>
 static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
-                             int64_t n, const IntegerRoom &room, int64_t first, float *out,
-                             int64_t out_stride) {
-  const int64_t units = keys.layout->dim_padded / 4, groups = keys.layout->groups,
+                             int64_t g, int64_t n, const IntegerRoom &room, int64_t first, Fetch &fetch,
+                             float *out, int64_t out_stride) {
+  constexpr int R = kWide ? 2 : 4;
+  const int64_t row = keys.layout->dim_padded / 4, groups = keys.layout->groups,
                 step = keys.format->group / 4;
-  const QueryRows<M> q = query_rows<M>(room, first);
-  const Vec unit = set1(1.0f / 127.0f);
-  for (int64_t token = 0; token < n; token += 2 * kWidth) {
-    Vec sum[2][M];
+  const int64_t first_unit = g * step, units = row - first_unit < step ? row - first_unit : step;
+  const QueryGroup<M> q =
+      query_group<M>(room, first, 4 * first_unit, room.groups + first * groups + g, groups);
+  for (int64_t token = 0; token < n; token += R * kWidth) {
+    Vec dot[R][M];
+    dot_units<M, B, kWide, R>(levels, token / 16 * row + first_unit, row, q, units, fetch, dot);
     KVERN_UNROLL
-    for (int m = 0; m < M; ++m) sum[0][m] = sum[1][m] = zero();
-    for (int64_t g = 0; g < groups; ++g) {
-      const RoundedGroup *group[M];
+    for (int r = 0; r < R; ++r) {
+      const int64_t at = g * keys.layout->group_stride + token + r * kWidth;
+      const Vec scale = load_as<Dtype::f16>(meta.scales, at), zeros = load_zeros(meta, at, kWidth);
       KVERN_UNROLL
-      for (int m = 0; m < M; ++m) group[m] = room.groups + (first + m) * groups + g;
-      Vec dot[2][M];
-      const int64_t left = units - g * step;
-      dot_units<M, B, kWide, 2>(levels, token / 16 * units, units, q, g * step, left < step ? left : step,
-                                group, dot);
-      KVERN_UNROLL
-      for (int r = 0; r < 2; ++r) {
-        const int64_t at = g * keys.layout->group_stride + token + r * kWidth;
-        const Vec scale = mul(load_as<Dtype::f16>(meta.scales, at), unit),
-                  zeros = load_zeros(meta, at, kWidth);
-        KVERN_UNROLL
-        for (int m = 0; m < M; ++m) {
-          sum[r][m] = fma(mul(scale, set1(group[m]->step)), dot[r][m], sum[r][m]);
-          sum[r][m] = fma(zeros, set1(group[m]->offset), sum[r][m]);
-        }
+      for (int m = 0; m < M; ++m) {
+        float *to = out + m * out_stride + token + r * kWidth;
+        const Vec offset = mul(zeros, set1(q.group[m]->offset));
+        const Vec sum = fma(scale, mul(dot[r][m], set1(q.group[m]->step * (1.0f / 127.0f))), offset);
+        store(to, g == 0 ? sum : add(sum, load(to)));
       }
     }
-    KVERN_UNROLL
-    for (int i = 0; i < 2 * M; ++i)
-      store(out + i % M * out_stride + token + i / M * kWidth, sum[i / M][i % M]);
   }
 }
 
@@ -205,16 +201,15 @@ static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64
 
 /// Logits of R times 16 tokens whose channels have scales.
 template <int M, int B, bool kWide, int R>
-KVERN_INLINE void rows_per_channel(const LevelSource &levels, int64_t units, int64_t token,
-                                   const QueryRows<M> &q, const RoundedGroup *const (&group)[M], float *out,
-                                   int64_t out_stride) {
+KVERN_INLINE void rows_per_channel(const LevelSource &levels, int64_t row, int64_t token,
+                                   const QueryGroup<M> &q, Fetch &fetch, float *out, int64_t out_stride) {
   Vec dot[R][M];
-  dot_units<M, B, kWide, R>(levels, token / 16 * units, units, q, 0, units, group, dot);
+  dot_units<M, B, kWide, R>(levels, token / 16 * row, row, q, row, fetch, dot);
   KVERN_UNROLL
   for (int i = 0; i < R * M; ++i) {
     const int r = i / M, m = i % M;
-    const Vec step = set1(group[m]->step * (1.0f / 127.0f));
-    store(out + m * out_stride + r * kWidth, fma(step, dot[r][m], set1(group[m]->offset)));
+    store(out + m * out_stride + r * kWidth,
+          fma(set1(q.group[m]->step * (1.0f / 127.0f)), dot[r][m], set1(q.group[m]->offset)));
   }
 }
 
@@ -222,32 +217,32 @@ KVERN_INLINE void rows_per_channel(const LevelSource &levels, int64_t units, int
 template <int M, int B, bool kWide>
 static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                                int64_t g, int64_t n, const FloatRows &q, const IntegerRoom &room,
-                               int64_t first, float *out, int64_t out_stride) {
-  const int64_t units = keys.layout->dim_padded / 4, first_token = g * keys.format->group;
+                               int64_t first, Fetch &fetch, float *out, int64_t out_stride) {
+  constexpr int R = kWide ? 2 : 4;
+  const int64_t row = keys.layout->dim_padded / 4, group = keys.format->group, token = g * group;
   RoundedGroup rounded[M];
-  const RoundedGroup *group[M];
   round_scaled<M, kWide>(keys, meta, g, q, room, first, rounded);
-  KVERN_UNROLL
-  for (int m = 0; m < M; ++m) group[m] = &rounded[m];
-  const QueryRows<M> rows = query_rows<M>(room, first);
+  const QueryGroup<M> rows = query_group<M>(room, first, 0, rounded, 1);
   int64_t i = 0;
-  for (; i + kWidth < n; i += 2 * kWidth)
-    rows_per_channel<M, B, kWide, 2>(levels, units, first_token + i, rows, group, out + i, out_stride);
-  if (i < n)
-    rows_per_channel<M, B, kWide, 1>(levels, units, first_token + i, rows, group, out + i, out_stride);
+  for (; i + (R - 1) * kWidth < n && i + R * kWidth <= group; i += R * kWidth)
+    rows_per_channel<M, B, kWide, R>(levels, row, token + i, rows, fetch, out + i, out_stride);
+  for (; i < n; i += kWidth)
+    rows_per_channel<M, B, kWide, 1>(levels, row, token + i, rows, fetch, out + i, out_stride);
 }
 
 template <int M, int B, bool kWide>
 static void logits_of(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels, int64_t n,
-                      const FloatRows &q, const IntegerRoom &room, int64_t first, float *out,
+                      const FloatRows &q, const IntegerRoom &room, int64_t first, Fetch &fetch, float *out,
                       int64_t out_stride) {
   if (keys.format->axis == quant::Axis::token) {
-    return logits_per_token<M, B, kWide>(keys, meta, levels, n, room, first, out, out_stride);
+    for (int64_t g = 0; g < keys.layout->groups; ++g)
+      logits_per_token<M, B, kWide>(keys, meta, levels, g, n, room, first, fetch, out, out_stride);
+    return;
   }
   const int64_t group = keys.format->group;
   for (int64_t token = 0, g = 0; token < n; token += group, ++g) {
     logits_per_channel<M, B, kWide>(keys, meta, levels, g, n - token < group ? n - token : group, q, room,
-                                    first, out + token, out_stride);
+                                    first, fetch, out + token, out_stride);
   }
 }
 
@@ -255,15 +250,17 @@ template <int B, bool kWide>
 static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                             int64_t n, const FloatRows &q, const IntegerRoom &room, float *out,
                             int64_t out_stride) {
+  Fetch fetch(room.ahead, meta.scales);
   int64_t first = 0;
   for (int64_t passes = (q.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (q.rows - first + passes - 1) / passes;
     float *to = out + first * out_stride;
-    if (m == 1) logits_of<1, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 2) logits_of<2, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 3) logits_of<3, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 4) logits_of<4, B, kWide>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 1) logits_of<1, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
+    if (m == 2) logits_of<2, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
+    if (m == 3) logits_of<3, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
+    if (m == 4) logits_of<4, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
     first += m;
+    fetch.finish();
   }
 }
 

@@ -33,3 +33,22 @@ KVERN_INLINE Vec load_zeros(const PackedMeta &meta, int64_t i, int64_t n) {
   const Vec zeros = load_halves(meta.zeros, i, n);
   return meta.zeros_low ? add(zeros, load_halves(meta.zeros_low, i, n)) : zeros;
 }
+
+/// Reads ahead in order, some lines at a time: that keeps memory busier than all at once. Into the second cache: the first
+/// has no room for as many requests.
+struct Fetch {
+  const char *at, *end;
+  /// `near` is in the cache already, and read where there is nothing to fetch.
+  KVERN_INLINE_MEMBER Fetch(const PackedAhead &ahead, const void *near)
+      : at(reinterpret_cast<const char *>(ahead.bytes > 0 ? ahead.data : near)), end(at + ahead.bytes) {}
+  /// Possibly beyond the end.
+  KVERN_INLINE_MEMBER void lines(int n) {
+    KVERN_UNROLL
+    for (int i = 0; i < n; ++i) __builtin_prefetch(at + 64 * i, 0, 2);
+    at += 64 * n;
+  }
+  /// What is left.
+  KVERN_INLINE_MEMBER void finish() {
+    for (; at < end; at += 64) __builtin_prefetch(at, 0, 2);
+  }
+};

@@ -28,6 +28,12 @@ struct RoundedGroup {
   int32_t high, low;  ///< what makes levels unsigned * the sum of each half of the integers
 };
 
+/// What will be read soon, to be fetched while this work goes on. A hint; nothing if bytes is 0.
+struct PackedAhead {
+  const std::byte *data;
+  int64_t bytes;
+};
+
 /// Room for a tile's work on blocks, and its queries in integers. Each row is `stride` bytes long.
 struct IntegerRoom {
   uint8_t *levels;  ///< [64 * units] of the larger tensor
@@ -37,12 +43,13 @@ struct IntegerRoom {
   uint8_t *w_high, *w_low;
   int64_t q_stride, w_stride;
   RoundedGroup *groups;  ///< [queries, groups of a key]
+  PackedAhead ahead;     ///< of the present call
 };
 
 struct PackedOps {
   /// Once for a tile: its queries in integers, where they don't depend on a block.
   void (*round_queries)(const PackedTensor &keys, const FloatRows &q, const IntegerRoom &room);
-  /// out[m * out_stride + j] = q[m] . key j for the first n tokens of a block; numbers behind, up to a multiple of 32,
+  /// out[m * out_stride + j] = q[m] . key j for the first n tokens of a block; numbers behind, up to a multiple of 64,
   /// are overwritten.
   void (*key_logits)(const PackedTensor &keys, const std::byte *block, int64_t n, const FloatRows &q,
                      const IntegerRoom &room, float *out, int64_t out_stride);
@@ -54,6 +61,7 @@ struct PackedOps {
 
 extern const PackedOps avx2_packed_ops;
 extern const PackedOps avx512_vnni_packed_ops;
+extern const PackedOps avx512_vbmi_packed_ops;
 
 /// The table of the level in use; NULL if it has none.
 const PackedOps *packed_ops();

@@ -16,34 +16,53 @@ KVERN_INLINE __m512i field(__m512i shared, int i) {
   return i == 0 ? shared : _mm512_srli_epi16(shared, static_cast<unsigned>(i * B));
 }
 
+/// The level of each byte's low B bits.
 template <int B>
-static void unpack_bits(int64_t units, __m512i table, const std::byte *codes, uint8_t *out) {
-  constexpr int kShared = 8 / B;
-  const __m512i low_bits = _mm512_set1_epi8(B == 1 ? 1 : B == 2 ? 3 : 15);
-  for (int64_t unit = 0; unit < units; unit += kShared, codes += 64) {
-    const __m512i shared = load_bytes(codes);
-    KVERN_UNROLL
-    for (int i = 0; i < kShared; ++i, out += 64) {
-      const __m512i code = _mm512_and_si512(field<B>(shared, i), low_bits);
-      store_bytes(out, _mm512_shuffle_epi8(table, code));
-    }
+KVERN_INLINE __m512i level_of(__m512i table, __m512i code) {
+  if constexpr (kAnyBits) return look_up(table, code);
+  return look_up(table, _mm512_and_si512(code, _mm512_set1_epi8((1 << B) - 1)));
+}
+
+/// Four units of 3 bits: low two bits from `shared`; `third` has third bits in bits 0 to 3.
+KVERN_INLINE void join_3_bits(__m512i table, __m512i shared, __m512i third, __m512i *out) {
+  const __m512i low_bits = _mm512_set1_epi8(3);
+  const __m512i high[4] = {_mm512_slli_epi16(third, 2), _mm512_slli_epi16(third, 1), third,
+                           _mm512_srli_epi16(third, 1)};
+  KVERN_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    // low_bits ? shared : high
+    out[i] = level_of<3>(table, _mm512_ternarylogic_epi32(low_bits, field<2>(shared, i), high[i], 0xca));
   }
 }
 
-static void unpack_3_bits(int64_t units, __m512i table, const std::byte *codes, uint8_t *out) {
-  const std::byte *thirds = codes + units * 16;
-  const __m512i low_bits = _mm512_set1_epi8(3), third_bit = _mm512_set1_epi8(4);
-  for (int64_t unit = 0; unit < units; unit += 4, codes += 64) {
-    const __m512i shared = load_bytes(codes);
-    __m512i third = load_bytes(thirds + unit / 8 * 64);
-    third = unit % 8 == 0 ? _mm512_slli_epi16(third, 2) : _mm512_srli_epi16(third, 2);
+/// How many units it takes to load whole lines of B-bit codes, or half ones: as many as are loaded together.
+template <int B>
+constexpr int kTogether = B == 0 || B == 4 || B == 8 ? 2 : 4;
+
+/// Levels of the kTogether units from `unit` on, a multiple of that number, from codes of B bits.
+template <int B>
+KVERN_INLINE void unpack_some(const uint8_t *codes, const uint8_t *thirds, __m512i table, int64_t unit,
+                              __m512i *out) {
+  const __m128i skip = _mm_cvtsi32_si128(static_cast<int>(unit & 4));
+  const int64_t eighth = (unit & ~int64_t{7}) * 8;
+  if constexpr (B == 3) {
+    return join_3_bits(table, load_bytes(codes + unit * 16),
+                       _mm512_srl_epi16(load_bytes(thirds + eighth), skip), out);
+  }
+  __m512i shared = load_bytes(codes + (B == 1 ? eighth : unit * 8 * B));
+  if constexpr (B == 1) shared = _mm512_srl_epi16(shared, skip);
+  KVERN_UNROLL
+  for (int i = 0; i < kTogether<B>; ++i) out[i] = level_of<B>(table, field<B>(shared, i));
+}
+
+template <int B>
+static void unpack_bits(int64_t units, __m512i table, const std::byte *codes, uint8_t *out) {
+  const uint8_t *first = reinterpret_cast<const uint8_t *>(codes);
+  for (int64_t unit = 0; unit < units; unit += kTogether<B>) {
+    __m512i level[4];
+    unpack_some<B>(first, first + units * 16, table, unit, level);
     KVERN_UNROLL
-    for (int i = 0; i < 4; ++i, out += 64) {
-      const __m512i high = _mm512_and_si512(field<1>(third, i), third_bit);
-      // (code & 3) | high
-      const __m512i code = _mm512_ternarylogic_epi32(field<2>(shared, i), low_bits, high, 0xea);
-      store_bytes(out, _mm512_shuffle_epi8(table, code));
-    }
+    for (int i = 0; i < kTogether<B>; ++i) store_bytes(out + (unit + i) * 64, level[i]);
   }
 }
 
@@ -53,7 +72,7 @@ static const uint8_t *unpack(int bits, int64_t units, int bias, const std::byte 
   if (bits == 8) return reinterpret_cast<const uint8_t *>(codes);
   const __m512i table = level_table(bits, bias);
   if (bits == 4) unpack_bits<4>(units, table, codes, out);
-  if (bits == 3) unpack_3_bits(units, table, codes, out);
+  if (bits == 3) unpack_bits<3>(units, table, codes, out);
   if (bits == 2) unpack_bits<2>(units, table, codes, out);
   if (bits == 1) unpack_bits<1>(units, table, codes, out);
   return out;
@@ -72,23 +91,7 @@ static LevelSource level_source(int bits, int64_t units, int bias, const std::by
   return {first, first + units * 16, table};
 }
 
-/// Four units of 3 bits at `unit`, a multiple of 4.
-KVERN_INLINE void load_3_bits(const LevelSource &from, int64_t unit, __m512i (&out)[4]) {
-  const __m512i low_bits = _mm512_set1_epi8(3), third_bit = _mm512_set1_epi8(4);
-  const __m512i shared = load_bytes(from.codes + unit * 16);
-  const __m128i skip = _mm_cvtsi32_si128(static_cast<int>(unit & 4));
-  const __m512i third = _mm512_srl_epi16(load_bytes(from.thirds + unit / 8 * 64), skip);
-  const __m512i high[4] = {_mm512_slli_epi16(third, 2), _mm512_slli_epi16(third, 1), third,
-                           _mm512_srli_epi16(third, 1)};
-  KVERN_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    const __m512i code =
-        _mm512_ternarylogic_epi32(field<2>(shared, i), low_bits, _mm512_and_si512(high[i], third_bit), 0xea);
-    out[i] = _mm512_shuffle_epi8(from.table, code);
-  }
-}
-
-/// Levels of P units from `unit` on; both are multiples of 4 if B is 1 to 4. B = 0: levels as unpack() leaves them.
+/// Levels of P units from `unit` on; both are multiples of kTogether if B is 1 to 4. B = 0: levels as unpack() leaves them.
 template <int B, int P>
 KVERN_INLINE void load_levels(const LevelSource &from, int64_t unit, __m512i (&out)[P]) {
   if constexpr (B == 0 || B == 8) {
@@ -97,17 +100,9 @@ KVERN_INLINE void load_levels(const LevelSource &from, int64_t unit, __m512i (&o
       out[i] = load_bytes(from.codes + (unit + i) * 64);
       if constexpr (B == 8) out[i] = _mm512_xor_si512(out[i], from.table);
     }
-  } else if constexpr (B == 3) {
-    load_3_bits(from, unit, out);
   } else {
-    const __m512i low_bits = _mm512_set1_epi8(B == 1 ? 1 : B == 2 ? 3 : 15);
-    __m512i shared = load_bytes(from.codes + unit / (8 / B) * 64);
-    if constexpr (B == 1) shared = _mm512_srl_epi16(shared, _mm_cvtsi32_si128(static_cast<int>(unit & 4)));
     KVERN_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      if (B == 4 && i == 2) shared = load_bytes(from.codes + unit * 32 + 64);
-      const __m512i code = _mm512_and_si512(field<B>(shared, i % (B == 4 ? 2 : 4)), low_bits);
-      out[i] = _mm512_shuffle_epi8(from.table, code);
-    }
+    for (int i = 0; i < P; i += kTogether<B>)
+      unpack_some<B>(from.codes, from.thirds, from.table, unit + i, out + i);
   }
 }

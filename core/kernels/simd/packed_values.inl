@@ -19,7 +19,7 @@ struct WeightRows {
 /// P columns of M sums.
 template <int M, int P, int B, bool kWide, bool kSigned>
 static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
-                        const WeightRows<M> &w, float *out, int64_t out_stride) {
+                        const WeightRows<M> &w, Fetch &fetch, float *out, int64_t out_stride) {
   __m512i high[M][P], low[M][P];
   KVERN_UNROLL
   for (int i = 0; i < M * P; ++i) {
@@ -30,18 +30,18 @@ static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart 
   for (int64_t t = 0; t < part.tokens; t += 4, unit += row) {
     __m512i level[P];
     load_levels<B, P>(levels, unit, level);
+    fetch.lines(P * (B == 0 ? 8 : B) / 8);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const __m512i x = broadcast_4(w.high[m] + t);
       KVERN_UNROLL
       for (int p = 0; p < P; ++p) {
-        high[m][p] = kSigned ? _mm512_dpbusd_epi32(high[m][p], level[p], x)
-                             : _mm512_dpbusd_epi32(high[m][p], x, level[p]);
+        kSigned ? dot_bytes(high[m][p], level[p], x) : dot_bytes(high[m][p], x, level[p]);
       }
       if constexpr (kWide) {
         const __m512i y = broadcast_4(w.low[m] + t);
         KVERN_UNROLL
-        for (int p = 0; p < P; ++p) low[m][p] = _mm512_dpbusd_epi32(low[m][p], y, level[p]);
+        for (int p = 0; p < P; ++p) dot_bytes(low[m][p], y, level[p]);
       }
     }
   }
@@ -63,16 +63,17 @@ static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart 
 
 template <int M, int B, bool kWide, bool kSigned>
 static void sum_part(const LevelSource &levels, int64_t row, const ValuePart &part, const WeightRows<M> &w,
-                     float *out, int64_t out_stride) {
+                     Fetch &fetch, float *out, int64_t out_stride) {
   int64_t column = part.first_column, end = column + part.columns;
   if constexpr (!kWide || M < 3) {
     for (; column + 4 <= end; column += 4)
-      sum_columns<M, 4, B, kWide, kSigned>(levels, row, part, column, w, out, out_stride);
+      sum_columns<M, 4, B, kWide, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
   }
   if constexpr (B == 0 || B == 8) {
     for (; column + 2 <= end; column += 2)
-      sum_columns<M, 2, B, kWide, kSigned>(levels, row, part, column, w, out, out_stride);
-    if (column < end) sum_columns<M, 1, B, kWide, kSigned>(levels, row, part, column, w, out, out_stride);
+      sum_columns<M, 2, B, kWide, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
+    if (column < end)
+      sum_columns<M, 1, B, kWide, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
   }
 }
 
@@ -158,56 +159,58 @@ KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const Intege
 /// Values whose tokens have scales: one group of channels after the other. `n` is a multiple of 16.
 template <int M, int B, bool kWide>
 static void sum_per_token(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                          int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
-                          int64_t out_stride) {
+                          int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch,
+                          float *out, int64_t out_stride) {
   const int64_t columns = values.layout->dim_padded / 16, step = values.format->group / 16;
   WeightRows<M> w;
   for (int64_t g = 0; g < values.layout->groups; ++g) {
     round_scaled_weights<M, kWide>(meta, g * values.layout->group_stride, weight, n, room, w);
     const int64_t left = columns - g * step;
     const ValuePart part = {0, n, g * step, left < step ? left : step, nullptr, 0};
-    sum_part<M, B, kWide, !kWide>(levels, columns, part, w, out, out_stride);
+    sum_part<M, B, kWide, !kWide>(levels, columns, part, w, fetch, out, out_stride);
   }
 }
 
 /// Values whose channels have scales: one group of tokens after the other. `n` is a multiple of 16.
 template <int M, int B, bool kWide>
 static void sum_per_channel(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                            int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
-                            int64_t out_stride) {
+                            int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch,
+                            float *out, int64_t out_stride) {
   const int64_t columns = values.layout->dim_padded / 16, group = values.format->group;
   WeightRows<M> w;
   for (int64_t first = 0, g = 0; first < n; first += group, ++g) {
     const int64_t tokens = n - first < group ? n - first : group;
     round_weights<M, kWide>({weight.data + first, weight.stride, M}, tokens, room, w);
     const ValuePart part = {first, tokens, 0, columns, &meta, g * values.layout->group_stride};
-    sum_part<M, B, kWide, false>(levels, columns, part, w, out, out_stride);
+    sum_part<M, B, kWide, false>(levels, columns, part, w, fetch, out, out_stride);
   }
 }
 
 template <int M, int B, bool kWide>
 static void sum_queries(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                        int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
+                        int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch, float *out,
                         int64_t out_stride) {
   const bool by_token = values.format->axis == quant::Axis::token;
   (by_token ? sum_per_token<M, B, kWide> : sum_per_channel<M, B, kWide>)(values, meta, levels, n, weight,
-                                                                         room, out, out_stride);
+                                                                         room, fetch, out, out_stride);
 }
 
 template <int B, bool kWide>
 static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
                          int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
                          int64_t out_stride) {
+  Fetch fetch(room.ahead, meta.scales);
   int64_t first = 0;
   for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (weight.rows - first + passes - 1) / passes;
     const FloatRows some = {weight.data + first * weight.stride, weight.stride, m};
     float *to = out + first * out_stride;
-    if (m == 1) sum_queries<1, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
-    if (m == 2) sum_queries<2, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
-    if (m == 3) sum_queries<3, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
-    if (m == 4) sum_queries<4, B, kWide>(values, meta, levels, n, some, room, to, out_stride);
+    if (m == 1) sum_queries<1, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
+    if (m == 2) sum_queries<2, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
+    if (m == 3) sum_queries<3, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
+    if (m == 4) sum_queries<4, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
     first += m;
+    fetch.finish();
   }
 }
 
