@@ -10,11 +10,13 @@
 #include <fstream>
 #include <kvern/error.hpp>
 
+#include "core/kernels/simd/tiles_amx.hpp"
+
 namespace kvern::kernels {
 namespace {
 
-constexpr CpuLevel kLevels[] = {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512_vnni,
-                                CpuLevel::avx512_bf16};
+constexpr CpuLevel kLevels[] = {CpuLevel::portable,    CpuLevel::avx2,        CpuLevel::avx512,
+                                CpuLevel::avx512_vnni, CpuLevel::avx512_bf16, CpuLevel::amx_bf16};
 
 #if defined(__x86_64__)
 /// By hand: clang's builtin does not know the name before version 18.
@@ -38,6 +40,8 @@ bool processor_has(CpuLevel level) {
       return __builtin_cpu_supports("avx512vnni");
     case CpuLevel::avx512_bf16:
       return __builtin_cpu_supports("avx512bf16");
+    case CpuLevel::amx_bf16:
+      return request_tiles();
   }
   return false;
 #else
@@ -89,6 +93,8 @@ const char *name_of(CpuLevel level) {
       return "avx512_vnni";
     case CpuLevel::avx512_bf16:
       return "avx512_bf16";
+    case CpuLevel::amx_bf16:
+      return "amx_bf16";
   }
   return "unknown";
 }

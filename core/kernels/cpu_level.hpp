@@ -8,10 +8,17 @@
 namespace kvern::kernels {
 
 /// Each level contains the ones before it. avx2: + FMA, F16C. avx512: F, BW, VL, DQ. avx512_vnni adds 8-bit
-/// dot products, avx512_bf16 adds bf16 dot products to avx512_vnni.
-enum class CpuLevel : int { portable = 0, avx2 = 1, avx512 = 2, avx512_vnni = 3, avx512_bf16 = 4 };
+/// dot products, avx512_bf16 adds bf16 dot products to avx512_vnni, amx_bf16 adds bf16 products in tiles.
+enum class CpuLevel : int {
+  portable = 0,
+  avx2 = 1,
+  avx512 = 2,
+  avx512_vnni = 3,
+  avx512_bf16 = 4,
+  amx_bf16 = 5
+};
 
-/// "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16".
+/// "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx_bf16".
 const char *name_of(CpuLevel level);
 
 /// What this processor and this build can run, lowest first; never empty. [any thread]

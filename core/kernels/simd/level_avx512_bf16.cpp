@@ -1,4 +1,6 @@
-// The inner kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and products in bf16.
+// The inner kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and products in bf16;
+// and the same with the matrix product of AMX.
+#include "core/kernels/simd/gemm_amx.hpp"
 #include "core/kernels/simd/target.hpp"
 
 #if defined(__x86_64__)
@@ -36,5 +38,10 @@ KVERN_TARGET_END
 
 namespace kvern::kernels {
 constinit const LevelOps avx512_bf16_ops = avx512_bf16::make_ops_bf16();
+constinit const LevelOps amx_bf16_ops = [] {
+  LevelOps ops = avx512_bf16::make_ops_bf16();
+  ops.gemm_panel_bf16 = gemm_panel_amx;
+  return ops;
+}();
 }  // namespace kvern::kernels
 #endif

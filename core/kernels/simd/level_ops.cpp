@@ -18,6 +18,8 @@ const LevelOps &level_ops() {
       return avx512_ops;
     case CpuLevel::avx512_bf16:
       return avx512_bf16_ops;
+    case CpuLevel::amx_bf16:
+      return amx_bf16_ops;
   }
 #endif
   return portable_ops;

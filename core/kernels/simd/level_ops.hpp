@@ -89,6 +89,7 @@ extern const LevelOps portable_ops;
 extern const LevelOps avx2_ops;
 extern const LevelOps avx512_ops;
 extern const LevelOps avx512_bf16_ops;
+extern const LevelOps amx_bf16_ops;
 
 /// The table of the level in use.
 const LevelOps &level_ops();
