@@ -4,7 +4,7 @@
 #include <exception>
 #include <vector>
 
-#include "core/attention/kernel_call.hpp"
+#include "core/kernels/kernel_call.hpp"
 #include "core/torch/parallel.hpp"
 
 namespace kvern {

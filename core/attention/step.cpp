@@ -3,7 +3,7 @@
 #include <kvern/step.hpp>
 #include <vector>
 
-#include "core/attention/kernel_call.hpp"
+#include "core/kernels/kernel_call.hpp"
 #include "core/kernels/elementwise.hpp"
 #include "core/torch/parallel.hpp"
 #include "core/torch/tensor.hpp"

@@ -70,6 +70,4 @@ kernels::Dtype to_kernel(Dtype type) {
   }
 }
 
-kernels::Dtype to_kernel(DLDataType type) { return to_kernel(from_dlpack(type)); }
-
 }  // namespace kvern

@@ -28,6 +28,5 @@ Dtype from_torch(at::ScalarType type);
 
 /// Throws Error(internal) for a format that kernels do not compute with.
 kernels::Dtype to_kernel(Dtype type);
-kernels::Dtype to_kernel(DLDataType type);
 
 }  // namespace kvern

@@ -15,10 +15,11 @@ class Attention {
            const sdk::Step &step, const kernels::Parallel &parallel);
 
  private:
-  void attend_packed(const kernels::AttentionCall &call, const QuantizedLayer &layer,
-                     const kernels::Parallel &parallel);
-  void attend_dense(const kernels::AttentionCall &call, const QuantizedLayer &layer, const float *sinks,
-                    const kernels::Parallel &parallel);
+  /// lse: the request's or one's own; NULL only where nothing is packed.
+  void attend_packed(const kvern_attend &request, const kvern_view &view, const QuantizedLayer &layer,
+                     float *lse, const kernels::Parallel &parallel);
+  void attend_dense(const kvern_attend &request, const kvern_view &view, const QuantizedLayer &layer,
+                    float *lse, const kernels::Parallel &parallel);
 
   quant::Arithmetic arithmetic_;
   std::vector<int64_t> q_pos_, first_pos_;

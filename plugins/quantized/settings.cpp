@@ -2,6 +2,8 @@
 
 #include <kvern/error.hpp>
 
+#include "core/kernels/kernel_call.hpp"
+
 namespace kvern::quantized {
 namespace {
 
@@ -72,10 +74,7 @@ quant::BlockFormat format_of(const Settings &settings, const sdk::Layer &layer) 
 }
 
 kernels::Dtype to_kernel(DLDataType type) {
-  const int bits = type.bits;
-  if (type.lanes == 1 && type.code == kDLFloat && bits == 32) return kernels::Dtype::f32;
-  if (type.lanes == 1 && type.code == kDLFloat && bits == 16) return kernels::Dtype::f16;
-  if (type.lanes == 1 && type.code == kDLBfloat && bits == 16) return kernels::Dtype::bf16;
+  if (const auto found = find_kernel_type(type)) return *found;
   sdk::fail(KVERN_UNSUPPORTED, "quantized takes keys of type float32, bfloat16 or float16");
 }
 
