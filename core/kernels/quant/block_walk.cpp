@@ -7,7 +7,11 @@
 namespace kvern::kernels::quant {
 
 BlockWalk::BlockWalk(const PackedCall &call, const AttentionTile &tile)
-    : row_(call.rows[tile.row]), tile_(tile), tokens_(call.format->tokens), bytes_(call.format->bytes) {}
+    : row_(call.rows[tile.row]),
+      tile_(tile),
+      tokens_(call.format->tokens),
+      bytes_(call.format->bytes),
+      heads_(call.dense.kv_heads) {}
 
 BlockWalk::Span BlockWalk::seen_blocks(const Run &run) const {
   const int64_t begin = std::max<int64_t>(begin_ - run.first_key, 0);
@@ -26,6 +30,9 @@ void BlockWalk::start(int64_t begin, int64_t end) {
   run_ = 0;
   skip_ = blocks * tile_.split / tile_.splits;
   left_ = blocks * (tile_.split + 1) / tile_.splits - skip_;
+  if (left_ == 0) return;
+  first_ = place();
+  first_stride_ = row_.runs[run_].head_stride;
 }
 
 /// Where the walk stands, left_ > 0: moves on to the next run if this one is done.
@@ -41,6 +48,11 @@ BlockWalk::Place BlockWalk::place() {
           std::min(span.end - first, left_)};
 }
 
+BlockPiece BlockWalk::unexpected() const {
+  const bool expected = tile_.splits == 1 && tile_.kv_head > 0;
+  return {nullptr, 0, first_.data, expected ? 0 : first_.blocks, {0, 0}};
+}
+
 bool BlockWalk::next(int64_t most, BlockPiece *piece) {
   if (left_ == 0) return false;
   const Place here = place();
@@ -54,6 +66,9 @@ bool BlockWalk::next(int64_t most, BlockPiece *piece) {
     const Place there = place();
     piece->next = there.data;
     piece->next_blocks = there.blocks;
+  } else if (has_next_head()) {
+    piece->next = first_.data + first_stride_;
+    piece->next_blocks = first_.blocks;
   }
   return true;
 }

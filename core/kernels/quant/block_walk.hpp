@@ -9,9 +9,10 @@ namespace kvern::kernels::quant {
 struct BlockPiece {
   const std::byte *data;  ///< of the tile's key head
   int64_t blocks;
-  const std::byte *next;  ///< blocks that are read next: behind these, or in another run
-  int64_t next_blocks;    ///< how many, where they follow each other; 0 = these were the last
-  KeyRange keys;          ///< as many as the blocks hold, but where the last is not full
+  const std::byte
+      *next;            ///< blocks that are read next: behind these, in another run, or of the next key head
+  int64_t next_blocks;  ///< how many, where they follow each other; 0 = these were the last
+  KeyRange keys;        ///< as many as the blocks hold, but where the last is not full
 };
 
 class BlockWalk {
@@ -19,6 +20,8 @@ class BlockWalk {
   BlockWalk(const PackedCall &call, const AttentionTile &tile);
   /// Only blocks with columns of [begin, end) are walked.
   void start(int64_t begin, int64_t end);
+  /// Blocks that are read first, and that no other walk has as its `next`; next_blocks is 0 where there are none.
+  BlockPiece unexpected() const;
   /// The next blocks, at most `most` of them; false at the end.
   bool next(int64_t most, BlockPiece *piece);
 
@@ -32,13 +35,16 @@ class BlockWalk {
   };
   Span seen_blocks(const Run &run) const;
   Place place();
+  bool has_next_head() const { return tile_.splits == 1 && tile_.kv_head + 1 < heads_; }
 
   const PackedRow &row_;
   const AttentionTile &tile_;
-  int64_t tokens_, bytes_;
+  int64_t tokens_, bytes_, heads_;
   int64_t begin_ = 0, end_ = 0;  ///< columns
   int64_t skip_ = 0, left_ = 0;  ///< blocks before the next one, in this run; blocks still to be walked
   int64_t run_ = 0;
+  Place first_ = {};
+  int64_t first_stride_ = 0;  ///< bytes from the first block to that of the next head
 };
 
 }  // namespace kvern::kernels::quant
