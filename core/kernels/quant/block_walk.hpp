@@ -9,10 +9,9 @@ namespace kvern::kernels::quant {
 struct BlockPiece {
   const std::byte *data;  ///< of the tile's key head
   int64_t blocks;
-  const std::byte
-      *next;            ///< blocks that are read next: behind these, in another run, or of the next key head
-  int64_t next_blocks;  ///< how many, where they follow each other; 0 = these were the last
-  KeyRange keys;        ///< as many as the blocks hold, but where the last is not full
+  const std::byte *next;  ///< what is read next: behind these, in another run, or of the next head
+  int64_t next_blocks;    ///< how many, where they follow each other; 0 = these were the last
+  KeyRange keys;          ///< as many as the blocks hold, but where the last is not full
 };
 
 class BlockWalk {
