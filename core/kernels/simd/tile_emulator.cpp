@@ -17,7 +17,7 @@ namespace kvern::kernels::testing {
 namespace {
 
 constexpr int kTiles = 8, kMostRows = 16, kMostBytes = 64;
-using Row = std::array<unsigned char, kMostBytes>;
+struct alignas(kMostBytes) Row : std::array<unsigned char, kMostBytes> {};
 
 struct Tiles {
   TileShapes shapes;
