@@ -8,7 +8,8 @@
 namespace kvern::kernels {
 
 /// Each level contains the ones before it. avx2: + FMA, F16C. avx512: F, BW, VL, DQ. avx512_vnni adds 8-bit
-/// dot products, avx512_bf16 adds bf16 dot products to avx512_vnni, amx_bf16 adds bf16 products in tiles.
+/// dot products, avx512_bf16 bf16 dot products (and looks packed codes up by VBMI where the processor has that),
+/// amx_bf16 bf16 products in tiles.
 enum class CpuLevel : int {
   portable = 0,
   avx2 = 1,
