@@ -89,7 +89,8 @@ KVERN_INLINE QueryRows<M> query_rows(const IntegerRoom &room, int64_t first) {
 /// Products of the queries with the levels of 16 tokens, whose units begin at `unit`, over `n` units at channel 4 * first.
 template <int M, int B>
 KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, const QueryRows<M> &q, int64_t first,
-                            int64_t n, const RoundedGroup *group, int64_t group_stride, Vec (&out)[2][M]) {
+                            int64_t n, const RoundedGroup *group, int64_t group_stride, Fetch &fetch,
+                            Vec (&out)[2][M]) {
   constexpr int P = B == 4 ? 2 : B == 0 || B == 8 ? 1 : 4;
   __m256i sum[2][M];
   KVERN_UNROLL
@@ -98,6 +99,7 @@ KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, const Query
     __m256i level[2][P];
     load_levels<B, P>(levels, unit + u, 0, level[0]);
     load_levels<B, P>(levels, unit + u, 32, level[1]);
+    fetch.lines(1);
     KVERN_UNROLL
     for (int i = 0; i < P; ++i) {
       if constexpr (B == 8) {
@@ -128,7 +130,7 @@ KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, const Query
 /// M queries from `first` on with keys that have scales of their own.
 template <int M, int B>
 static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
-                             int64_t n, const IntegerRoom &room, int64_t first, float *out,
+                             int64_t n, const IntegerRoom &room, int64_t first, Fetch &fetch, float *out,
                              int64_t out_stride) {
   const int64_t units = keys.layout->dim_padded / 4, groups = keys.layout->groups,
                 step = keys.format->group / 4;
@@ -142,7 +144,8 @@ static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, c
       const RoundedGroup *group = room.groups + first * groups + g;
       Vec dot[2][M];
       const int64_t left = units - g * step;
-      dot_units<M, B>(levels, token / 16 * units, q, g * step, left < step ? left : step, group, groups, dot);
+      dot_units<M, B>(levels, token / 16 * units, q, g * step, left < step ? left : step, group, groups,
+                      fetch, dot);
       KVERN_UNROLL
       for (int r = 0; r < 2; ++r) {
         const int64_t at = g * keys.layout->group_stride + token + r * kWidth;
@@ -191,14 +194,14 @@ static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64
 template <int M, int B>
 static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                                int64_t g, int64_t n, const FloatRows &q, const IntegerRoom &room,
-                               int64_t first, float *out, int64_t out_stride) {
+                               int64_t first, Fetch &fetch, float *out, int64_t out_stride) {
   const int64_t units = keys.layout->dim_padded / 4, first_token = g * keys.format->group;
   RoundedGroup group[M];
   round_scaled<M, B>(keys, meta, g, q, room, first, group);
   const QueryRows<M> rows = query_rows<M>(room, first);
   for (int64_t i = 0; i < n; i += 16) {
     Vec dot[2][M];
-    dot_units<M, B>(levels, (first_token + i) / 16 * units, rows, 0, units, group, 1, dot);
+    dot_units<M, B>(levels, (first_token + i) / 16 * units, rows, 0, units, group, 1, fetch, dot);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const Vec step = set1(group[m].step * (1.0f / 127.0f)), offset = set1(group[m].offset);
@@ -210,15 +213,15 @@ static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta,
 
 template <int M, int B>
 static void logits_of(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels, int64_t n,
-                      const FloatRows &q, const IntegerRoom &room, int64_t first, float *out,
+                      const FloatRows &q, const IntegerRoom &room, int64_t first, Fetch &fetch, float *out,
                       int64_t out_stride) {
   if (keys.format->axis == quant::Axis::token) {
-    return logits_per_token<M, B>(keys, meta, levels, n, room, first, out, out_stride);
+    return logits_per_token<M, B>(keys, meta, levels, n, room, first, fetch, out, out_stride);
   }
   const int64_t group = keys.format->group;
   for (int64_t token = 0, g = 0; token < n; token += group, ++g) {
     logits_per_channel<M, B>(keys, meta, levels, g, n - token < group ? n - token : group, q, room, first,
-                             out + token, out_stride);
+                             fetch, out + token, out_stride);
   }
 }
 
@@ -226,22 +229,23 @@ template <int B>
 static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                             int64_t n, const FloatRows &q, const IntegerRoom &room, float *out,
                             int64_t out_stride) {
+  Fetch fetch(room.ahead, meta.scales);
   int64_t first = 0;
   for (int64_t passes = (q.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (q.rows - first + passes - 1) / passes;
     float *to = out + first * out_stride;
-    if (m == 1) logits_of<1, B>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 2) logits_of<2, B>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 3) logits_of<3, B>(keys, meta, levels, n, q, room, first, to, out_stride);
-    if (m == 4) logits_of<4, B>(keys, meta, levels, n, q, room, first, to, out_stride);
+    if (m == 1) logits_of<1, B>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
+    if (m == 2) logits_of<2, B>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
+    if (m == 3) logits_of<3, B>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
+    if (m == 4) logits_of<4, B>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
     first += m;
+    fetch.finish();
   }
 }
 
 static void key_logits(const PackedTensor &keys, const std::byte *block, int64_t n, const FloatRows &q,
                        const IntegerRoom &room, float *out, int64_t out_stride) {
   const quant::TensorLayout &layout = *keys.layout;
-  Fetch(room.ahead, block).finish();
   const int bits = keys.format->bits;
   LevelSource levels = level_source(bits, layout.units, kBias, block + layout.codes);
   auto by_fours = bits == 8   ? logits_by_fours<8>

@@ -53,7 +53,8 @@ KVERN_INLINE void dot_tokens(const WeightRows<M> &w, int64_t t, __m256i (&level)
 /// Half of P columns of M sums.
 template <int M, int P, int B, bool kSigned>
 KVERN_INLINE void sum_halves(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
-                             int64_t half, const WeightRows<M> &w, float *out, int64_t out_stride) {
+                             int64_t half, const WeightRows<M> &w, Fetch &fetch, float *out,
+                             int64_t out_stride) {
   __m256i sum[M][P];
   KVERN_UNROLL
   for (int i = 0; i < M * P; ++i) sum[i / P][i % P] = _mm256_set1_epi32(-w.group[i / P].high);
@@ -61,6 +62,7 @@ KVERN_INLINE void sum_halves(const LevelSource &levels, int64_t row, const Value
   for (int64_t t = 0; t < part.tokens; t += 4, unit += row) {
     __m256i level[P];
     load_levels<B, P>(levels, unit, half, level);
+    if (half == 0) fetch.lines(B == 0 || B == 8 ? P : 1);
     dot_tokens<M, P, B, kSigned>(w, t, level, sum);
   }
   KVERN_UNROLL
@@ -79,20 +81,20 @@ KVERN_INLINE void sum_halves(const LevelSource &levels, int64_t row, const Value
 
 template <int M, int P, int B, bool kSigned>
 static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
-                        const WeightRows<M> &w, float *out, int64_t out_stride) {
-  sum_halves<M, P, B, kSigned>(levels, row, part, column, 0, w, out, out_stride);
-  sum_halves<M, P, B, kSigned>(levels, row, part, column, 32, w, out, out_stride);
+                        const WeightRows<M> &w, Fetch &fetch, float *out, int64_t out_stride) {
+  sum_halves<M, P, B, kSigned>(levels, row, part, column, 0, w, fetch, out, out_stride);
+  sum_halves<M, P, B, kSigned>(levels, row, part, column, 32, w, fetch, out, out_stride);
 }
 
 /// Codes of up to 4 bits only in an even number of columns.
 template <int M, int B, bool kSigned>
 static void sum_part(const LevelSource &levels, int64_t row, const ValuePart &part, const WeightRows<M> &w,
-                     float *out, int64_t out_stride) {
+                     Fetch &fetch, float *out, int64_t out_stride) {
   int64_t column = part.first_column, end = column + part.columns;
   for (; column + 2 <= end; column += 2)
-    sum_columns<M, 2, B, kSigned>(levels, row, part, column, w, out, out_stride);
+    sum_columns<M, 2, B, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
   if constexpr (B == 0 || B == 8) {
-    if (column < end) sum_columns<M, 1, B, kSigned>(levels, row, part, column, w, out, out_stride);
+    if (column < end) sum_columns<M, 1, B, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
   }
 }
 
@@ -184,39 +186,39 @@ KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const Intege
 /// Values whose tokens have scales: one group of channels after the other. `n` is a multiple of 16.
 template <int M, int B>
 static void sum_per_token(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                          int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
-                          int64_t out_stride) {
+                          int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch,
+                          float *out, int64_t out_stride) {
   const int64_t columns = values.layout->dim_padded / 16, step = values.format->group / 16;
   WeightRows<M> w;
   for (int64_t g = 0; g < values.layout->groups; ++g) {
     round_scaled_weights<M, B>(meta, g * values.layout->group_stride, weight, n, room, w);
     const int64_t left = columns - g * step;
     const ValuePart part = {0, n, g * step, left < step ? left : step, nullptr, 0};
-    sum_part<M, B, B != 8>(levels, columns, part, w, out, out_stride);
+    sum_part<M, B, B != 8>(levels, columns, part, w, fetch, out, out_stride);
   }
 }
 
 /// Values whose channels have scales: one group of tokens after the other. `n` is a multiple of 16.
 template <int M, int B>
 static void sum_per_channel(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                            int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
-                            int64_t out_stride) {
+                            int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch,
+                            float *out, int64_t out_stride) {
   const int64_t columns = values.layout->dim_padded / 16, group = values.format->group;
   WeightRows<M> w;
   for (int64_t first = 0, g = 0; first < n; first += group, ++g) {
     const int64_t tokens = n - first < group ? n - first : group;
     round_weights<M, B>({weight.data + first, weight.stride, M}, tokens, room, w);
     const ValuePart part = {first, tokens, 0, columns, &meta, g * values.layout->group_stride};
-    sum_part<M, B, false>(levels, columns, part, w, out, out_stride);
+    sum_part<M, B, false>(levels, columns, part, w, fetch, out, out_stride);
   }
 }
 
 template <int M, int B>
 static void sum_queries(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                        int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
+                        int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch, float *out,
                         int64_t out_stride) {
   const bool by_token = values.format->axis == quant::Axis::token;
-  (by_token ? sum_per_token<M, B> : sum_per_channel<M, B>)(values, meta, levels, n, weight, room, out,
+  (by_token ? sum_per_token<M, B> : sum_per_channel<M, B>)(values, meta, levels, n, weight, room, fetch, out,
                                                            out_stride);
 }
 
@@ -224,23 +226,24 @@ template <int B>
 static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
                          int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
                          int64_t out_stride) {
+  Fetch fetch(room.ahead, meta.scales);
   int64_t first = 0;
   for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (weight.rows - first + passes - 1) / passes;
     const FloatRows some = {weight.data + first * weight.stride, weight.stride, m};
     float *to = out + first * out_stride;
-    if (m == 1) sum_queries<1, B>(values, meta, levels, n, some, room, to, out_stride);
-    if (m == 2) sum_queries<2, B>(values, meta, levels, n, some, room, to, out_stride);
-    if (m == 3) sum_queries<3, B>(values, meta, levels, n, some, room, to, out_stride);
-    if (m == 4) sum_queries<4, B>(values, meta, levels, n, some, room, to, out_stride);
+    if (m == 1) sum_queries<1, B>(values, meta, levels, n, some, room, fetch, to, out_stride);
+    if (m == 2) sum_queries<2, B>(values, meta, levels, n, some, room, fetch, to, out_stride);
+    if (m == 3) sum_queries<3, B>(values, meta, levels, n, some, room, fetch, to, out_stride);
+    if (m == 4) sum_queries<4, B>(values, meta, levels, n, some, room, fetch, to, out_stride);
     first += m;
+    fetch.finish();
   }
 }
 
 static void sum_values(const PackedTensor &values, const std::byte *block, int64_t n, const FloatRows &weight,
                        const IntegerRoom &room, float *out, int64_t out_stride) {
   const quant::TensorLayout &layout = *values.layout;
-  Fetch(room.ahead, block).finish();
   const int bits = values.format->bits;
   const bool pairs = layout.dim_padded % 32 == 0 &&
                      (values.format->axis == quant::Axis::channel || values.format->group >= 32);
