@@ -62,6 +62,22 @@ TEST_CASE("a long step gives back what it held in full as soon as it ends") {
   CHECK(host.live_bytes() == driver.info().bytes_device);
 }
 
+TEST_CASE("a long text in chunks takes at no time more than what it ends with and one chunk in full") {
+  constexpr int64_t kLayers = 8, kChunk = 512, kToken = 2 * 2 * 64 * 2;
+  for (int64_t bits : {8, 4, 2}) {
+    INFO(bits << " bits");
+    Options options;
+    options.integer("nbits", bits).string("search", "none");
+    FullHost host;
+    Driver driver({kLayers, 1, 4, 2, 64, true}, options, host);
+    for (int i = 0; i < 32; ++i) driver.step(kChunk);
+    // what was not packed when the last chunk came is with it: residual_length, the stagger, less than a block
+    const int64_t chunk = kLayers * kToken * (kChunk + 128 + 64 + 64);
+    CHECK(host.peak_bytes() <= driver.info().bytes_device + chunk);
+    CHECK(host.live_bytes() == driver.info().bytes_device);
+  }
+}
+
 TEST_CASE("no step packs more than one block of one layer, also after a long one") {
   constexpr int kLayers = 32;
   Options options;

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "runtime/cli/command.hpp"
+#include "runtime/cli/memory.hpp"
 #include "runtime/cli/output.hpp"
 
 namespace kvern::cli {
@@ -69,6 +70,7 @@ int report(const std::string &message, int code) {
 
 int main(int argc, char **argv) {
   using namespace kvern;
+  cli::return_large_blocks();
   try {
     return cli::run({argv + 1, argv + argc});
   } catch (const Error &e) {

@@ -1,11 +1,16 @@
 #include "runtime/cli/memory.hpp"
 
+#include <malloc.h>
+
 #include <cstdio>
 #include <fstream>
 #include <sstream>
 
 namespace kvern::cli {
 namespace {
+
+// Above the logits of most vocabularies, so that decoding maps nothing.
+constexpr int kMappedAlone = 1 << 20, kKeptAtTheEnd = 2 << 20;
 
 int64_t status_field(const std::string &name) {
   std::ifstream in("/proc/self/status");
@@ -19,6 +24,11 @@ int64_t status_field(const std::string &name) {
 }
 
 }  // namespace
+
+void return_large_blocks() {
+  mallopt(M_MMAP_THRESHOLD, kMappedAlone);
+  mallopt(M_TRIM_THRESHOLD, kKeptAtTheEnd);
+}
 
 int64_t peak_resident_bytes() { return status_field("VmHWM:"); }
 

@@ -5,14 +5,13 @@
 
 #include "core/kernels/elementwise.hpp"
 #include "core/torch/torch.hpp"
+#include "core/torch/working_memory.hpp"
 
 namespace kvern::models {
 namespace {
 
 // The MLP of a long prompt runs in pieces: its hidden rows are several times as wide as the residual stream.
 constexpr int64_t kMlpRows = 1024;
-
-at::Tensor rows_tensor(int64_t rows, int64_t dim) { return at::empty({rows, dim}, at::kFloat); }
 
 Rows as_rows(const at::Tensor &tensor) {
   return {tensor.mutable_data_ptr<float>(), tensor.size(0), tensor.size(1)};
@@ -49,11 +48,11 @@ void NormWeights::operator()(const Rows &x, const Rows &out, const kernels::Para
 Workspace::Workspace(const DecoderConfig &config, int64_t batch_, int64_t n_new_)
     : batch(batch_),
       n_new(n_new_),
-      qkv_tensor(rows_tensor(batch * n_new, (config.q_heads + 2 * config.kv_heads) * config.head_dim)),
-      residual_(rows_tensor(batch * n_new, config.hidden_size)),
-      normed_(rows_tensor(batch * n_new, config.hidden_size)),
-      up_(rows_tensor(std::min(batch * n_new, kMlpRows),
-                      config.intermediate_size * (config.gated_mlp ? 2 : 1))) {
+      qkv_tensor(working_memory({batch * n_new, (config.q_heads + 2 * config.kv_heads) * config.head_dim})),
+      residual_(working_memory({batch * n_new, config.hidden_size})),
+      normed_(working_memory({batch * n_new, config.hidden_size})),
+      up_(working_memory(
+          {std::min(batch * n_new, kMlpRows), config.intermediate_size * (config.gated_mlp ? 2 : 1)})) {
   residual = as_rows(residual_);
   normed = as_rows(normed_);
   qkv = as_rows(qkv_tensor);

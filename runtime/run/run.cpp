@@ -1,5 +1,7 @@
 #include "runtime/run/run.hpp"
 
+#include <malloc.h>
+
 #include <utility>
 
 #include "core/torch/parallel.hpp"
@@ -76,6 +78,7 @@ Run::Run(config::RunConfig config) : config_(std::move(config)) {
   options.dtype = dtype_option(config_.dtype);
   model_ = load_model(folder_, options);
   if (Tokenizer::exists(folder_)) tokenizer_ = Tokenizer::load(folder_);
+  malloc_trim(0);  // what reading the files took would stay resident in the heap for good
 }
 
 GenerationConfig Run::generation() const {
