@@ -74,24 +74,30 @@ void few_rows_n_k(const MatmulCall &c, const LevelOps &ops, const Parallel &para
   });
 }
 
+/// Threads share the rows, not the columns: each reads whole rows, and what they add up is added up.
 void few_rows_k_n(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
-  int64_t stride = std::max<int64_t>(kLongSums / c.m / 64 * 64, 64);
-  FloatRows x = {const_cast<float *>(c.x), c.x_stride, c.m};
-  int64_t share = (c.n + parallel.threads - 1) / parallel.threads;
-  int64_t grain = round_up(std::clamp<int64_t>(share, 128, stride), 64);
-  parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
-    float *sums = thread_scratch(ScratchUser::worker, (c.m + 1) * stride), *row = sums + c.m * stride;
-    for (int64_t column = begin; column < end; column += stride) {
-      int64_t n = std::min(stride, end - column);
-      std::fill(sums, sums + c.m * stride, 0.0f);
-      ops.sum_long_rows(x, weight_rows(c, 0, c.k, column, n), sums, stride);
-      for (int64_t m = 0; m < c.m; ++m) {
-        std::copy(sums + m * stride, sums + m * stride + n, row);
-        ops.restore_pairs(c.w_type, row, sums + m * stride, n);
+  const int64_t most = std::max<int64_t>(kLongSums / c.m / 64 * 64, 64);
+  const int64_t stride = std::min(most, round_up(c.n, 64)), size = c.m * stride;
+  const int64_t parts = std::clamp<int64_t>(c.k / 64, 1, parallel.threads);
+  float *sums = thread_scratch(ScratchUser::caller, parts * size + stride), *row = sums + parts * size;
+  for (int64_t column = 0; column < c.n; column += stride) {
+    const int64_t n = std::min(stride, c.n - column);
+    parallel_for(parallel, parts, 1, [&](int64_t begin, int64_t end) {
+      std::fill(sums + begin * size, sums + end * size, 0.0f);
+      for (int64_t part = begin; part < end; ++part) {
+        const int64_t k = c.k * part / parts, rows = c.k * (part + 1) / parts - k;
+        const FloatRows x = {const_cast<float *>(c.x) + k, c.x_stride, c.m};
+        ops.sum_long_rows(x, weight_rows(c, k, rows, column, n), sums + part * size, stride);
       }
-      put_sums(c, sums, stride, column, n);
+    });
+    for (int64_t part = 1; part < parts; ++part)
+      for (int64_t i = 0; i < size; ++i) sums[i] += sums[part * size + i];
+    for (int64_t m = 0; m < c.m; ++m) {
+      std::copy(sums + m * stride, sums + m * stride + n, row);
+      ops.restore_pairs(c.w_type, row, sums + m * stride, n);
     }
-  });
+    put_sums(c, sums, stride, column, n);
+  }
 }
 
 /// A product of many rows: which arithmetic, and how it is cut.
