@@ -1,7 +1,5 @@
 #include "core/torch/working_memory.hpp"
 
-#include <c10/util/accumulate.h>
-
 #include <memory>
 #include <new>
 
