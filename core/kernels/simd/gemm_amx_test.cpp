@@ -66,29 +66,31 @@ void check_products(unsigned seed) {
   }
 }
 
-}  // namespace
-
-TEST_CASE("Products in tiles equal their definition, on the processor's tiles or on emulated ones") {
+/// Calls f with tiles, the processor's or emulated ones.
+template <class F>
+void with_tiles(F &&f) {
   if (!has(CpuLevel::avx512_bf16)) {
     WARN("this processor has no bf16 dot products, which the rest of a product needs");
     return;
   }
   std::optional<TileEmulator> emulator;
   if (!has(CpuLevel::amx_bf16)) emulator.emplace();
-  check_products(11);
+  f();
+}
+
+}  // namespace
+
+TEST_CASE("Products in tiles equal their definition, on the processor's tiles or on emulated ones") {
+  with_tiles([] { check_products(11); });
   SUCCEED();
 }
 
 TEST_CASE("Threads multiply in tiles of their own") {
-  if (!has(CpuLevel::avx512_bf16)) {
-    WARN("this processor has no bf16 dot products, which the rest of a product needs");
-    return;
-  }
-  std::optional<TileEmulator> emulator;
-  if (!has(CpuLevel::amx_bf16)) emulator.emplace();
-  std::vector<std::thread> threads;
-  for (unsigned seed = 0; seed < 3; ++seed) threads.emplace_back(check_products, seed);
-  for (std::thread &thread : threads) thread.join();
+  with_tiles([] {
+    std::vector<std::thread> threads;
+    for (unsigned seed = 0; seed < 3; ++seed) threads.emplace_back(check_products, seed);
+    for (std::thread &thread : threads) thread.join();
+  });
   SUCCEED();
 }
 #endif
