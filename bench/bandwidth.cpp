@@ -8,8 +8,8 @@
 #include <cstring>
 #include <thread>
 
-#include "core/kernels/bench/bench_support.hpp"
-#include "core/kernels/bench/read_streams.hpp"
+#include "kernels/bench/bench_support.hpp"
+#include "kernels/bench/read_streams.hpp"
 
 namespace kvern::kernels::bench {
 namespace {

@@ -104,7 +104,7 @@ part_fuzz() {
 
 sources() {
   local folder
-  for folder in core plugins sdk runtime tests bench; do
+  for folder in kernels devices core plugins sdk runtime tests bench; do
     if [ -d "$here/$folder" ]; then find "$here/$folder" -name '*.[ch]pp' -o -name '*.[ch]'; fi
   done
 }

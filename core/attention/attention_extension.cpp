@@ -4,8 +4,8 @@
 #include <exception>
 #include <vector>
 
-#include "core/kernels/kernel_call.hpp"
-#include "core/torch/parallel.hpp"
+#include "kernels/kernel_call.hpp"
+#include "devices/cpu/threads.hpp"
 
 namespace kvern {
 namespace {

@@ -4,7 +4,7 @@
 
 namespace kvern {
 
-/// Lives for ever; uses the threads of core/torch/parallel.hpp.
+/// Lives for ever; uses the threads of devices/cpu/threads.hpp.
 const kvern_attention_1 *attention_extension();
 
 }  // namespace kvern

@@ -1,6 +1,6 @@
 #include "core/attention/parallel_extension.hpp"
 
-#include "core/torch/parallel.hpp"
+#include "devices/cpu/threads.hpp"
 
 namespace kvern {
 namespace {

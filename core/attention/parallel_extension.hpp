@@ -4,7 +4,7 @@
 
 namespace kvern {
 
-/// Lives for ever; uses the threads of core/torch/parallel.hpp, as many as set_threads said last.
+/// Lives for ever; uses the threads of devices/cpu/threads.hpp, as many as set_threads said last.
 const kvern_parallel_1 *parallel_extension();
 
 }  // namespace kvern

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <vector>
 
-#include "core/torch/parallel.hpp"
+#include "devices/cpu/threads.hpp"
 #include "tests/support/test.hpp"
 
 using namespace kvern;

@@ -4,9 +4,9 @@
 #include <kvern/step.hpp>
 #include <vector>
 
-#include "core/kernels/kernel_call.hpp"
-#include "core/kernels/elementwise.hpp"
-#include "core/torch/parallel.hpp"
+#include "kernels/kernel_call.hpp"
+#include "kernels/elementwise.hpp"
+#include "devices/cpu/threads.hpp"
 #include "core/torch/tensor.hpp"
 #include "core/torch/working_memory.hpp"
 

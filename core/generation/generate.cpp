@@ -8,7 +8,7 @@
 #include "core/generation/feeder.hpp"
 #include "core/generation/logits_processors.hpp"
 #include "core/generation/rows.hpp"
-#include "core/kernels/elementwise.hpp"
+#include "kernels/elementwise.hpp"
 #include "core/torch/torch.hpp"
 
 namespace kvern {

@@ -10,7 +10,7 @@
 #include <new>
 
 #include "core/host/error_text.hpp"
-#include "core/host/large_memory.hpp"
+#include "devices/cpu/huge_page_allocator.hpp"
 #include "core/host/tensor_text.hpp"
 
 namespace kvern {
@@ -35,15 +35,15 @@ bool is_large(int64_t bytes) {
   return bytes < 0;
 #endif
 #endif
-  return bytes >= static_cast<int64_t>(LargeMemory::kLeast);
+  return bytes >= static_cast<int64_t>(HugePageAllocator::kLeast);
 }
 
-void *make_room(LargeMemory &memory, int64_t bytes) {
+void *make_room(HugePageAllocator &memory, int64_t bytes) {
   if (is_large(bytes)) return memory.take(static_cast<size_t>(bytes));
   return std::aligned_alloc(kAlignment, (static_cast<size_t>(bytes) + kAlignment) / kAlignment * kAlignment);
 }
 
-Buffer *make_buffer(LargeMemory &memory, const DLTensor &prototype, int64_t bytes) {
+Buffer *make_buffer(HugePageAllocator &memory, const DLTensor &prototype, int64_t bytes) {
   const auto ndim = static_cast<size_t>(prototype.ndim);
   auto *buffer = static_cast<Buffer *>(std::malloc(sizeof(Buffer) + 2 * ndim * sizeof(int64_t)));
   if (!buffer) return nullptr;
@@ -60,7 +60,7 @@ Buffer *make_buffer(LargeMemory &memory, const DLTensor &prototype, int64_t byte
   return new (buffer) Buffer{{tensor}, bytes, dims};
 }
 
-void free_buffer(LargeMemory &memory, Buffer *buffer) {
+void free_buffer(HugePageAllocator &memory, Buffer *buffer) {
   if (is_large(buffer->bytes))
     memory.give_back(buffer->base.tensor.data, static_cast<size_t>(buffer->bytes));
   else
@@ -86,7 +86,7 @@ struct Host::State {
   kvern_host table{};
   std::atomic<int64_t> live{0}, peak{0}, buffers{0};
   std::map<std::string, const void *, std::less<>> extensions;
-  LargeMemory memory;
+  HugePageAllocator memory;
 
   /// Counts bytes in, or says that the budget does not allow them.
   bool reserve(int64_t bytes) {

@@ -4,7 +4,7 @@
 #include <array>
 #include <kvern/dtype.hpp>
 
-#include "core/kernels/dtype.hpp"
+#include "kernels/dtype.hpp"
 #include "core/torch/torch.hpp"
 
 namespace kvern {

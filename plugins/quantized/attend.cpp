@@ -1,6 +1,6 @@
 #include "plugins/quantized/attend.hpp"
 
-#include "core/kernels/kernel_call.hpp"
+#include "kernels/kernel_call.hpp"
 
 namespace kvern::quantized {
 namespace {

@@ -5,7 +5,7 @@
 #include <kvern/sdk/stream.hpp>
 #include <span>
 
-#include "core/kernels/parallel.hpp"
+#include "kernels/parallel.hpp"
 #include "plugins/quantized/chunk.hpp"
 #include "plugins/quantized/settings.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <kvern/error.hpp>
 
-#include "core/kernels/kernel_call.hpp"
+#include "kernels/kernel_call.hpp"
 
 namespace kvern::quantized {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 #include <kvern/sdk/create.hpp>
 
-#include "core/kernels/quant/attention.hpp"
-#include "core/kernels/quant/quantize.hpp"
+#include "kernels/quant/attention.hpp"
+#include "kernels/quant/quantize.hpp"
 
 namespace kvern::quantized {
 

@@ -1,5 +1,5 @@
 // kvern compare: what caches do to a model's predictions of a text, and what they keep for it.
-#include "core/torch/parallel.hpp"
+#include "devices/cpu/threads.hpp"
 #include "runtime/cli/cache_argument.hpp"
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/compare_output.hpp"

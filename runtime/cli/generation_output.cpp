@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "core/torch/parallel.hpp"
+#include "devices/cpu/threads.hpp"
 #include "runtime/cli/memory.hpp"
 
 namespace kvern::cli {

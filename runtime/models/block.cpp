@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/kernels/elementwise.hpp"
+#include "kernels/elementwise.hpp"
 #include "core/torch/torch.hpp"
 #include "core/torch/working_memory.hpp"
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <kvern/error.hpp>
 
-#include "core/kernels/elementwise.hpp"
-#include "core/torch/parallel.hpp"
+#include "kernels/elementwise.hpp"
+#include "devices/cpu/threads.hpp"
 #include "core/torch/torch.hpp"
 #include "runtime/models/decoder_build.hpp"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/elementwise.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace kvern::models {
 

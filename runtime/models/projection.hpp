@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/kernels/matmul.hpp"
-#include "core/kernels/parallel.hpp"
+#include "kernels/matmul.hpp"
+#include "kernels/parallel.hpp"
 #include "runtime/models/weight.hpp"
 
 namespace kvern::models {

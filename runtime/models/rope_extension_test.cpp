@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/dtype.hpp"
+#include "kernels/dtype.hpp"
 #include "tests/support/test.hpp"
 
 using namespace kvern;

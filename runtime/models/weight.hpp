@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/kernels/dtype.hpp"
+#include "kernels/dtype.hpp"
 
 namespace kvern::models {
 

@@ -7,8 +7,8 @@
 #include <new>
 #include <utility>
 
-#include "core/kernels/elementwise.hpp"
-#include "core/torch/parallel.hpp"
+#include "kernels/elementwise.hpp"
+#include "devices/cpu/threads.hpp"
 
 namespace kvern::models {
 namespace {

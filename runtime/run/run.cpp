@@ -4,7 +4,8 @@
 
 #include <utility>
 
-#include "core/torch/parallel.hpp"
+#include "core/torch/torch.hpp"
+#include "devices/cpu/threads.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/run/generation_defaults.hpp"
 
@@ -73,6 +74,7 @@ CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64
 
 Run::Run(config::RunConfig config) : config_(std::move(config)) {
   set_threads(static_cast<int>(config_.threads.value_or(0)));
+  at::set_num_threads(1);  // its operators see a few rows of logits; its thread pool is never started
   folder_ = config_.model ? *config_.model : built_in_model();
   LoadOptions options;
   options.dtype = dtype_option(config_.dtype);

@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "core/kernels/quant/quantize.hpp"
+#include "kernels/quant/quantize.hpp"
 #include "runtime/files/safetensors.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test.hpp"

@@ -6,7 +6,7 @@
 #include <set>
 #include <sstream>
 
-#include "core/torch/parallel.hpp"
+#include "devices/cpu/threads.hpp"
 #include "tests/reference_runner/kinds.hpp"
 #include "tests/reference_runner/report.hpp"
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "core/kernels/dtype.hpp"
+#include "kernels/dtype.hpp"
 #include "runtime/files/weights.hpp"
 #include "runtime/files/write_safetensors.hpp"
 

@@ -1,0 +1,100 @@
+// A device as a queue of kernels: work is done in the order in which it is given; on a CPU before the call returns. Pointers
+// in calls are the device's. Free of LibTorch. One queue serves one thread at a time.
+#pragma once
+#include <dlpack/dlpack.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "kernels/attention.hpp"
+#include "kernels/elementwise.hpp"
+#include "kernels/matmul.hpp"
+
+namespace kvern {
+
+enum class Norm : int32_t { rms, layer };
+
+/// out = out + scale * x, [rows, dim] float32; strides count elements.
+struct AddCall {
+  int64_t rows = 0, dim = 0;
+  float *out = nullptr;
+  int64_t out_stride = 0;
+  const float *x = nullptr;
+  int64_t x_stride = 0;
+  float scale = 1.0f;
+};
+
+/// ids[r] = index of the largest of the n elements of row r, the first among equals. x float32 [rows, n].
+struct ArgmaxCall {
+  int64_t rows = 0, n = 0;
+  const float *x = nullptr;
+  int64_t x_stride = 0;
+  int64_t *ids = nullptr;
+};
+
+/// Memory of a device, freed with the object: in the order of the queue that it came from, so work that was given before may
+/// still use it. Contents are undefined at first. Aligned to 64 bytes.
+class DeviceMemory {
+ public:
+  using Release = void (*)(void *owner, void *data, std::size_t bytes);
+  DeviceMemory() = default;
+  DeviceMemory(void *data, std::size_t bytes, void *owner, Release release)
+      : data_(data), bytes_(bytes), owner_(owner), release_(release) {}
+  ~DeviceMemory() {
+    if (data_) release_(owner_, data_, bytes_);
+  }
+  DeviceMemory(DeviceMemory &&other) noexcept { swap(other); }
+  DeviceMemory &operator=(DeviceMemory &&other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  void *data() const { return data_; }
+  float *floats() const { return static_cast<float *>(data_); }
+  std::size_t bytes() const { return bytes_; }
+  explicit operator bool() const { return data_ != nullptr; }
+
+ private:
+  void swap(DeviceMemory &other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(owner_, other.owner_);
+    std::swap(release_, other.release_);
+  }
+  void *data_ = nullptr;
+  std::size_t bytes_ = 0;
+  void *owner_ = nullptr;
+  Release release_ = nullptr;
+};
+
+class Queue {
+ public:
+  virtual ~Queue() = default;
+  virtual DLDevice place() const = 0;
+  /// For kvern_step.stream; NULL on a CPU.
+  virtual void *stream() const = 0;
+
+  // arithmetic: the call structs are those of the CPU kernels
+  virtual void matmul(const kernels::MatmulCall &call) = 0;
+  virtual void norm(Norm kind, const kernels::NormCall &call) = 0;
+  virtual void activate(const kernels::ActivationCall &call) = 0;
+  virtual void embed(const kernels::EmbeddingCall &call) = 0;
+  virtual void add_scaled(const AddCall &call) = 0;
+  virtual void rotate(const kernels::RotaryCall &call) = 0;
+  virtual void convert(const kernels::ConvertCall &call) = 0;
+  virtual void attention(const kernels::AttentionCall &call) = 0;
+  virtual void argmax(const ArgmaxCall &call) = 0;
+
+  // memory
+  /// Throws std::bad_alloc.
+  virtual DeviceMemory take(std::size_t bytes) = 0;
+  /// Copies bytes from host memory to the device, or back.
+  virtual void upload(const void *from, void *to, std::size_t bytes) = 0;
+  virtual void download(const void *from, void *to, std::size_t bytes) = 0;
+  /// Returns when all work that was given is done.
+  virtual void finish() = 0;
+};
+
+}  // namespace kvern

@@ -1,0 +1,53 @@
+#include "kernels/cpu_level.hpp"
+
+#include <kvern/error.hpp>
+
+#include "kernels/dtype.hpp"
+#include "tests/support/test.hpp"
+
+using namespace kvern::kernels;
+
+TEST_CASE("The portable level is always there, and every available level can be set") {
+  REQUIRE(available_levels().front() == CpuLevel::portable);
+  CpuLevel before = cpu_level();
+  for (CpuLevel level : available_levels()) {
+    set_cpu_level(level);
+    CHECK(cpu_level() == level);
+    CHECK(parse_cpu_level(name_of(level)) == level);
+  }
+  set_cpu_level(before);
+}
+
+TEST_CASE("An unknown level is refused with the nearest name and the known ones") {
+  try {
+    parse_cpu_level("avx215");
+    FAIL("accepted");
+  } catch (const kvern::Error &error) {
+    CHECK(error.kind() == kvern::ErrorKind::config);
+    CHECK(std::string(error.what()).find("did you mean 'avx2'") != std::string::npos);
+    CHECK(std::string(error.what()).find("portable") != std::string::npos);
+  }
+}
+
+TEST_CASE("Every 16-bit pattern survives the way to f32 and back") {
+  for (uint32_t bits = 0; bits < 0x10000u; ++bits) {
+    uint16_t half = static_cast<uint16_t>(bits);
+    bool bf16_nan = (half & 0x7fffu) > 0x7f80u, f16_nan = (half & 0x7fffu) > 0x7c00u;
+    if (!bf16_nan && f32_to_bf16(bf16_to_f32(half)) != half) FAIL("bf16 " << bits);
+    if (!f16_nan && f32_to_f16(f16_to_f32(half)) != half) FAIL("f16 " << bits);
+    if (bf16_nan) CHECK((f32_to_bf16(bf16_to_f32(half)) & 0x7fffu) > 0x7f80u);
+    if (f16_nan) CHECK((f32_to_f16(f16_to_f32(half)) & 0x7fffu) > 0x7c00u);
+  }
+}
+
+TEST_CASE("Rounding to 16 bits goes to the nearest number, ties to even") {
+  CHECK(f32_to_bf16(1.0f + 1.0f / 256) == 0x3f80);  // a tie, down to even
+  CHECK(f32_to_bf16(1.0f + 3.0f / 256) == 0x3f82);  // a tie, up to even
+  CHECK(f32_to_bf16(1.0f + 1.1f / 256) == 0x3f81);  // above the tie
+  CHECK(f32_to_f16(1.0f + 1.0f / 2048) == 0x3c00);  // a tie, down to even
+  CHECK(f32_to_f16(1.0f + 3.0f / 2048) == 0x3c02);  // a tie, up to even
+  CHECK(f32_to_f16(65519.0f) == 0x7bff);            // the largest number that does not round to infinity
+  CHECK(f32_to_f16(65520.0f) == 0x7c00);
+  CHECK(f32_to_f16(std::bit_cast<float>(0x33000000u)) == 0);  // half of the smallest subnormal: a tie to 0
+  CHECK(f32_to_f16(std::bit_cast<float>(0x33000001u)) == 1);
+}

@@ -1,0 +1,222 @@
+// Few rows: the weights go by once, several rows together. Many rows: a blocked product of packed panels.
+#include "kernels/matmul.hpp"
+
+#include <algorithm>
+#include <kvern/error.hpp>
+
+#include "kernels/round_up.hpp"
+#include "kernels/scratch.hpp"
+#include "kernels/simd/level_ops.hpp"
+
+namespace kvern::kernels {
+namespace {
+
+constexpr int64_t kTaskBytes = 1 << 16;  // weights that are worth handing to another thread
+constexpr int64_t kDotRows = 1024;       // rows of W whose results are held before they go to y
+constexpr int64_t kLongSums = 16384;     // sums of columns of a [K, N] matrix that are held
+constexpr int64_t kDepth = 256;          // 32-bit elements of k in a panel
+constexpr int64_t kTileRows = 96;        // rows of x that stay in cache while panels go by
+constexpr int64_t kTaskPanels = 8;       // panels packed together
+
+void check(const MatmulCall &c) {
+  if (c.m < 0 || c.n < 0 || c.k < 0) throw Error(ErrorKind::internal, "matmul: a negative size");
+}
+
+RowBlock weight_rows(const MatmulCall &c, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  return {element_at(c.w, c.w_type, row * c.w_stride + column), c.w_type, c.w_stride, rows, columns};
+}
+
+/// y columns [column, column + n) from sums, with bias and what y held.
+void put_sums(const MatmulCall &c, const float *sums, int64_t sums_stride, int64_t column, int64_t n) {
+  for (int64_t m = 0; m < c.m; ++m) {
+    const float *from = sums + m * sums_stride;
+    float *to = c.y + m * c.y_stride + column;
+    if (!c.accumulate) std::fill(to, to + n, 0.0f);
+    for (int64_t i = 0; c.bias && i < n; ++i) to[i] += load_element(c.bias, c.bias_type, column + i);
+    for (int64_t i = 0; i < n; ++i) to[i] += from[i];
+  }
+}
+
+bool multiplies_bf16(const MatmulCall &c, const LevelOps &ops) {
+  return c.round_x && c.w_type == Dtype::bf16 && ops.gemm_panel_bf16;
+}
+
+/// x as dot_rows or, in bf16, dot_rows_bf16 reads it, padded to whole vectors.
+FloatRows ordered_x(const MatmulCall &c, const LevelOps &ops) {
+  const int64_t numbers = round_up(c.k, 2 * ops.width),
+                stride = multiplies_bf16(c, ops) ? numbers / 2 : numbers;
+  float *x = thread_scratch(ScratchUser::caller, c.m * stride);
+  for (int64_t m = 0; m < c.m; ++m) {
+    const float *from = c.x + m * c.x_stride;
+    float *to = x + m * stride;
+    std::fill(to, to + stride, 0.0f);
+    if (multiplies_bf16(c, ops)) {
+      ops.convert_row(from, Dtype::f32, to, Dtype::bf16, c.k);
+    } else {
+      ops.order_pairs(c.w_type, from, to, c.k);
+    }
+  }
+  return {x, stride, c.m};
+}
+
+void few_rows_n_k(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
+  const FloatRows x = ordered_x(c, ops);
+  const auto dot_rows = multiplies_bf16(c, ops) ? ops.dot_rows_bf16 : ops.dot_rows;
+  int64_t grain =
+      round_up(std::max<int64_t>(kTaskBytes / std::max<int64_t>(c.k * size_of(c.w_type), 1), 8), 8);
+  parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
+    float *sums = thread_scratch(ScratchUser::worker, c.m * kDotRows);
+    for (int64_t row = begin; row < end; row += kDotRows) {
+      int64_t rows = std::min(kDotRows, end - row);
+      dot_rows(x, weight_rows(c, row, rows, 0, c.k), sums, kDotRows);
+      put_sums(c, sums, kDotRows, row, rows);
+    }
+  });
+}
+
+/// Threads share the rows, not the columns: each reads whole rows, and what they add up is added up.
+void few_rows_k_n(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
+  const int64_t most = std::max<int64_t>(kLongSums / c.m / 64 * 64, 64);
+  const int64_t stride = std::min(most, round_up(c.n, 64)), size = c.m * stride;
+  const int64_t parts = std::clamp<int64_t>(c.k / 64, 1, parallel.threads);
+  float *sums = thread_scratch(ScratchUser::caller, parts * size + stride), *row = sums + parts * size;
+  for (int64_t column = 0; column < c.n; column += stride) {
+    const int64_t n = std::min(stride, c.n - column);
+    parallel_for(parallel, parts, 1, [&](int64_t begin, int64_t end) {
+      std::fill(sums + begin * size, sums + end * size, 0.0f);
+      for (int64_t part = begin; part < end; ++part) {
+        const int64_t k = c.k * part / parts, rows = c.k * (part + 1) / parts - k;
+        const FloatRows x = {const_cast<float *>(c.x) + k, c.x_stride, c.m};
+        ops.sum_long_rows(x, weight_rows(c, k, rows, column, n), sums + part * size, stride);
+      }
+    });
+    for (int64_t part = 1; part < parts; ++part)
+      for (int64_t i = 0; i < size; ++i) sums[i] += sums[part * size + i];
+    for (int64_t m = 0; m < c.m; ++m) {
+      std::copy(sums + m * stride, sums + m * stride + n, row);
+      ops.restore_pairs(c.w_type, row, sums + m * stride, n);
+    }
+    put_sums(c, sums, stride, column, n);
+  }
+}
+
+/// A product of many rows: which arithmetic, and how it is cut.
+struct Blocked {
+  const MatmulCall &call;
+  const LevelOps &ops;
+  const bool in_bf16;
+  FloatRows a;  // x, or x as pairs of bf16
+  int64_t depth, panel_width, task_columns;
+
+  Blocked(const MatmulCall &c, const LevelOps &table, int64_t threads)
+      : call(c), ops(table), in_bf16(multiplies_bf16(c, table)) {
+    depth = kDepth * (in_bf16 ? 2 : 1);
+    panel_width = 2 * ops.width;
+    int64_t share = threads > 1 ? c.n / (4 * threads) : c.n;
+    task_columns = std::clamp(round_up(share, panel_width), panel_width, kTaskPanels * panel_width);
+    a = {const_cast<float *>(c.x), c.x_stride, c.m};
+    if (in_bf16) round_x_to_bf16();
+  }
+
+  void round_x_to_bf16() {
+    int64_t stride = (call.k + 1) / 2;
+    a = {thread_scratch(ScratchUser::caller, call.m * stride), stride, call.m};
+    for (int64_t m = 0; m < call.m; ++m) {
+      a.data[m * stride + stride - 1] = 0.0f;
+      ops.convert_row(call.x + m * call.x_stride, Dtype::f32, a.data + m * stride, Dtype::bf16, call.k);
+    }
+  }
+
+  void pack(int64_t column, int64_t columns, int64_t k, int64_t k_size, float *panel) const {
+    bool by_rows = call.layout == WeightLayout::k_n;
+    RowBlock w = by_rows ? weight_rows(call, k, k_size, column, columns)
+                         : weight_rows(call, column, columns, k, k_size);
+    auto f = in_bf16 ? (by_rows ? ops.pack_rows_bf16 : ops.pack_columns_bf16)
+                     : (by_rows ? ops.pack_rows : ops.pack_columns);
+    f(w, panel);
+  }
+
+  void multiply(const FloatRows &x, int64_t elements, const float *panel, float *c, int64_t c_stride,
+                bool add) const {
+    (in_bf16 ? ops.gemm_panel_bf16 : ops.gemm_panel)(x, elements, panel, c, c_stride, add);
+  }
+
+  /// One panel with kTileRows or fewer rows of x; `edge` takes the product if the panel is wider than what is
+  /// left of y.
+  void tile(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t k, int64_t k_size,
+            const float *panel, float *edge, bool add) const {
+    int64_t elements = in_bf16 ? (k_size + 1) / 2 : k_size;
+    FloatRows x = {a.data + row * a.stride + (in_bf16 ? k / 2 : k), a.stride, rows};
+    float *y = call.y + row * call.y_stride + column;
+    if (columns == panel_width) return multiply(x, elements, panel, y, call.y_stride, add);
+    multiply(x, elements, panel, edge, panel_width, false);
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t i = 0; i < columns; ++i) {
+        float &to = y[r * call.y_stride + i];
+        to = edge[r * panel_width + i] + (add ? to : 0.0f);
+      }
+    }
+  }
+
+  void start_with_bias(int64_t begin, int64_t end) const {
+    for (int64_t m = 0; m < call.m; ++m) {
+      for (int64_t n = begin; n < end; ++n) {
+        float &y = call.y[m * call.y_stride + n];
+        y = load_element(call.bias, call.bias_type, n) + (call.accumulate ? y : 0.0f);
+      }
+    }
+  }
+
+  void columns(int64_t begin, int64_t end) const {
+    if (call.bias) start_with_bias(begin, end);
+    int64_t panel_floats = kDepth * panel_width;
+    float *panels = thread_scratch(ScratchUser::worker, kTaskPanels * panel_floats + kTileRows * panel_width);
+    float *edge = panels + kTaskPanels * panel_floats;
+    for (int64_t k = 0; k < call.k; k += depth) {
+      int64_t k_size = std::min(depth, call.k - k);
+      bool add = k > 0 || call.accumulate || call.bias;
+      for (int64_t n = begin; n < end; n += panel_width) {
+        pack(n, std::min(panel_width, end - n), k, k_size, panels + (n - begin) / panel_width * panel_floats);
+      }
+      for (int64_t row = 0; row < call.m; row += kTileRows) {
+        for (int64_t n = begin; n < end; n += panel_width) {
+          tile(row, std::min(kTileRows, call.m - row), n, std::min(panel_width, end - n), k, k_size,
+               panels + (n - begin) / panel_width * panel_floats, edge, add);
+        }
+      }
+    }
+  }
+
+  void run(const Parallel &parallel) const {
+    int64_t tasks = (call.n + task_columns - 1) / task_columns;
+    parallel_for(parallel, tasks, 1, [this](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        columns(i * task_columns, std::min((i + 1) * task_columns, call.n));
+    });
+  }
+};
+
+void no_products(const MatmulCall &c) {
+  for (int64_t m = 0; m < c.m; ++m) {
+    for (int64_t n = 0; n < c.n; ++n) {
+      float &y = c.y[m * c.y_stride + n];
+      y = (c.accumulate ? y : 0.0f) + (c.bias ? load_element(c.bias, c.bias_type, n) : 0.0f);
+    }
+  }
+}
+
+}  // namespace
+
+void matmul(const MatmulCall &call, const Parallel &parallel) {
+  check(call);
+  if (call.m == 0 || call.n == 0) return;
+  if (call.k == 0) return no_products(call);
+  const LevelOps &ops = level_ops();
+  const Parallel alone = serial();
+  const Parallel &threads = call.n * call.k * size_of(call.w_type) < 2 * kTaskBytes ? alone : parallel;
+  if (call.m > matvec_max_m) return Blocked(call, ops, threads.threads).run(threads);
+  if (call.layout == WeightLayout::n_k) return few_rows_n_k(call, ops, threads);
+  few_rows_k_n(call, ops, threads);
+}
+
+}  // namespace kvern::kernels

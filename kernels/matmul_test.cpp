@@ -1,0 +1,98 @@
+#include "kernels/matmul.hpp"
+
+#include <cmath>
+#include <kvern/error.hpp>
+
+#include "kernels/test_support.hpp"
+#include "tests/support/test.hpp"
+
+using namespace kvern::kernels;
+using namespace kvern::kernels::testing;
+
+namespace {
+
+struct Case {
+  MatmulCall call;
+  Buffer x, w, bias, y;
+};
+
+Case random_case(Random &random, std::initializer_list<int64_t> m, std::initializer_list<int64_t> n,
+                 std::initializer_list<int64_t> k) {
+  Case c;
+  MatmulCall &call = c.call;
+  call.m = random.pick(m);
+  call.n = random.pick(n);
+  call.k = random.pick(k);
+  call.w_type = random.pick({Dtype::f32, Dtype::bf16, Dtype::f16});
+  call.bias_type = random.pick({Dtype::f32, call.w_type});
+  call.layout = random.pick({WeightLayout::n_k, WeightLayout::k_n});
+  bool n_k = call.layout == WeightLayout::n_k;
+  int64_t w_rows = n_k ? call.n : call.k, w_columns = n_k ? call.k : call.n;
+  call.x_stride = call.k + random.integer(0, 3);
+  call.w_stride = w_columns + random.pick<int64_t>({0, 0, 5});
+  call.y_stride = call.n + random.integer(0, 3);
+  call.accumulate = random.chance(0.3);
+  call.round_x = random.chance(0.5);
+  c.x = random.numbers(Dtype::f32, call.k ? (call.m - 1) * call.x_stride + call.k : 0);
+  c.w = random.numbers(call.w_type, w_rows ? (w_rows - 1) * call.w_stride + w_columns : 0);
+  c.bias = random.numbers(call.bias_type, call.n);
+  c.y = random.numbers(Dtype::f32, (call.m - 1) * call.y_stride + call.n);
+  call.x = c.x.floats();
+  call.w = c.w.data();
+  if (random.chance(0.5)) call.bias = c.bias.data();
+  return c;
+}
+
+/// Sums of k products of unit normal numbers: f32 rounding, or x rounded to 8 bits where that is allowed.
+float tolerance(const MatmulCall &call) {
+  float size = std::sqrt(static_cast<float>(call.k)) + 1.0f;
+  return call.round_x && call.w_type == Dtype::bf16 ? 2e-2f * size : 1e-5f * size;
+}
+
+void check_case(Case &c, const Parallel &parallel) {
+  Buffer expected = c.y, y = c.y;
+  MatmulCall call = c.call;
+  call.y = expected.floats();
+  matmul_reference(call);
+  call.y = y.floats();
+  matmul(call, parallel);
+  for (int64_t i = 0; i < y.size(); ++i) {
+    if (std::abs(y.at(i) - expected.at(i)) <= tolerance(call)) continue;
+    FAIL(name_of(cpu_level()) << ": " << y.at(i) << " instead of " << expected.at(i) << " at " << i
+                              << ", m=" << call.m << " n=" << call.n << " k=" << call.k << " "
+                              << name_of(call.w_type) << " layout " << static_cast<int>(call.layout)
+                              << " accumulate " << call.accumulate);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Products of few rows equal their definition in every format and layout, at every level") {
+  at_every_level([](CpuLevel) {
+    Random random(5);
+    for (int i = 0; i < 150; ++i) {
+      Case c = random_case(random, {1, 1, 2, 3, 4, 5, 7, 8}, {1, 2, 7, 8, 9, 64, 131, 2100},
+                           {0, 1, 7, 16, 31, 32, 33, 64, 96, 577});
+      check_case(c, i % 2 ? serial() : test_threads());
+    }
+  });
+  SUCCEED();
+}
+
+TEST_CASE("Products of many rows equal their definition in every format and layout, at every level") {
+  at_every_level([](CpuLevel) {
+    Random random(6);
+    for (int i = 0; i < 60; ++i) {
+      Case c = random_case(random, {9, 12, 13, 50, 97, 130}, {1, 15, 16, 31, 32, 33, 100, 300},
+                           {1, 2, 17, 64, 255, 256, 257, 513, 700});
+      check_case(c, i % 2 ? serial() : test_threads());
+    }
+  });
+  SUCCEED();
+}
+
+TEST_CASE("A negative size is refused") {
+  MatmulCall call;
+  call.m = -1;
+  CHECK_THROWS_AS(matmul(call, serial()), kvern::Error);
+}
