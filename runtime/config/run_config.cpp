@@ -3,17 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <kvern/error.hpp>
 #include <sstream>
 #include <utility>
 
 #include "runtime/config/byte_size.hpp"
+#include "runtime/config/json.hpp"
 #include "runtime/config/table_reader.hpp"
+#include "runtime/config/text/cursor.hpp"
 #include "runtime/config/toml.hpp"
 #include "runtime/support/printable.hpp"
+#include "runtime/support/read_file.hpp"
 
 namespace kvern::config {
 namespace {
@@ -154,23 +154,20 @@ RunConfig read_tree(const OptionTable &top, const fs::path &folder) {
   return config;
 }
 
-std::string read_file(const fs::path &path) {
-  const std::string name = printable(path.string(), 4096);
-  std::error_code error;
-  if (fs::is_directory(path, error)) {
-    throw Error(ErrorKind::config, name + ": is a directory; a configuration is a TOML file");
+// The tree of a configuration, which is JSON where its name says so or it begins with a brace, else TOML.
+OptionTable parse_text(std::string_view text, const std::string &name) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  const bool braces = first != std::string_view::npos && text[first] == '{';
+  return braces || name.ends_with(".json") ? parse_json(text, name) : parse_toml(text, name);
+}
+
+std::string read_text(const fs::path &path) {
+  FileText file = read_file(path, kMaxText, /*only_regular=*/true);
+  if (!file.problem.empty()) {
+    throw Error(ErrorKind::config, printable(path.string(), 4096) + ": " + file.problem +
+                                       "; a configuration is a TOML or JSON file");
   }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const bool absent = errno == ENOENT || errno == ENOTDIR;
-    throw Error(ErrorKind::config,
-                name + (absent ? ": no such file; a configuration is a TOML file"
-                               : std::string(": cannot be read: ") + std::strerror(errno)));
-  }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  return std::move(file.text);
 }
 
 }  // namespace
@@ -189,12 +186,12 @@ Override parse_set(std::string_view text) {
 
 RunConfig load_run_config(const std::optional<fs::path> &file, const std::vector<Override> &overrides) {
   if (!file) return parse_run_config("", "", "", overrides);
-  return parse_run_config(read_file(*file), printable(file->string(), 4096), file->parent_path(), overrides);
+  return parse_run_config(read_text(*file), printable(file->string(), 4096), file->parent_path(), overrides);
 }
 
 RunConfig parse_run_config(std::string_view text, const std::string &name, const fs::path &folder,
                            const std::vector<Override> &overrides) {
-  OptionTable tree = parse_toml(text, name);
+  OptionTable tree = parse_text(text, name);
   for (const Override &override : overrides) apply(tree, override);
   return read_tree(tree, folder);
 }

@@ -220,13 +220,33 @@ TEST_CASE("A file that cannot be read is refused in words of its own") {
     return kvern::test::error_text(kvern::ErrorKind::config, [&] { load_run_config(path); });
   };
   CHECK(refused(folder / "no.toml") ==
-        (folder / "no.toml").string() + ": no such file; a configuration is a TOML file");
+        (folder / "no.toml").string() + ": no such file; a configuration is a TOML or JSON file");
   CHECK(refused(folder.path()) ==
-        folder.path().string() + ": is a directory; a configuration is a TOML file");
+        folder.path().string() + ": is a directory; a configuration is a TOML or JSON file");
+  CHECK(refused("/proc/self/mem") ==
+        "/proc/self/mem: cannot be read: Input/output error; a configuration is a TOML or JSON file");
+  CHECK(refused("/dev/zero") == "/dev/zero: is not a regular file; a configuration is a TOML or JSON file");
   std::ofstream(folder / "bad.toml") << "threads = \"x\"\n";
   CHECK(refused(folder / "bad.toml") ==
         (folder / "bad.toml").string() +
             ":1: threads: expected an integer of 1 or more, found the string 'x'");
+}
+
+TEST_CASE("A configuration is read as JSON where its name or its first character says so") {
+  const kvern::test::TemporaryFolder folder;
+  const std::string text =
+      "{\"threads\": 3, \"cache_config\": {\"nbits\": 4},\n\"generation\": {\"top_k\": 5, \"top_p\": null}}";
+  std::ofstream(folder / "run.json") << text;
+  const RunConfig config = load_run_config(folder / "run.json");
+  CHECK(config.threads == 3);
+  CHECK(config.generation.top_k == 5);
+  CHECK_FALSE(config.generation.top_p);
+  CHECK(config.cache_config[0].second.place == (folder / "run.json").string() + ":1");
+  CHECK(parsed("\n" + text).threads == 3);
+  CHECK(refusal("{\n\"generation\": {\"topk\": 5}}") ==
+        "run.toml:2: generation.topk: unknown key 'topk'; did you mean 'top_k'?");
+  CHECK(refusal("{\"threads\": 1.0}") ==
+        "run.toml:1: threads: expected an integer of 1 or more, found the number 1");
 }
 
 TEST_CASE("The example of the documentation is a valid configuration") {

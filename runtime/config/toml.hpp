@@ -1,5 +1,4 @@
-// TOML text to a tree of options in which every value knows its line. What a key means is no matter here. The
-// one place that includes the TOML library.
+// TOML text to a tree of options in which every value knows its line. What a key means is decided elsewhere.
 #pragma once
 #include <kvern/options.hpp>
 #include <string>
@@ -14,7 +13,7 @@ OptionTable parse_toml(std::string_view text, const std::string &file);
 
 /// One value as it would stand right of '='. What is no TOML value and does not begin like one (with a quote
 /// or a bracket) is a string: `static`, `./models/x`. `place` becomes the value's place; throws Error(config)
-/// naming it.
+/// naming it, also for a number beyond 64 bits.
 Option parse_toml_value(std::string_view text, const std::string &place);
 
 }  // namespace kvern::config
