@@ -8,6 +8,7 @@
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/memory.hpp"
 #include "runtime/cli/output.hpp"
+#include "runtime/files/mapped_regions.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -71,6 +72,7 @@ int report(const std::string &message, int code) {
 int main(int argc, char **argv) {
   using namespace kvern;
   cli::return_large_blocks();
+  files::exit_on_lost_mapping("kvern");
   try {
     return cli::run({argv + 1, argv + argc});
   } catch (const Error &e) {

@@ -1,8 +1,6 @@
 #include "runtime/cli/text_file.hpp"
 
 #include <kvern/error.hpp>
-#include <limits>
-#include <utility>
 
 #include "runtime/support/read_file.hpp"
 #include "runtime/tokenizer/text/utf8.hpp"
@@ -10,14 +8,11 @@
 namespace kvern::cli {
 
 std::string read_text_file(const std::string &option, const std::string &path) {
-  FileText file = read_file(path, std::numeric_limits<size_t>::max() - 1, /*only_regular=*/false);
-  if (file.problem == "is a directory")
-    throw Error(ErrorKind::input, option + " " + path + " is a directory, not a file");
-  if (!file.problem.empty())
-    throw Error(
-        ErrorKind::input,
-        option + " " + path + (file.problem == "no such file" ? " cannot be read: " : " ") + file.problem);
-  return std::move(file.text);
+  try {
+    return read_file(path, ErrorKind::input, kMaxFileBytes, /*pipes=*/true);
+  } catch (const Error &error) {
+    throw Error(error.kind(), option + " " + error.what());
+  }
 }
 
 void check_utf8(const std::string &text, const std::string &what) {

@@ -162,12 +162,11 @@ OptionTable parse_text(std::string_view text, const std::string &name) {
 }
 
 std::string read_text(const fs::path &path) {
-  FileText file = read_file(path, kMaxText, /*only_regular=*/true);
-  if (!file.problem.empty()) {
-    throw Error(ErrorKind::config, printable(path.string(), 4096) + ": " + file.problem +
-                                       "; a configuration is a TOML or JSON file");
+  try {
+    return read_file(path, ErrorKind::config, kMaxText);
+  } catch (const Error &error) {
+    throw Error(error.kind(), std::string(error.what()) + "; a configuration is a TOML or JSON file");
   }
-  return std::move(file.text);
 }
 
 }  // namespace

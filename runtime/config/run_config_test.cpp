@@ -222,10 +222,12 @@ TEST_CASE("A file that cannot be read is refused in words of its own") {
   CHECK(refused(folder / "no.toml") ==
         (folder / "no.toml").string() + ": no such file; a configuration is a TOML or JSON file");
   CHECK(refused(folder.path()) ==
-        folder.path().string() + ": is a directory; a configuration is a TOML or JSON file");
+        folder.path().string() +
+            ": is a directory; a regular file is required; a configuration is a TOML or JSON file");
   CHECK(refused("/proc/self/mem") ==
         "/proc/self/mem: cannot be read: Input/output error; a configuration is a TOML or JSON file");
-  CHECK(refused("/dev/zero") == "/dev/zero: is not a regular file; a configuration is a TOML or JSON file");
+  CHECK(refused("/dev/zero") ==
+        "/dev/zero: is a device; a regular file is required; a configuration is a TOML or JSON file");
   std::ofstream(folder / "bad.toml") << "threads = \"x\"\n";
   CHECK(refused(folder / "bad.toml") ==
         (folder / "bad.toml").string() +

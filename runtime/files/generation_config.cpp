@@ -1,6 +1,8 @@
 // One line per key; absent keys stay absent.
 #include "runtime/files/generation_config.hpp"
 
+#include "runtime/support/read_file.hpp"
+
 namespace kvern::files {
 namespace {
 
@@ -83,8 +85,7 @@ GenerationConfig parse_generation_config(std::string_view text, const std::strin
 
 GenerationConfig read_generation_config(const std::filesystem::path &folder, const ModelConfig &config) {
   const std::filesystem::path path = folder / "generation_config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return from_json(config);
+  if (!is_present(path)) return from_json(config);
   return from_json(JsonObject::read(path));
 }
 

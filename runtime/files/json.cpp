@@ -7,8 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
-#include "runtime/files/mapped_file.hpp"
+#include "runtime/support/json_depth.hpp"
 #include "runtime/support/printable.hpp"
+#include "runtime/support/read_file.hpp"
 
 namespace kvern::files {
 namespace {
@@ -16,6 +17,22 @@ namespace {
 using nlohmann::json;
 
 constexpr const char *kFloatKey = "__float__";  // as transformers 5 writes what JSON has no number for
+
+constexpr std::string_view kPythonNumbers[] = {"-Infinity", "Infinity", "NaN"};
+
+bool has_python_number(std::string_view text) {
+  for (const std::string_view number : kPythonNumbers) {
+    if (text.find(number) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+std::string_view python_number_at(std::string_view text, size_t i) {
+  for (const std::string_view number : kPythonNumbers) {
+    if (text.compare(i, number.size(), number) == 0) return number;
+  }
+  return {};
+}
 
 // Outside of strings, NaN and Infinity become {"__float__": "..."}; everything else stays, line breaks
 // included.
@@ -31,16 +48,13 @@ std::string without_python_numbers(std::string_view text) {
       continue;
     }
     if (c == '"') in_string = !in_string;
-    std::string_view word;
-    for (const std::string_view candidate : {"-Infinity", "Infinity", "NaN"}) {
-      if (!in_string && word.empty() && text.substr(i, candidate.size()) == candidate) word = candidate;
-    }
-    if (word.empty()) {
+    const std::string_view number = in_string ? std::string_view() : python_number_at(text, i);
+    if (number.empty()) {
       out += c;
       ++i;
     } else {
-      out.append("{\"").append(kFloatKey).append("\":\"").append(word).append("\"}");
-      i += word.size();
+      out.append("{\"").append(kFloatKey).append("\":\"").append(number).append("\"}");
+      i += number.size();
     }
   }
   return out;
@@ -53,7 +67,8 @@ std::string parse_message(const json::exception &error) {
   return printable(bracket == std::string_view::npos ? what : what.substr(bracket + 2), 300);
 }
 
-json parse_strict(const std::string &text, const std::string &place) {
+json parse_strict(std::string_view text, const std::string &place) {
+  check_json_depth(text, place);
   std::vector<std::unordered_set<std::string>> open;
   const auto refuse_duplicates = [&](int, json::parse_event_t event, json &value) {
     if (event == json::parse_event_t::object_start) open.emplace_back();
@@ -72,6 +87,13 @@ json parse_strict(const std::string &text, const std::string &place) {
   }
 }
 
+bool is_python_number(const json &value) {
+  if (!value.is_object() || value.size() != 1) return false;
+  const auto name = value.find(kFloatKey);
+  return name != value.end() && (*name == "Infinity" || *name == "-Infinity" || *name == "NaN");
+}
+
+// What a message says of a value: its kind, and a number itself.
 std::string kind_of(const json &value) {
   switch (value.type()) {
     case json::value_t::null:
@@ -83,11 +105,11 @@ std::string kind_of(const json &value) {
     case json::value_t::array:
       return "a list";
     case json::value_t::object:
-      return value.contains(kFloatKey) ? "a number" : "an object";
+      return is_python_number(value) ? "the number " + value.at(kFloatKey).get<std::string>() : "an object";
     case json::value_t::number_float:
-      return "a number with a fraction";
+      return "the number " + value.dump();
     default:
-      return "an integer";
+      return "the integer " + value.dump();
   }
 }
 
@@ -98,14 +120,18 @@ std::optional<int64_t> as_integer(const json &value) {
   return {};
 }
 
+// An integer beyond 64 bits is a floating-point number to the parser.
+bool is_too_large(const json &value) {
+  return value.is_number_unsigned() || (value.is_number_float() && std::abs(value.get<double>()) >= 0x1p63);
+}
+
 std::optional<double> as_number(const json &value) {
   if (value.is_number()) return value.get<double>();
-  if (!value.is_object() || value.size() != 1 || !value.contains(kFloatKey)) return {};
+  if (!is_python_number(value)) return {};
   const json &name = value.at(kFloatKey);
-  if (name == "Infinity") return std::numeric_limits<double>::infinity();
-  if (name == "-Infinity") return -std::numeric_limits<double>::infinity();
   if (name == "NaN") return std::numeric_limits<double>::quiet_NaN();
-  return {};
+  return name == "Infinity" ? std::numeric_limits<double>::infinity()
+                            : -std::numeric_limits<double>::infinity();
 }
 
 }  // namespace
@@ -115,7 +141,8 @@ JsonObject::JsonObject(std::shared_ptr<const json> document, const json *node, s
     : document_(std::move(document)), node_(node), place_(std::move(place)), path_(std::move(path)) {}
 
 JsonObject JsonObject::parse(std::string_view text, const std::string &place) {
-  auto document = std::make_shared<const json>(parse_strict(without_python_numbers(text), place));
+  auto document = std::make_shared<const json>(
+      parse_strict(has_python_number(text) ? without_python_numbers(text) : text, place));
   if (!document->is_object()) {
     throw Error(ErrorKind::model,
                 place + ": expected an object ({...}) at the top, found " + kind_of(*document));
@@ -125,10 +152,10 @@ JsonObject JsonObject::parse(std::string_view text, const std::string &place) {
 }
 
 JsonObject JsonObject::read(const std::filesystem::path &path) {
-  const MappedFile file(path);
+  const std::string text = read_file(path, ErrorKind::model);
   const std::string place = printable(path.string(), 4096);
-  if (file.size() == 0) throw Error(ErrorKind::model, place + ": is empty; expected a JSON object");
-  return parse(file.text(), place);
+  if (text.empty()) throw Error(ErrorKind::model, place + ": is empty; expected a JSON object");
+  return parse(text, place);
 }
 
 bool JsonObject::has(const std::string &key) const { return find(key) != nullptr; }
@@ -142,8 +169,8 @@ std::vector<std::string> JsonObject::keys() const {
 int64_t JsonObject::integer(const std::string &key) const {
   const json &value = require(key);
   if (const auto number = as_integer(value)) return *number;
-  const bool huge = value.is_number_unsigned();
-  fail(key, huge ? "is too large; integers have 64 bits" : "expected an integer, found " + kind_of(value));
+  fail(key, "expected an integer" + std::string(is_too_large(value) ? " of 64 bits" : "") + ", found " +
+                kind_of(value));
 }
 
 int64_t JsonObject::integer(const std::string &key, int64_t otherwise) const {
@@ -162,8 +189,9 @@ int64_t JsonObject::size(const std::string &key, int64_t otherwise) const {
 
 double JsonObject::number(const std::string &key) const {
   const json &value = require(key);
-  if (const auto number = as_number(value)) return *number;
-  fail(key, "expected a number, found " + kind_of(value));
+  const auto number = as_number(value);
+  if (number && std::isfinite(*number)) return *number;
+  fail(key, std::string("expected a ") + (number ? "finite " : "") + "number, found " + kind_of(value));
 }
 
 double JsonObject::number(const std::string &key, double otherwise) const {

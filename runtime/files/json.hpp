@@ -20,8 +20,8 @@ namespace kvern::files {
 /// key is absent.
 class JsonObject {
  public:
-  /// Parses a text whose top is an object. Duplicate keys are refused; NaN, Infinity and -Infinity, which
-  /// Python writes, are numbers. `place` (the file's path) begins every message.
+  /// Parses a text whose top is an object. Duplicate keys and a depth beyond kMaxJsonDepth are refused; NaN, Infinity
+  /// and -Infinity, which Python writes, are numbers. `place` (the file's path) begins every message.
   static JsonObject parse(std::string_view text, const std::string &place);
   static JsonObject read(const std::filesystem::path &path);
 
@@ -33,7 +33,7 @@ class JsonObject {
   /// An integer in [1, 2^31): sizes and counts.
   int64_t size(const std::string &key) const;
   int64_t size(const std::string &key, int64_t otherwise) const;
-  double number(const std::string &key) const;
+  double number(const std::string &key) const;  ///< finite; in a list infinity and NaN are accepted
   double number(const std::string &key, double otherwise) const;
   bool boolean(const std::string &key) const;
   bool boolean(const std::string &key, bool otherwise) const;

@@ -2,15 +2,18 @@
 #pragma once
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string_view>
+
+#include "runtime/files/mapped_regions.hpp"
 
 namespace kvern::files {
 
-/// Owns one mapping. Const use from any thread. A file that someone shortens while it is mapped makes later
-/// reads fail with SIGBUS: weights are replaced by renaming a new file over the old one.
+/// Owns one read-only mapping. Const use from any thread. If the file is shortened while it is mapped, later reads raise
+/// SIGBUS (exit_on_lost_mapping): weights are replaced by renaming a new file over the old one.
 class MappedFile {
  public:
-  /// Throws Error(model), each case in words of its own: absent, a directory, unreadable, not a regular file.
+  /// Throws Error(model) for whatever RegularFile refuses.
   explicit MappedFile(const std::filesystem::path &path);
   ~MappedFile();
   MappedFile(const MappedFile &) = delete;
@@ -28,6 +31,7 @@ class MappedFile {
   std::filesystem::path path_;
   std::byte *data_ = nullptr;
   size_t size_ = 0;
+  std::optional<MappedRegion> region_;
 };
 
 }  // namespace kvern::files

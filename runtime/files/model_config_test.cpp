@@ -73,7 +73,7 @@ TEST_CASE("A folder without config.json is refused") {
             "tokenizer.json");
   std::filesystem::create_directory(folder / "config.json");
   CHECK(refusal([&] { ModelConfig::read(folder.path()); }) ==
-        (folder / "config.json").string() + ": is a directory; a file belongs there");
+        (folder / "config.json").string() + ": is a directory; a regular file is required");
 }
 
 TEST_CASE("Generation settings are read by their types; unknown ones are skipped") {
@@ -109,7 +109,7 @@ TEST_CASE("A generation setting of a wrong type is refused") {
   CHECK(refused(R"({"temperature": "0.7"})") ==
         "generation_config.json: temperature: expected a number, found a string");
   CHECK(refused(R"({"do_sample": 1})") ==
-        "generation_config.json: do_sample: expected true or false, found an integer");
+        "generation_config.json: do_sample: expected true or false, found the integer 1");
   CHECK(refused(R"({"eos_token_id": "</s>"})") ==
         "generation_config.json: eos_token_id: expected an integer or a list of integers, found a string");
 }

@@ -132,11 +132,11 @@ TEST_CASE("A missing or impossible value is refused") {
         "config.json: rope_scaling.factor: expected a finite number above 0");
   CHECK(refusal(R"({"rope_theta": -1})") == "config.json: rope_theta: expected a finite number above 0");
   CHECK(refusal(R"({"rope_theta": Infinity})") ==
-        "config.json: rope_theta: expected a finite number above 0");
+        "config.json: rope_theta: expected a finite number, found the number Infinity");
   CHECK(refusal(R"({"partial_rotary_factor": 1.5})") ==
         "config.json: partial_rotary_factor: should be at most 1");
   CHECK(refusal(R"({"rope_scaling": 2})") ==
-        "config.json: rope_scaling: expected an object, found an integer");
+        "config.json: rope_scaling: expected an object, found the integer 2");
   CHECK(
       refusal(
           R"({"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4}})") ==

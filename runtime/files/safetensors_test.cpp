@@ -188,7 +188,7 @@ TEST_CASE("A name that stands twice is refused") {
 
 TEST_CASE("Metadata must be strings") {
   CHECK(refusal(with_header(R"({"__metadata__":{"format":1}})", 0)) ==
-        "m.safetensors: header: __metadata__.format: expected a string, found an integer");
+        "m.safetensors: header: __metadata__.format: expected a string, found the integer 1");
 }
 
 TEST_CASE("A tensor whose view lies about its size is not written") {

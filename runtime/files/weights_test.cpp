@@ -112,7 +112,7 @@ TEST_CASE("An index may not lead out of its folder, and must be one") {
         at(folder, "model.safetensors.index.json", "is empty; expected a JSON object"));
   write_shards(folder, R"({"weight_map":{"a":1}})");
   CHECK(refusal(folder.path()) ==
-        at(folder, "model.safetensors.index.json", "weight_map.a: expected a string, found an integer"));
+        at(folder, "model.safetensors.index.json", "weight_map.a: expected a string, found the integer 1"));
 }
 
 TEST_CASE("What is no folder is refused in words of its own") {
@@ -131,7 +131,7 @@ TEST_CASE("What is no folder is refused in words of its own") {
         at(folder, "empty", "is empty; a model is a folder with config.json and model.safetensors"));
   fs::create_directories(folder / "dir" / "model.safetensors");
   CHECK(refusal(folder / "dir") ==
-        at(folder, "dir/model.safetensors", "is a directory; a file belongs there"));
+        at(folder, "dir/model.safetensors", "is a directory; a regular file is required"));
 }
 
 TEST_CASE("A folder with weights of another format says which and how to convert them") {
@@ -168,7 +168,8 @@ TEST_CASE("A folder with nothing that looks like weights says what is missing") 
 TEST_CASE("What can be opened but not mapped is refused, without waiting for it") {
   const TemporaryFolder folder;
   REQUIRE(::mkfifo((folder / "model.safetensors").c_str(), 0600) == 0);
-  CHECK(refusal(folder.path()) == at(folder, "model.safetensors", "is no regular file and cannot be mapped"));
+  CHECK(refusal(folder.path()) ==
+        at(folder, "model.safetensors", "is a FIFO (named pipe); a regular file is required"));
 }
 
 TEST_CASE("A file without permission is refused as such") {

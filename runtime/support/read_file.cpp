@@ -1,68 +1,106 @@
+// open with O_NONBLOCK, fstat, and only then a decision what the path is.
 #include "runtime/support/read_file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "runtime/support/printable.hpp"
+
+#ifndef PIPEFS_MAGIC
+#define PIPEFS_MAGIC 0x50495045
+#endif
 
 namespace kvern {
 namespace {
 
-std::string problem_of(int error) {
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path &path, ErrorKind kind, const std::string &why) {
+  throw Error(kind, printable(path.string(), 4096) + ": " + why);
+}
+
+// A file of the Hugging Face cache is a link from snapshots/ into blobs/.
+std::string missing_target(const fs::path &path) {
+  std::error_code ignored;
+  const std::string target = fs::read_symlink(path, ignored).string();
+  const bool blob = target.find("blobs/") != std::string::npos;
+  return "is a link to " + in_quotes(target) + ", which does not exist" +
+         (blob ? "; the download into the Hugging Face cache is incomplete, repeat it" : "");
+}
+
+std::string open_failure(const fs::path &path, int error) {
+  std::error_code ignored;
+  const bool link = fs::is_symlink(fs::symlink_status(path, ignored));
+  if (error == ENOENT && link) return missing_target(path);
   if (error == ENOENT || error == ENOTDIR) return "no such file";
-  if (error == EISDIR) return "is a directory";
+  if (error == ELOOP) return "is a link that leads to itself";
+  if (error == ENXIO) return "is a socket or a device without a driver; a regular file is required";
+  if (error == EACCES || error == EPERM) return "cannot be read: permission denied";
   return std::string("cannot be read: ") + std::strerror(error);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(const char *path) : fd_(::open(path, O_RDONLY | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor &) = delete;
-  Descriptor &operator=(const Descriptor &) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-// "" or why the file cannot be read, before it is opened.
-std::string problem_before(const std::filesystem::path &path, bool only_regular) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return problem_of(errno);
-  if (S_ISDIR(status.st_mode)) return problem_of(EISDIR);
-  if (only_regular && !S_ISREG(status.st_mode)) return "is not a regular file";
-  return "";
+const char *kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO (named pipe)";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
 }
 
-// Appends up to `max_bytes` bytes; returns errno.
-int append_all(int fd, size_t max_bytes, std::string &to) {
-  char buffer[1 << 16];
-  while (to.size() < max_bytes) {
-    const ssize_t n = ::read(fd, buffer, std::min(sizeof buffer, max_bytes - to.size()));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    if (n == 0) break;
-    to.append(buffer, static_cast<size_t>(n));
-  }
-  return 0;
+bool is_anonymous_pipe(int descriptor, mode_t mode) {
+  struct statfs system {};
+  return S_ISFIFO(mode) && ::fstatfs(descriptor, &system) == 0 && system.f_type == PIPEFS_MAGIC;
 }
 
 }  // namespace
 
-FileText read_file(const std::filesystem::path &path, size_t max_bytes, bool only_regular) {
-  FileText result;
-  result.problem = problem_before(path, only_regular);
-  if (!result.problem.empty()) return result;
-  const Descriptor file(path.c_str());
-  const int error = file.get() < 0 ? errno : append_all(file.get(), max_bytes + 1, result.text);
-  if (error != 0) result.problem = problem_of(error);
-  return result;
+RegularFile::RegularFile(const fs::path &path, ErrorKind kind, bool pipes)
+    : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
+  if (descriptor_ < 0) refuse(path, kind, open_failure(path, errno));
+  struct stat info {};
+  const int error = ::fstat(descriptor_, &info) == 0 ? 0 : errno;
+  const bool pipe = pipes && is_anonymous_pipe(descriptor_, info.st_mode);
+  if (error == 0 && (S_ISREG(info.st_mode) || pipe)) {
+    if (S_ISREG(info.st_mode)) size_ = static_cast<uint64_t>(info.st_size);
+    if (pipe) ::fcntl(descriptor_, F_SETFL, O_RDONLY);
+    return;
+  }
+  ::close(descriptor_);  // the destructor of an object that was not completed does not run
+  if (error != 0) refuse(path, kind, std::string("cannot be read: ") + std::strerror(error));
+  refuse(path, kind, std::string("is ") + kind_of(info.st_mode) + "; a regular file is required");
+}
+
+RegularFile::~RegularFile() { ::close(descriptor_); }
+
+std::string read_file(const fs::path &path, ErrorKind kind, size_t max_bytes, bool pipes) {
+  const RegularFile file(path, kind, pipes);
+  const auto check_size = [&](uint64_t size) {
+    if (size > max_bytes) refuse(path, kind, "is larger than " + std::to_string(max_bytes) + " bytes");
+  };
+  check_size(file.size());
+  constexpr size_t kStep = size_t{1} << 16;
+  std::string text(file.size() != 0 ? file.size() + 1 : kStep, '\0');  // one more, so that the end is seen
+  for (size_t used = 0;;) {
+    if (used == text.size()) text.resize(2 * used);
+    const ssize_t got = ::read(file.descriptor(), text.data() + used, text.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) refuse(path, kind, std::string("cannot be read: ") + std::strerror(errno));
+    used += static_cast<size_t>(got);
+    check_size(used);
+    if (got > 0) continue;
+    text.resize(used);
+    return text;
+  }
+}
+
+bool is_present(const fs::path &path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
 }
 
 }  // namespace kvern

@@ -1,11 +1,10 @@
 // Two pipelines over one model: the library's, and the one that transformers makes of it (often the same).
 #include "runtime/tokenizer/tokenizer.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <kvern/error.hpp>
 #include <utility>
 
+#include "runtime/support/read_file.hpp"
 #include "runtime/tokenizer/load/tokenizer_config.hpp"
 #include "runtime/tokenizer/pipeline.hpp"
 #include "runtime/tokenizer/text/space_cleanup.hpp"
@@ -34,12 +33,6 @@ std::string_view check_utf8(std::string_view text) {
   return text;
 }
 
-std::string read_file(const fs::path &file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error(ErrorKind::model, file.string() + ": cannot be opened for reading");
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 [[noreturn]] void complain_about_missing_file(const fs::path &folder) {
   std::string message = folder.string() + ": there is no tokenizer.json";
   for (const char *other :
@@ -59,14 +52,13 @@ std::string read_file(const fs::path &file) {
 
 Tokenizer::Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
-bool Tokenizer::exists(const fs::path &model_folder) {
-  return fs::is_regular_file(model_folder / "tokenizer.json");
-}
+bool Tokenizer::exists(const fs::path &model_folder) { return is_present(model_folder / "tokenizer.json"); }
 
 Tokenizer Tokenizer::load(const fs::path &model_folder) {
   if (!exists(model_folder)) complain_about_missing_file(model_folder);
   const fs::path file = model_folder / "tokenizer.json", config = model_folder / "tokenizer_config.json";
-  return from_json(read_file(file), fs::exists(config) ? read_file(config) : "", file.string());
+  return from_json(read_file(file, ErrorKind::model),
+                   is_present(config) ? read_file(config, ErrorKind::model) : "", file.string());
 }
 
 Tokenizer Tokenizer::from_json(std::string_view text, std::string_view config_text, const std::string &name) {

@@ -129,7 +129,7 @@ TEST_CASE("A model folder that cannot be used is refused with what would be righ
 }
 
 TEST_CASE("A prompt that cannot be used is refused") {
-  expect_error({"generate", "--prompt-file", "/no/such/file"}, 6, "cannot be read");
+  expect_error({"generate", "--prompt-file", "/no/such/file"}, 6, "no such file");
   expect_error({"generate", "--prompt-file", "/tmp"}, 6, "is a directory");
   expect_error({"generate", "--prompt", "ab\xff"}, 6, "not UTF-8: byte 2 is 0x");
   expect_error({"generate", "--input-ids", "1,,2"}, 6, "does not begin with an id");
@@ -176,8 +176,8 @@ TEST_CASE("A text that cannot be compared on is refused") {
   expect("", "the text has 0 tokens, which do not fill one window of 512");
   expect("Once upon a time", "do not fill one window of 512");
   expect("ab\xff", "text is not UTF-8: byte 2 is 0xFF");
-  expect_error({"compare", "--text-file", "/no/such/file", "--cache", "static"}, 6, "cannot be read");
-  expect_error({"compare", "--text-file", "/tmp", "--cache", "static"}, 6, "--text-file /tmp is a directory");
+  expect_error({"compare", "--text-file", "/no/such/file", "--cache", "static"}, 6, "no such file");
+  expect_error({"compare", "--text-file", "/tmp", "--cache", "static"}, 6, "--text-file /tmp: is a directory");
   const auto model = model_copy(folder);
   fs::remove(model / "tokenizer.json");
   expect_error({"compare", "--text-file", source_path("bench/text/mill.txt"), "--cache", "static", "--model",

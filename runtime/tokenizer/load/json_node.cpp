@@ -1,11 +1,11 @@
 // Typed access to JSON with messages; nlohmann's own exceptions never leave this file.
 #include "runtime/tokenizer/load/json_node.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <kvern/error.hpp>
 #include <utility>
 
+#include "runtime/support/json_depth.hpp"
+#include "runtime/support/read_file.hpp"
 #include "runtime/tokenizer/text/utf8.hpp"
 
 namespace kvern::tokenizer {
@@ -83,6 +83,7 @@ int64_t JsonNode::integer_or(std::string_view key, int64_t low, int64_t high, in
 }
 
 nlohmann::json parse_json(std::string_view text, const std::string &file) {
+  check_json_depth(text, file);
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error &e) {
@@ -94,10 +95,7 @@ nlohmann::json parse_json(std::string_view text, const std::string &file) {
 }
 
 nlohmann::json read_json_file(const std::filesystem::path &file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error(ErrorKind::model, file.string() + ": cannot be opened for reading");
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  return parse_json(text, file.string());
+  return parse_json(read_file(file, ErrorKind::model), file.string());
 }
 
 }  // namespace kvern::tokenizer
