@@ -1,138 +1,114 @@
-// A reader of TOML 1.0 in one pass: tables in the order of the text, every value with its line, linear in the length.
+// TOML by a library (toml++), with what it leaves open: depth, size, UTF-8 and dates are checked here, tables keep the order
+// of the text, and every value its line.
 #include "runtime/config/toml.hpp"
+
+#define TOML_EXCEPTIONS 1
+#define TOML_ENABLE_FORMATTERS 0
+#define TOML_ENABLE_UNRELEASED_FEATURES 0
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cctype>
+#include <kvern/error.hpp>
+#include <tuple>
 
-#include "runtime/config/text/toml_number.hpp"
-#include "runtime/config/text/toml_string.hpp"
-#include "runtime/config/text/toml_tree.hpp"
+#include "runtime/config/text/cursor.hpp"
+#include "runtime/config/toml_depth.hpp"
 #include "runtime/support/printable.hpp"
+#include "runtime/support/utf8.hpp"
 
 namespace kvern::config {
 namespace {
 
-void skip_blanks(Cursor &at) {
-  while (at.peek() == ' ' || at.peek() == '\t') at.advance(1);
+[[noreturn]] void refuse(const std::string &place, const std::string &why) {
+  throw Error(ErrorKind::config, place + ": " + why);
 }
 
-void skip_comment(Cursor &at) {
-  if (at.peek() != '#') return;
-  while (!at.at_end() && at.peek() != '\n' && !at.starts_with("\r\n")) {
-    if (!is_toml_text(at.peek())) at.fail("a control character in a comment, " + at.found());
-    at.advance(1);
-  }
+std::string at_line(const std::string &file, size_t line) { return file + ":" + std::to_string(line); }
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-bool skip_line_break(Cursor &at) {
-  if (at.starts_with("\r\n")) at.advance(1);
-  return at.accept('\n');
+std::string_view line_of(std::string_view text, size_t number) {
+  for (; number > 1; --number) text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
+  return text.substr(0, text.find('\n'));
 }
 
-// Blanks, comments and line breaks, as they may stand in an array and between lines.
-void skip_empty(Cursor &at) {
-  do {
-    skip_blanks(at);
-    skip_comment(at);
-  } while (skip_line_break(at));
-}
-
-void expect_line_end(Cursor &at) {
-  skip_blanks(at);
-  skip_comment(at);
-  if (!at.at_end() && !skip_line_break(at)) at.fail("expected the end of the line, found " + at.found());
-}
-
-std::string read_simple_key(Cursor &at) {
-  if (at.peek() == '"' || at.peek() == '\'') return read_toml_string(at, /*multi_line=*/false);
-  const size_t begin = at.offset();
-  const auto is_bare = [](char c) {
+/// The word in a line like `cache_implementation = static`, or nothing.
+std::string_view bare_word(std::string_view line) {
+  line = trimmed(line.substr(0, line.find('#')));
+  const size_t equals = line.find('=');
+  if (equals == std::string_view::npos) return {};
+  const std::string_view word = trimmed(line.substr(equals + 1));
+  const auto in_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
   };
-  while (is_bare(at.peek())) at.advance(1);
-  if (at.offset() == begin) at.fail("a key is missing, found " + at.found());
-  return std::string(at.since(begin));
+  const bool letters = !word.empty() && std::isalpha(static_cast<unsigned char>(word[0])) != 0;
+  return letters && std::all_of(word.begin(), word.end(), in_word) ? word : std::string_view();
 }
 
-TomlKey read_key(Cursor &at) {
-  TomlKey key;
-  do {
-    skip_blanks(at);
-    key.push_back(read_simple_key(at));
-    if (key.size() > kMaxDepth) at.refuse_depth();
-    skip_blanks(at);
-  } while (at.accept('.'));
-  return key;
+[[noreturn]] void refuse_syntax(const toml::parse_error &error, std::string_view text,
+                                const std::string &file) {
+  const size_t line = error.source().begin.line;
+  const std::string place = at_line(file, line), what(error.description());
+  if (what.find("not representable in 64 bits") != std::string::npos)
+    refuse(place, "an integer is too large; integers have 64 bits");
+  if (what.find("floating-point: ") != std::string::npos &&
+      what.find("could not be interpreted") != std::string::npos)
+    refuse(place, "a number is too large");
+  const std::string_view word = bare_word(line_of(text, line));
+  if (!word.empty())
+    refuse(place, "is not valid TOML: strings stand in quotes: \"" + std::string(word) + "\"");
+  refuse(place, "is not valid TOML: " + printable(what, 300));
 }
 
-Option read_value(Cursor &at);
-void read_assignment(Cursor &at, TomlTable &table, size_t section);
-
-Option read_array(Cursor &at) {
-  const std::string place = at.place();
-  OptionArray array;
-  at.enter();
-  at.advance(1);
-  for (skip_empty(at); !at.accept(']'); skip_empty(at)) {
-    array.push_back(read_value(at));
-    skip_empty(at);
-    if (at.peek() != ']' && !at.accept(',')) at.fail("expected ',' or ']' in a list, found " + at.found());
+toml::table parse_checked(std::string_view text, const std::string &file) {
+  if (text.size() > kMaxText) refuse(file, "is larger than 1 MB; a configuration is a small text");
+  if (const auto bad = invalid_utf8(text)) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(*bad), '\n');
+    refuse(at_line(file, static_cast<size_t>(line)), "is not valid UTF-8; TOML is UTF-8 text");
   }
-  at.leave();
-  return {std::move(array), place};
-}
-
-Option read_inline_table(Cursor &at) {
-  const std::string place = at.place();
-  TomlTable table;
-  at.enter();
-  at.advance(1);
-  skip_blanks(at);
-  while (!at.accept('}')) {
-    read_assignment(at, table, 0);
-    skip_blanks(at);
-    if (at.peek() == '}') continue;
-    if (!at.accept(',')) at.fail("expected ',' or '}' in a table in braces, found " + at.found());
-    skip_blanks(at);
-    if (at.peek() == '}') at.fail("a table in braces ends with ','; a key is missing");
-  }
-  at.leave();
-  return {to_options(table, at), place};
-}
-
-Option read_value(Cursor &at) {
-  switch (at.peek()) {
-    case '[':
-      return read_array(at);
-    case '{':
-      return read_inline_table(at);
-    case '"':
-    case '\'': {
-      const std::string place = at.place();
-      return {read_toml_string(at, /*multi_line=*/true), place};
-    }
-    default:
-      return read_toml_bare(at);
+  if (const size_t line = line_beyond_depth(text))
+    refuse(at_line(file, line), "is nested more than " + std::to_string(kMaxDepth) + " deep");
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error &error) {
+    refuse_syntax(error, text, file);
   }
 }
 
-void read_assignment(Cursor &at, TomlTable &table, size_t section) {
-  const TomlKey key = read_key(at);
-  if (!at.accept('='))
-    at.fail("expected '=' after the key " + in_quotes(key.back()) + ", found " + at.found());
-  skip_blanks(at);
-  TomlNode &node = new_value(table, key, section, at);
-  node.value = read_value(at);
+Option convert(const toml::node &node, const std::string &file);
+
+/// The library sorts by name.
+OptionTable convert_table(const toml::table &table, const std::string &file) {
+  std::vector<std::pair<const toml::key *, const toml::node *>> items;
+  for (auto &&[key, node] : table) items.emplace_back(&key, &node);
+  const auto position = [](const auto &item) {
+    const toml::source_position at = item.first->source().begin;
+    return std::tuple(at.line, at.column, item.first->str());
+  };
+  std::sort(items.begin(), items.end(),
+            [&](const auto &a, const auto &b) { return position(a) < position(b); });
+  OptionTable options;
+  for (const auto &[key, node] : items) options.emplace_back(std::string(key->str()), convert(*node, file));
+  return options;
 }
 
-TomlTable &read_header(Cursor &at, TomlTable &top, size_t section) {
-  at.advance(1);
-  const bool is_list = at.accept('[');
-  const TomlKey key = read_key(at);
-  if (!at.accept(']') || (is_list && !at.accept(']')))
-    at.fail(std::string("expected '") + (is_list ? "]]" : "]") + "' after " + in_quotes(key.back()) +
-            ", found " + at.found());
-  return is_list ? open_list_item(top, key, section, at) : open_header(top, key, section, at);
+Option convert(const toml::node &node, const std::string &file) {
+  const std::string place = at_line(file, node.source().begin.line);
+  if (const auto *value = node.as_boolean()) return {value->get(), place};
+  if (const auto *value = node.as_integer()) return {int64_t{value->get()}, place};
+  if (const auto *value = node.as_floating_point()) return {double{value->get()}, place};
+  if (const auto *value = node.as_string()) return {value->get(), place};
+  if (const auto *table = node.as_table()) return {convert_table(*table, file), place};
+  const toml::array *array = node.as_array();
+  if (!array) refuse(place, "a date or time; no option is one. A string stands in quotes");
+  OptionArray options;
+  for (const toml::node &item : *array) options.push_back(convert(item, file));
+  return {std::move(options), place};
 }
 
 void set_place(Option &option, const std::string &place) {
@@ -145,46 +121,29 @@ void set_place(Option &option, const std::string &place) {
   }
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
 }  // namespace
 
 OptionTable parse_toml(std::string_view text, const std::string &file) {
-  Cursor at(text, file, "TOML");
-  TomlTable top;
-  TomlTable *table = &top;
-  size_t section = 0;
-  for (skip_empty(at); !at.at_end(); skip_empty(at)) {
-    if (at.peek() == '[')
-      table = &read_header(at, top, ++section);
-    else
-      read_assignment(at, *table, section);
-    expect_line_end(at);
-  }
-  return to_options(top, at);
+  return convert_table(parse_checked(text, file), file);
 }
 
 Option parse_toml_value(std::string_view text, const std::string &place) {
   text = trimmed(text);
   const bool structured = !text.empty() && std::string_view("\"'[{").find(text[0]) != std::string_view::npos;
   Option option{std::string(text), place};
+  bool is_toml = false;
   try {
-    Cursor at(text, place, "TOML", /*with_lines=*/false);
-    Option value = read_value(at);
-    skip_blanks(at);
-    skip_comment(at);
-    if (!at.at_end()) at.fail("expected the end of the value, found " + at.found());
-    option = std::move(value);
-  } catch (const SyntaxError &error) {
-    if (structured)
-      throw Error(
-          ErrorKind::config,
-          place +
-              ": is no valid TOML value; a string that begins with a quote or a bracket stands in quotes");
+    OptionTable table = parse_toml("value = " + std::string(text) + "\n", place);
+    is_toml = table.size() == 1 && table[0].first == "value";
+    if (is_toml) option = std::move(table[0].second);
+  } catch (const Error &error) {
+    const std::string_view what(error.what());
+    if (const size_t at = what.find("an integer is too large"); at != what.npos)
+      refuse(place, std::string(what.substr(at)));
+    // else a word
+  }
+  if (structured && !is_toml) {
+    refuse(place, "is no valid TOML value; a string that begins with a quote or a bracket stands in quotes");
   }
   set_place(option, place);
   return option;
