@@ -1,18 +1,18 @@
 // The cache that keeps everything and grows as the text does.
 #include <kvern/sdk/plugin.hpp>
-#include <kvern/sdk/slot_cache.hpp>
+#include <kvern/sdk/key_cache.hpp>
 
 namespace {
 
 namespace sdk = kvern::sdk;
 
-class Dynamic : public sdk::SlotCache<sdk::DenseLayer> {
+class Dynamic : public sdk::KeyCache<sdk::Dense, sdk::KeepAll> {
  public:
   static constexpr const char *name = "dynamic";
   static constexpr const char *version = "1.0.0";
   static constexpr const char *summary = "keeps every key and value, in memory that grows with the text";
 
-  explicit Dynamic(const sdk::Create &create) : SlotCache(create, {.expected = create.max_tokens}) {}
+  explicit Dynamic(const sdk::Create &create) : KeyCache(create, {.expected_slots = create.max_tokens}) {}
 
   std::unique_ptr<Dynamic> clone() const { return std::unique_ptr<Dynamic>(new Dynamic(*this)); }
 

@@ -1,13 +1,12 @@
-// The cache that takes all of its memory at once: as soon as the rows are known nothing is allocated and
-// nothing moves.
+// The cache that allocates its capacity at once: when the number of rows is known nothing is allocated and nothing moves.
 #include <kvern/sdk/plugin.hpp>
-#include <kvern/sdk/slot_cache.hpp>
+#include <kvern/sdk/key_cache.hpp>
 
 namespace {
 
 namespace sdk = kvern::sdk;
 
-class Static : public sdk::SlotCache<sdk::DenseLayer> {
+class Static : public sdk::KeyCache<sdk::Dense, sdk::KeepAll> {
  public:
   static constexpr const char *name = "static";
   static constexpr const char *version = "1.0.0";
@@ -17,7 +16,7 @@ class Static : public sdk::SlotCache<sdk::DenseLayer> {
   static std::vector<sdk::Option> options() { return {sdk::integer_option("max_cache_len", 0)}; }
 
   explicit Static(const sdk::Create &create)
-      : SlotCache(create, {.capacity = length(create), .preallocate = true}) {}
+      : KeyCache(create, {.capacity = length(create), .preallocate = true}) {}
 
   std::unique_ptr<Static> clone() const { return std::unique_ptr<Static>(new Static(*this)); }
 

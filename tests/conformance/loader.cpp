@@ -48,8 +48,8 @@ const kvern_plugin *built_plugin(const std::string &name) {
   const char *build = std::getenv("KVERN_BUILD_DIR");
   if (!build) violated("KVERN_BUILD_DIR is not set: run this through ctest");
   for (const char *folder :
-       {"/lib/kvern/plugins/", "/lib/kvern/test_plugins/proof/", "/lib/kvern/test_plugins/examples/"}) {
-    const std::string path = std::string(build) + folder + "libkvern_" + name + ".so";
+       {"plugins", "test_plugins/proof", "test_plugins/compat", "test_plugins/examples"}) {
+    const std::string path = std::string(build) + "/lib/kvern/" + folder + "/libkvern_" + name + ".so";
     if (access(path.c_str(), R_OK) == 0) return load_plugin(path);
   }
   violated("no plugin '" + name + "' in " + build);

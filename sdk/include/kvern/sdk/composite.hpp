@@ -2,6 +2,7 @@
 // stay the model's.
 #pragma once
 #include <algorithm>
+#include <kvern/sdk/growth.hpp>
 #include <kvern/sdk/inner.hpp>
 
 KVERN_SDK_BEGIN
@@ -20,7 +21,9 @@ class Composite {
     return std::all_of(children_.begin(), children_.end(), does);
   }
   void begin(const Step &step) {
-    all_or_none([&](Inner &child) { child.begin(step); }, [](Inner &child) { child.end(0); });
+    reserve_all(
+        children_, [&](Inner &child, std::size_t) { child.begin(step); },
+        [](Inner &child, std::size_t) { child.end(0); });
   }
   void view(int layer, kvern_view &view) { of(layer).view(layer, view); }
   void update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k, DLTensor *out_v) {
@@ -54,7 +57,9 @@ class Composite {
     if (rows.size() <= held.size()) return each([rows](Inner &child) { child.gather(rows); });
     wide.insert(wide.end(), rows.begin(), rows.end());
     for (std::size_t i = 0; i < rows.size(); ++i) order.push_back(static_cast<int64_t>(held.size() + i));
-    all_or_none([&](Inner &child) { child.gather(wide); }, [&](Inner &child) { child.gather(held); });
+    reserve_all(
+        children_, [&](Inner &child, std::size_t) { child.gather(wide); },
+        [&](Inner &child, std::size_t) { child.gather(held); });
     each([&](Inner &child) { child.gather(order); });
   }
   /// Tokens and rows of the child that holds most, the tightest limits, the bytes of all.
@@ -103,18 +108,6 @@ class Composite {
   template <class Do>
   void each(Do call) {
     for (Inner &child : children_) call(child);
-  }
-
-  /// Undoes what was done before the child that failed.
-  template <class Do, class Undo>
-  void all_or_none(Do call, Undo undo) {
-    std::size_t done = 0;
-    try {
-      for (; done < children_.size(); ++done) call(children_[done]);
-    } catch (...) {
-      while (done-- > 0) undo(children_[done]);
-      throw;
-    }
   }
 
   std::vector<int> owner_;  // [layers] which child; -1: none

@@ -76,6 +76,7 @@ KVERN_SDK_END
 
 /// Exports the plugin whose caches are objects of Class (a CacheClass, see verbs.hpp).
 #define KVERN_PLUGIN(Class)                                                                 \
+  static_assert(::kvern::sdk::detail::check_required<Class>());                             \
   extern "C" __attribute__((visibility("default"))) const kvern_plugin *kvern_plugin_entry( \
       const kvern_host *) {                                                                 \
     return ::kvern::sdk::detail::plugin_table<Class>();                                     \

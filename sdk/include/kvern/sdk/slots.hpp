@@ -8,6 +8,11 @@
 
 KVERN_SDK_BEGIN
 
+/// A range of slots.
+struct SlotRange {
+  int64_t begin = 0, count = 0;
+};
+
 /// Gives left padding, ragged rows, partial ends, truncation, reordering and joining of rows to every cache
 /// that keeps its keys by slot. While every row is a run of consecutive positions that ends where the slots
 /// end (`linear`) a row costs two numbers and a step touches nothing per slot; else there is a table, to
@@ -174,16 +179,20 @@ class Slots {
     *this = std::move(joined);
   }
 
-  /// Forgets the first slots, for a cache that no longer has their keys.
-  void drop_front(int64_t count) {
+  /// Drops slots begin .. begin + count - 1: those behind them move left. Between steps; with begin > 0 a table may be made.
+  void drop(int64_t begin, int64_t count) {
+    if (begin > 0) make_table(rows());
     held_ -= count;
     for (int64_t &first : first_) first += count;
     if (linear_) return;
     for (int64_t row = 0; row < static_cast<int64_t>(next_.size()); ++row) {
-      auto begin = table_.begin() + row * stride_;
-      std::copy(begin + count, begin + count + size(), begin);
+      auto slots = table_.begin() + row * stride_;
+      std::copy(slots + begin + count, slots + count + size(), slots + begin);
     }
+    find_runs();
   }
+  /// Drops the first slots.
+  void drop_front(int64_t count) { drop(0, count); }
 
   /// kv_len, and first_pos or key_pos with row_stride: good until the slots change.
   void view(kvern_view &view) const {
@@ -196,33 +205,9 @@ class Slots {
     }
   }
 
-  void save(Writer &out) const {
-    out.number(rows());
-    out.number(held_);
-    out.number(int64_t{linear_});
-    const int64_t count = rows();
-    out.bytes(first_.data(), count * 8);
-    out.bytes(next_.data(), count * 8);
-    for (int64_t row = 0; row < count && !linear_; ++row) out.bytes(table_.data() + row * stride_, held_ * 8);
-  }
-
-  /// On an empty table; BAD_DATA for what save could not have written. On failure clear() is to follow.
-  void load(Reader &in) {
-    const int64_t count = in.integer("rows", 0, kMostRows);
-    const int64_t held = in.integer("slots", count > 0, count > 0 ? kFar : 0);
-    linear_ = in.integer("linear", 0, 1) != 0;
-    first_ = in.integers(count);
-    next_ = in.integers(count);
-    stride_ = linear_ ? 0 : held;
-    table_.clear();
-    for (int64_t row = 0; row < count && !linear_; ++row) {
-      const std::vector<int64_t> positions = in.integers(held);
-      table_.insert(table_.end(), positions.begin(), positions.end());
-    }
-    held_ = held;
-    for (int64_t row = 0; row < count; ++row) check_loaded(row);
-    if (count == 0) clear();
-  }
+  void save(Writer &out) const;
+  /// Into an empty table; BAD_DATA for what save could not have written. On failure clear() is to follow.
+  void load(Reader &in);
 
  private:
   static constexpr int64_t kHole = -1;
@@ -297,17 +282,7 @@ class Slots {
     wanted_stride_ = 0;
   }
 
-  void check_loaded(int64_t row) const {
-    const auto bad = [&] { fail(KVERN_BAD_DATA, "the saved cache has impossible positions in row ", row); };
-    if (next_[row] < -kFar || next_[row] > kFar || first_[row] < -kFar || first_[row] > kFar) bad();
-    if (linear_ && next_[row] != first_[row] + held_) bad();
-    int64_t last = -1;
-    for (int64_t slot = 0; slot < held_ && !linear_; ++slot) {
-      const int64_t position = table_[row * stride_ + slot];
-      if (position < -kFar || (position >= 0 && (position >= next_[row] || position <= last))) bad();
-      last = std::max(last, position);
-    }
-  }
+  void check_loaded(int64_t row) const;
 
   int64_t held_ = 0, staged_ = 0;
   bool linear_ = true;
@@ -319,3 +294,5 @@ class Slots {
 };
 
 KVERN_SDK_END
+
+#include <kvern/sdk/slots_stream.hpp>

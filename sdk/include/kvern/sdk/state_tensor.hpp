@@ -30,7 +30,7 @@ class StateTensor {
   }
 
   /// What the model reads, or is about to overwrite. The description points into this object.
-  void hand_out(DLTensor *out, bool to_be_written) {
+  void export_to(DLTensor *out, bool to_be_written) {
     auto *data = to_be_written ? buffer_.fill(everything()) : const_cast<std::byte *>(buffer_.read());
     *out = {data, device_, static_cast<int>(shape_.size()), type_, shape_.data(), nullptr, 0};
   }
@@ -42,6 +42,9 @@ class StateTensor {
       std::memcpy(buffer_.write({0, row, row + 1}) + row * size_, other.buffer_.read() + from * size_,
                   static_cast<std::size_t>(size_));
   }
+
+  /// The name that plugins written against kvern 1.0 use.
+  void hand_out(DLTensor *out, bool to_be_written) { export_to(out, to_be_written); }
 
  private:
   Span everything() const { return {0, 0, buffer_.size(0)}; }

@@ -1,5 +1,4 @@
-// Borrowed tensors: reading what DLTensor says, describing what is handed out, copying keys and values. It
-// owns no data.
+// Borrowed tensors: reading a DLTensor, describing an exported one, copying keys and values. It owns no data.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -52,8 +51,8 @@ class TensorSlice {
   DLTensor slice_;
 };
 
-/// A tensor [B, H, T, D] to be handed out: it owns shape and strides, the caller's DLTensor points at them.
-/// The last stride is 1. It must stay where it is for as long as what it handed out is used.
+/// Descriptor of an exported tensor [B, H, T, D]: it owns shape and strides, the caller's DLTensor points at them. The last
+/// stride is 1. It must outlive the use of what it exported, in place.
 class OutTensor {
  public:
   OutTensor() = default;
@@ -61,16 +60,27 @@ class OutTensor {
   OutTensor &operator=(const OutTensor &) { return *this; }
 
   /// strides: of B, H and T, in elements.
-  void hand_out(DLTensor *out, void *data, DLDevice device, DLDataType type,
-                const std::array<int64_t, 4> &shape, const std::array<int64_t, 3> &strides) {
+  void export_to(DLTensor *out, void *data, DLDevice device, DLDataType type,
+                 const std::array<int64_t, 4> &shape, const std::array<int64_t, 3> &strides) {
     shape_ = shape;
     strides_ = {strides[0], strides[1], strides[2], 1};
     *out = DLTensor{data, device, 4, type, shape_.data(), strides_.data(), 0};
   }
   /// Contiguous.
+  void export_to(DLTensor *out, void *data, DLDevice device, DLDataType type,
+                 const std::array<int64_t, 4> &shape) {
+    export_to(out, data, device, type, shape,
+              {shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3]});
+  }
+
+  // The name that plugins written against kvern 1.0 use.
+  void hand_out(DLTensor *out, void *data, DLDevice device, DLDataType type,
+                const std::array<int64_t, 4> &shape, const std::array<int64_t, 3> &strides) {
+    export_to(out, data, device, type, shape, strides);
+  }
   void hand_out(DLTensor *out, void *data, DLDevice device, DLDataType type,
                 const std::array<int64_t, 4> &shape) {
-    hand_out(out, data, device, type, shape, {shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3]});
+    export_to(out, data, device, type, shape);
   }
 
  private:

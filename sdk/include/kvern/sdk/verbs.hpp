@@ -86,9 +86,9 @@ concept OffersByInstance = requires(const C &c, Verb verb) {
   { c.offers(verb) } -> std::same_as<bool>;
 };
 
-// A method with a verb's name and another signature would silently not be offered: that is a compile error.
-// Where some methods exist only under conditions (SlotCache) the check is off: such a class has a type
-// conditional_verbs.
+// A method with a verb's name and another signature would silently not be offered: that is a compile error. A base class some
+// of whose verbs exist only under conditions (KeyCache) names itself in a type conditional_verbs: where it lacks a verb, a class
+// that derives from it may lack it too, unless it has a method of that name itself.
 namespace detail {
 #define KVERN_SDK_NAMES(verb)              \
   struct Other_##verb {                    \
@@ -99,6 +99,10 @@ namespace detail {
   template <class C>                       \
   concept Names_##verb = !requires {       \
     &Both_##verb<C>::verb;                 \
+  };                                       \
+  template <class C>                       \
+  concept Has_own_##verb = requires {      \
+    &C::verb;                              \
   };
 KVERN_SDK_NAMES(attend)
 KVERN_SDK_NAMES(state)
@@ -112,26 +116,76 @@ KVERN_SDK_NAMES(load)
 KVERN_SDK_NAMES(extension)
 #undef KVERN_SDK_NAMES
 
+struct NoBase {};
+template <class C>
+struct ConditionalBase {
+  using type = NoBase;
+};
+template <class C>
+requires std::is_class_v<typename C::conditional_verbs>
+struct ConditionalBase<C> {
+  using type = typename C::conditional_verbs;
+};
+/// The base of C whose verbs are conditional; NoBase where there is none.
+template <class C>
+using conditional_base = typename ConditionalBase<C>::type;
+
+/// `using conditional_verbs = void`, as classes of kvern 1.0 have it: nothing is checked.
+template <class C>
+constexpr bool is_checked() {
+  if constexpr (requires { typename C::conditional_verbs; }) {
+    return !std::is_void_v<typename C::conditional_verbs> && !std::is_final_v<C>;
+  }
+  return !std::is_final_v<C>;
+}
+
+#define KVERN_SDK_CHECK(concept_name, verb, text)                                                          \
+  static_assert(                                                                                           \
+      concept_name<C> || !Names_##verb<C> ||                                                               \
+          (Names_##verb<conditional_base<C>> && !concept_name<conditional_base<C>> && !Has_own_##verb<C>), \
+      text)
+
 template <class C>
 constexpr void check_signatures() {
-  if constexpr (!requires { typename C::conditional_verbs; } && !std::is_final_v<C>) {
-    static_assert(HasAttend<C> || !Names_attend<C>,
-                  "attend must be callable as attend(const kvern_attend &)");
-    static_assert(HasState<C> || !Names_state<C>,
-                  "state: state(int layer, int slot, DLTensor *read, DLTensor *write)");
-    static_assert(HasGather<C> || !Names_gather<C>, "gather must be callable as gather(Rows rows)");
-    static_assert(HasAppend<C> || !Names_append<C>, "append must be callable as append(const C &from)");
-    static_assert(HasTruncate<C> || !Names_truncate<C>,
-                  "truncate must be callable as truncate(Rows row_pos)");
-    static_assert(HasEndRows<C> || !Names_end_rows<C>,
-                  "end_rows must be callable as end_rows(Rows row_keep)");
-    static_assert(HasClone<C> || !Names_clone<C>, "clone must be std::unique_ptr<C> clone() const");
-    static_assert(HasSave<C> || !Names_save<C>, "save must be callable as save(Writer &) on a const cache");
-    static_assert(HasLoad<C> || !Names_load<C>, "load must be callable as load(Reader &)");
-    static_assert(HasExtension<C> || !Names_extension<C>,
-                  "extension must be const void *extension(const char *) const");
+  if constexpr (is_checked<C>()) {
+    KVERN_SDK_CHECK(HasAttend, attend, "attend must be callable as attend(const kvern_attend &)");
+    KVERN_SDK_CHECK(HasState, state,
+                    "state must be callable as state(int layer, int slot, DLTensor *read, DLTensor *write)");
+    KVERN_SDK_CHECK(HasGather, gather, "gather must be callable as gather(Rows rows)");
+    KVERN_SDK_CHECK(HasAppend, append, "append must be callable as append(const C &from)");
+    KVERN_SDK_CHECK(HasTruncate, truncate, "truncate must be callable as truncate(Rows row_pos)");
+    KVERN_SDK_CHECK(HasEndRows, end_rows, "end_rows must be callable as end_rows(Rows row_keep)");
+    KVERN_SDK_CHECK(HasClone, clone, "clone must be std::unique_ptr<C> clone() const");
+    KVERN_SDK_CHECK(HasSave, save, "save must be callable as save(Writer &) on a const cache");
+    KVERN_SDK_CHECK(HasLoad, load, "load must be callable as load(Reader &)");
+    KVERN_SDK_CHECK(HasExtension, extension, "extension must be const void *extension(const char *) const");
   }
   static_assert(HasSave<C> == HasLoad<C>, "save and load go together");
+}
+#undef KVERN_SDK_CHECK
+
+/// One clear message for each required method, before the concept CacheClass lists all that is not satisfied.
+template <class C>
+constexpr bool check_required() {
+  static_assert(std::constructible_from<C, const Create &>,
+                "the class must be constructible from const Create &");
+  static_assert(
+      requires(C & c, const Step &step) { c.begin(step); }, "begin must be callable as begin(const Step &)");
+  static_assert(
+      requires(C & c, int layer, kvern_view &view) { c.view(layer, view); },
+      "view must be callable as view(int layer, kvern_view &)");
+  static_assert(
+      requires(C & c, int layer, const DLTensor *in, DLTensor *out) { c.update(layer, in, in, out, out); },
+      "update must be callable as update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *out_k, "
+      "DLTensor *out_v)");
+  static_assert(
+      requires(C & c, int64_t n) { c.end(n); }, "end must be callable as end(int64_t n_keep)");
+  static_assert(
+      requires(C & c) { c.reset(); }, "reset must be callable as reset()");
+  static_assert(
+      requires(const C &c, int layer, kvern_info &info) { c.info(layer, info); },
+      "info must be callable as info(int layer, kvern_info &) on a const cache");
+  return true;
 }
 }  // namespace detail
 
