@@ -38,12 +38,15 @@ bool wants_json(const po::variables_map &map) {
   return form == "json";
 }
 
-/// Shows one row's text as it grows.
+/// Shows the prompt and one row's text as it grows. A prompt given as ids is decoded.
 class Stream {
  public:
-  Stream(const Tokenizer &tokenizer, const std::string &prompt)
-      : decoder_(tokenizer, /*skip_special_tokens=*/true) {
-    write_output(prompt);
+  Stream(const Tokenizer &tokenizer, const std::optional<std::string> &text, const std::vector<int64_t> &ids)
+      : decoder_(tokenizer, /*skip_special_tokens=*/true, text ? ids : std::vector<int64_t>()) {
+    if (text)
+      write_output(*text);
+    else
+      for (const int64_t id : ids) push(id);
   }
   void push(int64_t id) {
     if (const auto part = decoder_.push(id)) write_output(*part);
@@ -72,7 +75,7 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
   events.on_tokens = [&](const std::vector<int64_t> &next) {
     progress.reset();
     if (!streams) return;
-    if (!stream) stream.emplace(*run.tokenizer(), source.text.value_or(""));
+    if (!stream) stream.emplace(*run.tokenizer(), source.text, ids);
     stream->push(next[0]);
   };
   const auto result = generate(run.model(), cache, prompt, config, events);
@@ -81,7 +84,7 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
   if (stream)
     stream->finish();
   else
-    write_output(json ? as_json(finished) : as_text(finished, source.text.value_or("")));
+    write_output(json ? as_json(finished) : as_text(finished, source.text));
   if (stats) std::cerr << statistics(finished);
 }
 

@@ -18,12 +18,22 @@ double per_second(int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
 
+// What follows the prompt's text.
+std::string continuation(const Finished &f, const std::vector<int64_t> &ids) {
+  return f.run.tokenizer()->continuation(f.prompt, ids, /*skip_special_tokens=*/true);
+}
+
 Json sequence(const Finished &f, size_t r) {
   const auto ids = new_ids(f, r);
   Json json{{"output_ids", ids}, {"finish_reason", name_of(f.result.finish_reason[r])}};
-  json["text"] =
-      f.run.tokenizer() ? Json(f.run.tokenizer()->text(ids, /*skip_special_tokens=*/true)) : Json();
+  json["text"] = f.run.tokenizer() ? Json(continuation(f, ids)) : Json();
   return json;
+}
+
+std::string whole_text(const Tokenizer &tokenizer, std::vector<int64_t> ids,
+                       const std::vector<int64_t> &more) {
+  ids.insert(ids.end(), more.begin(), more.end());
+  return tokenizer.text(ids, /*skip_special_tokens=*/true);
 }
 
 std::string joined(const std::vector<int64_t> &ids) {
@@ -43,11 +53,17 @@ std::vector<int64_t> new_ids(const Finished &f, size_t r) {
   return {begin, begin + f.result.new_tokens[r]};
 }
 
-std::string as_text(const Finished &f, const std::string &prompt_text) {
+std::string as_text(const Finished &f, const std::optional<std::string> &prompt_text) {
+  const Tokenizer *tokenizer = f.run.tokenizer();
   std::string text;
   for (size_t r = 0; r < f.result.sequences.size(); ++r) {
     const auto ids = new_ids(f, r);
-    text += f.run.tokenizer() ? prompt_text + f.run.tokenizer()->text(ids, true) : joined(ids);
+    if (!tokenizer)
+      text += joined(ids);
+    else if (prompt_text)
+      text += *prompt_text + continuation(f, ids);
+    else
+      text += whole_text(*tokenizer, f.prompt, ids);
     text += '\n';
   }
   return text;

@@ -1,6 +1,7 @@
 // What `kvern generate` prints: text or JSON on standard output, figures on standard error.
 #pragma once
 #include <kvern/generation.hpp>
+#include <optional>
 #include <string>
 
 #include "runtime/run/run.hpp"
@@ -19,10 +20,11 @@ struct Finished {
 /// The new ids of row r, padding left out.
 std::vector<int64_t> new_ids(const Finished &f, size_t r);
 
-/// Every row's prompt and continuation; ids separated by commas where there is no tokenizer.
-std::string as_text(const Finished &f, const std::string &prompt_text);
+/// Prompt and continuation of every row. `prompt_text`: the prompt as given; nullopt: it was ids, which are decoded.
+/// The new ids, separated by commas, where there is no tokenizer.
+std::string as_text(const Finished &f, const std::optional<std::string> &prompt_text);
 
-/// output_ids, text, finish_reason (of every sequence, the first one's also at the top), timings, cache bytes; docs/cli.md.
+/// output_ids, text (what follows the prompt's), finish_reason (of every sequence, the first one's also at the top), timings, cache bytes; docs/cli.md.
 std::string as_json(const Finished &f);
 
 /// A few lines for people.

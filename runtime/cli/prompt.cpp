@@ -12,7 +12,13 @@
 namespace kvern::cli {
 namespace {
 
-std::string read_all(std::istream &in) { return {std::istreambuf_iterator<char>(in), {}}; }
+// `echo` and editors end a line that is meant to be continued.
+std::string without_final_line_break(std::string text) {
+  if (!text.ends_with('\n')) return text;
+  text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
 
 std::vector<int64_t> parse_ids(const std::string &text) {
   std::vector<int64_t> ids;
@@ -38,7 +44,7 @@ std::string from_standard_input() {
   if (::isatty(STDIN_FILENO) == 1)
     throw Error(ErrorKind::usage,
                 "no prompt: give --prompt, --prompt-file or --input-ids, or pipe a text in");
-  return read_all(std::cin);
+  return without_final_line_break(without_byte_order_mark({std::istreambuf_iterator<char>(std::cin), {}}));
 }
 
 }  // namespace

@@ -13,8 +13,9 @@ namespace kvern {
 
 /// What a DecodeStream's parts, one behind the other, amount to.
 enum class StreamAs {
-  text,  ///< Tokenizer::text: for people. Never fails; where later ids change what earlier ones meant (bytes
-         ///< that turn out to be no UTF-8), what was given stays and the new ids are decoded on their own.
+  text,  ///< Tokenizer::text, or Tokenizer::continuation of a prompt: for people. Never fails; where later ids change
+  ///< what earlier ones meant (bytes that turn out to be no UTF-8), what was given stays and the new ids are
+  ///< decoded on their own.
   library,  ///< tokenizers.decoders.DecodeStream, part by part; there such ids are an Error (input), "Invalid
             ///< prefix encountered".
 };
@@ -23,6 +24,8 @@ enum class StreamAs {
 class DecodeStream {
  public:
   DecodeStream(const Tokenizer &tokenizer, bool skip_special_tokens, StreamAs as = StreamAs::text);
+  /// The text that follows that of `prompt`, which the caller has shown.
+  DecodeStream(const Tokenizer &tokenizer, bool skip_special_tokens, std::span<const int64_t> prompt);
 
   /// The text that the next id adds, or nothing if it completes no character yet.
   std::optional<std::string> push(int64_t id);
@@ -33,13 +36,14 @@ class DecodeStream {
  private:
   std::string decode(std::span<const int64_t> ids) const;
   std::optional<std::string> step(int64_t id);
+  bool is_incomplete(const std::string &all) const;
   std::string since_prefix(const std::string &all);
+  bool adds_nothing(int64_t id) const;
 
   Tokenizer tokenizer_;
   bool skip_special_tokens_;
   StreamAs as_;
-  // ids_ = what the last part came from (kept because it decides how the next ids are decoded), then what is
-  // new
+  // The ids of the last part (context: it decides how the next ids are decoded), then those without a part yet.
   std::vector<int64_t> ids_;
   std::string prefix_;     // the decoded first part of ids_
   size_t prefix_ids_ = 0;  // how many ids that is

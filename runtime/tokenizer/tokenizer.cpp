@@ -103,6 +103,17 @@ std::string Tokenizer::text(std::span<const int64_t> ids, bool skip_special_toke
   return state_->is_whisper ? tokenizer::without_timestamps(text) : text;
 }
 
+std::string Tokenizer::continuation(std::span<const int64_t> prompt, std::span<const int64_t> ids,
+                                    bool skip_special_tokens) const {
+  std::vector<int64_t> all(prompt.begin(), prompt.end());
+  all.insert(all.end(), ids.begin(), ids.end());
+  const std::string whole = raw_text(all, skip_special_tokens);
+  const auto added = tokenizer::added_text(raw_text(prompt, skip_special_tokens), whole);
+  std::string text = added ? std::string(*added) : raw_text(ids, skip_special_tokens);
+  if (cleans_up_spaces()) text = tokenizer::clean_up_spaces(text);
+  return state_->is_whisper ? tokenizer::without_timestamps(text) : text;
+}
+
 std::string Tokenizer::raw_text(std::span<const int64_t> ids, bool skip_special_tokens) const {
   return state_->transformers->decode(ids, skip_special_tokens);
 }

@@ -47,6 +47,11 @@ class Tokenizer {
   /// AutoTokenizer.decode: clean_up_tokenization_spaces is honoured; Whisper's timestamps and prompts are
   /// left out.
   std::string text(std::span<const int64_t> ids, bool skip_special_tokens) const;
+  /// What `ids` add to the text of `prompt`: both are decoded together, for decoders treat the first token of a
+  /// text otherwise (they strip its space). The text of the prompt, then this, is the text of both, except where
+  /// clean_up_tokenization_spaces or invalid UTF-8 would change the prompt's text, which stays as it is.
+  std::string continuation(std::span<const int64_t> prompt, std::span<const int64_t> ids,
+                           bool skip_special_tokens) const;
   /// clean_up_tokenization_spaces of the configuration.
   bool cleans_up_spaces() const;
 

@@ -1,4 +1,6 @@
 // The command line as a user meets it: what it prints, where, and with which exit code.
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/process.hpp"
@@ -46,6 +48,24 @@ TEST_CASE("generate continues a prompt given as text, file, standard input or id
   const auto again = generate_json({"--input-ids", ids, "--max-new-tokens", "8", "--threads", "1"});
   CHECK(again["output_ids"] == json["output_ids"]);
   CHECK("Once upon a time" + again["text"].get<std::string>() + "\n" == text.out);
+  CHECK(with({"--input-ids", ids}).out == text.out);
+}
+
+TEST_CASE("One line break at the end of standard input is no part of the prompt, in a file it is") {
+  const auto ids = [](const std::vector<std::string> &more, const std::string &input) {
+    std::vector<std::string> all{"generate", "--output", "json", "--max-new-tokens", "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return Json::parse(cli(all, input).out)["input_ids"];
+  };
+  const auto plain = ids({"--prompt", "Once"}, "");
+  CHECK(ids({}, "Once\n") == plain);
+  CHECK(ids({}, "Once\r\n") == plain);
+  CHECK(ids({}, "\xEF\xBB\xBFOnce\n") == plain);
+  CHECK(ids({}, "Once\n\n") == ids({"--prompt", "Once\n"}, ""));
+  const auto file = std::filesystem::temp_directory_path() / "kvern_cli_test_prompt.txt";
+  std::ofstream(file) << "\xEF\xBB\xBFOnce\n";
+  CHECK(ids({"--prompt-file", file}, "") == ids({"--prompt", "Once\n"}, ""));
+  std::filesystem::remove(file);
 }
 
 TEST_CASE("The JSON result has ids, text, reason, timings and the cache's bytes") {

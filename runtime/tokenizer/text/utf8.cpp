@@ -101,6 +101,14 @@ std::string repair_utf8(std::string_view bytes) {
   return out;
 }
 
+std::optional<std::string_view> added_text(std::string_view before, std::string_view whole) {
+  while (!whole.starts_with(before)) {
+    if (!before.ends_with(kReplacementCharacter)) return std::nullopt;
+    before.remove_suffix(kReplacementCharacter.size());
+  }
+  return whole.substr(before.size());
+}
+
 std::string hex_byte(char byte) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   const auto value = static_cast<unsigned char>(byte);

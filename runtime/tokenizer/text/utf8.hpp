@@ -8,6 +8,8 @@
 
 namespace kvern::tokenizer {
 
+inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
+
 /// One step over a UTF-8 text: a whole character, or the longest broken beginning of one (at least one byte).
 struct Utf8Step {
   size_t length;
@@ -33,9 +35,11 @@ std::string repair_utf8(std::string_view bytes);
 /// All occurrences of `from` replaced; an empty `from` stands before every character and at the end.
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to);
 
+/// What `whole` adds to `before`, both of which stand for the same bytes as far as `before` goes: U+FFFD at its end may
+/// be an incomplete character that `whole` completes. Nothing if `whole` begins otherwise. A view of `whole`.
+std::optional<std::string_view> added_text(std::string_view before, std::string_view whole);
+
 /// Two hexadecimal digits, for messages.
 std::string hex_byte(char byte);
-
-inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
 }  // namespace kvern::tokenizer

@@ -38,3 +38,12 @@ TEST_CASE("An empty text to replace stands between all characters") {
   CHECK(replace_all("\u00E9b", "", "-") == "-\u00E9-b-");
   CHECK(replace_all("aaa", "aa", "b") == "ba");
 }
+
+TEST_CASE("What a text adds to another begins where an incomplete character is completed") {
+  CHECK(added_text("ab", "ab c") == " c");
+  CHECK(added_text("ab", "ab") == "");
+  CHECK(added_text("a\uFFFD", "a\u00E9!") == "\u00E9!");
+  CHECK(added_text("a\uFFFD\uFFFD", "a\uFFFD\uFFFDx") == "x");
+  CHECK(added_text("a\uFFFD\uFFFD", "a\u4F60") == "\u4F60");
+  CHECK(!added_text("ab", "ac"));
+}
