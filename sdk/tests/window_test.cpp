@@ -1,0 +1,122 @@
+#include <kvern/sdk/key_cache.hpp>
+#include <kvern/sdk/plugin.hpp>
+#include <kvern/sdk/retention/window.hpp>
+
+#include "tests/conformance/check_rules.hpp"
+#include "tests/conformance/random_operations.hpp"
+
+using namespace kvern::conformance;
+
+namespace {
+
+namespace sdk = kvern::sdk;
+
+/// Each layer keeps its own window.
+class Windowed : public sdk::KeyCache<sdk::Dense, sdk::Window> {
+ public:
+  static constexpr const char *name = "windowed", *version = "1", *summary = "for a test of Window";
+  explicit Windowed(const sdk::Create &create)
+      : KeyCache(create, {}, [](int, const sdk::Layer &layer) { return sdk::Window{layer.window}; }) {}
+  std::unique_ptr<Windowed> clone() const { return std::unique_ptr<Windowed>(new Windowed(*this)); }
+
+ private:
+  Windowed(const Windowed &) = default;
+};
+
+Subject windowed(std::vector<int32_t> windows) {
+  Subject subject;
+  subject.name = "windowed";
+  subject.plugin = sdk::detail::plugin_table<Windowed>();
+  for (const int32_t window : windows) subject.layers.push_back(attention_layer(window));
+  return subject;
+}
+
+StepPlan plan_of(std::vector<int64_t> news) { return {std::move(news), StepPlan::kAll, {}, -1, 0, {}}; }
+
+}  // namespace
+
+TEST_CASE(
+    "A window keeps every rule, in groups of layers with equal windows, before and after it drops tokens") {
+  Subject subject = windowed({6, 9, 6});
+  check_rules(subject);
+  subject.first_tokens = 40;
+  check_rules(subject);
+}
+
+TEST_CASE("A window gives the answers of the whole history under a window mask, whatever is done to it") {
+  for (const int64_t first : {0, 40}) {
+    for (const std::vector<int32_t> &windows : {std::vector<int32_t>{6, 20}, {1}, {2, 70}}) {
+      Subject subject = windowed(windows);
+      subject.first_tokens = first;
+      Done done;
+      for (uint64_t seed = 0; seed < 24; ++seed) CHECK_NOTHROW(random_operations(subject, seed, 50, done));
+      for (const char *verb :
+           {"gather", "truncate", "clone", "append", "save and load", "reset", "partial end", "end by row",
+            "aborted between layers", "begin out of memory"}) {
+        INFO(verb);
+        CHECK(done[verb] > 0);
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "A prompt shorter than the window, equal and longer, in chunks that cross its edge, is seen through the "
+    "mask") {
+  for (const int64_t prompt : {3, 7, 8, 9, 60}) {
+    for (const int64_t chunk : {1, 5, 8, 13, 60}) {
+      const Subject subject = windowed({8});
+      FullHost host;
+      Rig rig(subject, host, 1);
+      rig.rows.assign(2, Row{});
+      rig.rows[1].pad = 2;
+      for (int64_t at = 0; at < prompt; at += chunk)
+        REQUIRE(rig.step(std::min(chunk, prompt - at)) == Outcome::done);
+      for (int i = 0; i < 40; ++i) REQUIRE(rig.step(1) == Outcome::done);
+    }
+  }
+}
+
+TEST_CASE("A window holds the same memory at every length, also after a prompt in one step") {
+  const Subject subject = windowed({64});
+  FullHost host;
+  Rig rig(subject, host, 1);
+  rig.rows.assign(1, Row{});
+  REQUIRE(rig.step(1000) == Outcome::done);
+  const int64_t slot = int64_t{2} * 2 * 8 * 4;
+  CHECK(rig.info().bytes_device <= (63 + 32) * slot);
+  CHECK(rig.info().tokens == 1000);
+  for (int i = 0; i < 10; ++i) REQUIRE(rig.step(30) == Outcome::done);
+  for (int i = 0; i < 100; ++i) REQUIRE(rig.step(1) == Outcome::done);
+  CHECK(host.live_bytes() <= (63 + 32) * slot);
+}
+
+TEST_CASE(
+    "Of a window only tokens whose predecessors are still held can be taken back; the rest is refused") {
+  const Subject subject = windowed({64});
+  FullHost host;
+  Rig rig(subject, host, 1);
+  rig.rows.assign(1, Row{});
+  rig.step(30);
+  CHECK(rig.info().rollback == -1);
+  for (int i = 0; i < 45; ++i) rig.step(1);
+  CHECK(rig.info().rollback == -1);  // position 0 is still held
+  for (int i = 0; i < 10; ++i) rig.step(1);
+  const int64_t rollback = rig.info().rollback;
+  REQUIRE(rollback >= 0);
+  CHECK(rig.truncate({rig.rows[0].next() - rollback - 1}) == KVERN_UNSUPPORTED);
+  CHECK(std::string(rig.error.message).find(std::to_string(rollback)) != std::string::npos);
+  REQUIRE(rig.truncate({rig.rows[0].next() - rollback}) == KVERN_OK);
+  for (int i = 0; i < 70; ++i) REQUIRE(rig.step(1) == Outcome::done);
+}
+
+TEST_CASE("A row that stands still keeps its window while another goes on") {
+  const Subject subject = windowed({6});
+  FullHost host;
+  Rig rig(subject, host, 1);
+  rig.rows.assign(2, Row{});
+  REQUIRE(rig.step(10) == Outcome::done);
+  for (int i = 0; i < 60; ++i) REQUIRE(rig.step(plan_of({1, 0})) == Outcome::done);
+  for (int i = 0; i < 60; ++i) REQUIRE(rig.step(plan_of({1, 1})) == Outcome::done);
+  CHECK(rig.info().bytes_used <= (5 + 16) * 2 * int64_t{2} * 2 * 8 * 4);
+}
