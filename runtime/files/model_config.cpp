@@ -4,7 +4,9 @@
 #include <kvern/error.hpp>
 
 #include "runtime/files/model_folder.hpp"
+#include "runtime/files/quantized_checkpoint.hpp"
 #include "runtime/support/printable.hpp"
+#include "runtime/support/read_file.hpp"
 
 namespace kvern::files {
 namespace {
@@ -38,19 +40,14 @@ ModelConfig::ModelConfig(JsonObject object)
       bos_token_id(integer_or_list("bos_token_id")),
       eos_token_id(integer_or_list("eos_token_id")),
       pad_token_id(read_pad(*this)) {
+  refuse_quantized_config(*this);
   if (model_type.empty()) fail("model_type", "is empty; it should name the family, as 'llama'");
 }
 
 ModelConfig ModelConfig::read(const std::filesystem::path &folder) {
   require_model_folder(folder);
   const std::filesystem::path path = folder / "config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) {
-    throw Error(ErrorKind::model,
-                printable(folder.string(), 4096) +
-                    ": has no config.json; a model is a Hugging Face folder with config.json, "
-                    "model.safetensors and tokenizer.json");
-  }
+  if (!is_present(path)) refuse_without_config(folder);
   return ModelConfig(JsonObject::read(path));
 }
 

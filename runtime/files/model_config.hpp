@@ -18,7 +18,7 @@ namespace kvern::files {
 class ModelConfig : public JsonObject {
  public:
   /// Throws Error(model): the folder or the file is absent, the file is no JSON, a shared key has a wrong
-  /// type.
+  /// type, the checkpoint is quantized.
   static ModelConfig read(const std::filesystem::path &folder);
   static ModelConfig parse(std::string_view text, const std::string &place);
 

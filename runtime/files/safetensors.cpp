@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/files/json.hpp"
+#include "runtime/files/quantized_checkpoint.hpp"
 #include "runtime/support/printable.hpp"
 
 namespace kvern::files {
@@ -103,7 +104,10 @@ TensorEntry read_entry(const JsonObject &fields, const std::string &place, const
   const std::string dtype = fields.string("dtype");
   const auto known = dtype_from_name(dtype);
   if (!known) {
-    refuse_tensor(place, name, "dtype " + in_quotes(dtype) + " is unknown; known are " + dtype_names());
+    const bool narrow = dtype.rfind("F4", 0) == 0 || dtype.rfind("F6", 0) == 0 || dtype.rfind("F8", 0) == 0;
+    refuse_tensor(place, name,
+                  "dtype " + in_quotes(dtype) + " is unknown; known are " + dtype_names() +
+                      (narrow ? "; the checkpoint is quantized" + unquantized_advice() : ""));
   }
   entry.dtype = *known;
   entry.shape = read_extents(fields, "shape", place, name);

@@ -1,4 +1,4 @@
-// Finds the weights' files, checks that index and shards tell the same, and looks names up.
+// Finds the weights' files, and looks names up.
 #include "runtime/files/weights.hpp"
 
 #include <algorithm>
@@ -6,7 +6,9 @@
 
 #include "runtime/files/json.hpp"
 #include "runtime/files/model_folder.hpp"
+#include "runtime/files/quantized_checkpoint.hpp"
 #include "runtime/support/printable.hpp"
+#include "runtime/support/read_file.hpp"
 
 namespace kvern::files {
 namespace {
@@ -38,30 +40,11 @@ std::map<std::string, std::vector<std::string>> read_index(const fs::path &path)
 
 SafetensorsFile open_shard(const fs::path &index, const std::string &file, const std::string &first_tensor) {
   const fs::path path = index.parent_path() / file;
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) {
+  if (!is_present(path)) {
     refuse(path, "this shard is missing; " + std::string(kIndex) + " places " + in_quotes(first_tensor) +
                      " in it. Download the whole folder");
   }
   return SafetensorsFile(path);
-}
-
-// Every tensor where the index says it is, and none that the index does not know.
-void check_shard(const fs::path &index, const SafetensorsFile &shard,
-                 const std::vector<std::string> &expected) {
-  const std::string file = printable(shard.path().filename().string());
-  for (const std::string &tensor : expected) {
-    if (shard.contains(tensor)) continue;
-    refuse(index, "places tensor " + in_quotes(tensor) + " in " + file + ", which does not hold it" +
-                      "; index and shards are not of the same model");
-  }
-  if (shard.entries().size() == expected.size()) return;
-  const std::vector<std::string> &known = expected;
-  for (const auto &[tensor, entry] : shard.entries()) {
-    if (std::binary_search(known.begin(), known.end(), tensor)) continue;
-    refuse(index, "does not list tensor " + in_quotes(tensor) + ", which " + file +
-                      " holds; index and shards are not of the same model");
-  }
 }
 
 }  // namespace
@@ -70,14 +53,13 @@ Weights Weights::open(const fs::path &folder) {
   require_model_folder(folder);
   Weights weights;
   weights.folder_ = folder;
-  std::error_code ignored;
   const fs::path single = folder / kSingle, index = folder / kIndex;
-  if (fs::exists(single, ignored)) {
+  if (is_present(single)) {
     weights.shards_.emplace_back(single);
-  } else if (fs::exists(index, ignored)) {
+  } else if (is_present(index)) {
     for (const auto &[file, tensors] : read_index(index)) {
       weights.shards_.push_back(open_shard(index, file, tensors.front()));
-      check_shard(index, weights.shards_.back(), tensors);
+      for (const std::string &tensor : tensors) weights.place(tensor, file);
     }
   } else {
     refuse_without_safetensors(folder);
@@ -86,6 +68,30 @@ Weights Weights::open(const fs::path &folder) {
     for (const auto &[name, entry] : weights.shards_[i].entries()) weights.shard_of_.emplace(name, i);
   }
   return weights;
+}
+
+// In the shard that was opened last, if it holds the tensor.
+void Weights::place(const std::string &tensor, const std::string &file) {
+  if (shards_.back().contains(tensor)) {
+    shard_of_[tensor] = shards_.size() - 1;
+  } else {
+    misplaced_[tensor] = file;
+  }
+}
+
+std::string Weights::misplaced(const std::string &name) const {
+  const auto found = misplaced_.find(name);
+  if (found == misplaced_.end() || contains(name)) return "";
+  return ": " + std::string(kIndex) + " places it in " + printable(found->second) +
+         ", which does not hold it";
+}
+
+std::string Weights::quantization_hint() const {
+  for (const SafetensorsFile &shard : shards_) {
+    const std::string method = quantization_method(shard.entries());
+    if (!method.empty()) return "; the checkpoint is quantized with " + method + unquantized_advice();
+  }
+  return "";
 }
 
 std::vector<std::string> Weights::names() const {
@@ -97,7 +103,8 @@ std::vector<std::string> Weights::names() const {
 TensorView Weights::tensor(const std::string &name) const {
   const auto found = shard_of_.find(name);
   if (found == shard_of_.end()) {
-    refuse(folder_, "the weights have no tensor " + in_quotes(name) + did_you_mean(name, names()));
+    refuse(folder_,
+           "the weights have no tensor " + in_quotes(name) + misplaced(name) + did_you_mean(name, names()));
   }
   return shards_[found->second].tensor(name);
 }

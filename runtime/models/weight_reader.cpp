@@ -97,18 +97,20 @@ void WeightReader::refuse(const std::string &name, const std::string &why) const
 
 Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes) {
   if (!weights_.contains(name)) {
-    refuse(name, "is missing; its shape would be " + axes_text(axes) + nearest(name));
+    refuse(name, "is missing" + weights_.misplaced(name) + "; its shape would be " + axes_text(axes) +
+                     nearest(name) + weights_.quantization_hint());
   }
   const files::TensorView view = weights_.tensor(name);
   if (!matches(view.shape, axes)) {
-    refuse(name, "has the shape " + shape_text(view.shape) + ", but config.json asks for " + axes_text(axes));
+    refuse(name, "has the shape " + shape_text(view.shape) + ", but config.json asks for " + axes_text(axes) +
+                     weights_.quantization_hint());
   }
   const auto known = read_.find(name);
   if (known != read_.end()) return known->second;
   const auto type = float_type(view.dtype);
   if (!type) {
     refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) +
-                     "; weights should be F32, BF16 or F16");
+                     "; weights should be F32, BF16 or F16" + weights_.quantization_hint());
   }
   const Weight weight = convert(view, *type);
   parameters_ += weight.size();

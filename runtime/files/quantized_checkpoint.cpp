@@ -1,0 +1,94 @@
+// Each method leaves names of its own beside `weight`, or instead of it.
+#include "runtime/files/quantized_checkpoint.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+#include "runtime/support/printable.hpp"
+
+namespace kvern::files {
+namespace {
+
+using Item = std::map<std::string, TensorEntry>::value_type;
+
+struct NameRule {
+  std::string_view suffix;
+  std::string_view method;
+};
+
+// In the order in which they are tried: the first that fits any tensor decides.
+constexpr NameRule kNameRules[] = {
+    {".g_idx", "GPTQ"},
+    {".qzeros", "AWQ or GPTQ"},
+    {".qweight", "AWQ or GPTQ"},
+    {".SCB", "bitsandbytes, 8 bits"},
+    {".quant_state.bitsandbytes__nf4", "bitsandbytes, NF4"},
+    {".quant_state.bitsandbytes__fp4", "bitsandbytes, FP4"},
+    {".absmax", "bitsandbytes, 4 bits"},
+    {".weight_packed", "compressed-tensors"},
+    {".W_q", "HQQ"},
+    {".codebooks", "AQLM"},
+    {".weight._data", "quanto"},
+    {"_proj_blocks", "MXFP4"},
+    {".weight_scale_inv", "FP8"},
+    {".scales", "MLX"},
+    {".weight_scale", "compressed-tensors"},
+};
+
+bool is_float8(const Item &item) {
+  return item.second.dtype == Dtype::f8_e4m3 || item.second.dtype == Dtype::f8_e5m2;
+}
+
+std::string described(std::string_view method, const Item &item) {
+  return std::string(method) + " (tensor " + in_quotes(item.first) + ")";
+}
+
+// "4 bits" of `bits`, or of bitsandbytes' flags.
+std::string bits_text(const JsonObject &config) {
+  for (const char *key : {"bits", "w_bit", "nbits"}) {
+    if (!config.has(key) || !config.raw()[key].is_number_integer()) continue;
+    return ", " + std::to_string(config.integer(key)) + " bits";
+  }
+  return "";
+}
+
+bool is_true(const JsonObject &config, const char *key) {
+  return config.has(key) && config.raw()[key] == true;
+}
+
+std::string method_text(const JsonObject &config) {
+  if (config.is_string("quant_method")) return in_quotes(config.string("quant_method"));
+  if (is_true(config, "load_in_4bit")) return "'bitsandbytes', 4 bits";
+  if (is_true(config, "load_in_8bit")) return "'bitsandbytes', 8 bits";
+  return config.has("group_size") ? "'mlx'" : "a method that it does not name";
+}
+
+}  // namespace
+
+std::string unquantized_advice() {
+  return "; kvern reads unquantized weights (F32, BF16, F16): take the model that this one was made from";
+}
+
+void refuse_quantized_config(const JsonObject &config) {
+  for (const char *key : {"quantization_config", "quantization"}) {
+    if (!config.is_object(key)) continue;
+    const JsonObject method = config.object(key);
+    if (method.keys().empty()) continue;
+    config.fail(key, "the checkpoint is quantized with " + method_text(method) + bits_text(method) +
+                         unquantized_advice());
+  }
+}
+
+std::string quantization_method(const std::map<std::string, TensorEntry> &tensors) {
+  for (const NameRule &rule : kNameRules) {
+    const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                    [&](const Item &item) { return item.first.ends_with(rule.suffix); });
+    if (found != tensors.end()) return described(rule.method, *found);
+  }
+  const auto found = std::find_if(tensors.begin(), tensors.end(), is_float8);
+  return found == tensors.end() ? "" : described("FP8", *found);
+}
+
+}  // namespace kvern::files
