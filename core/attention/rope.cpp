@@ -74,13 +74,13 @@ bool Rope::depends_on_length() const {
   return config_.type == RopeConfig::Type::dynamic || config_.type == RopeConfig::Type::longrope;
 }
 
-int64_t Rope::regime(int64_t total_length) const {
+int64_t Rope::rope_version(int64_t total_length) const {
   return config_.type == RopeConfig::Type::longrope && total_length > config_.original_max_positions;
 }
 
 std::vector<float> Rope::frequencies(int64_t total_length) const {
   using Type = RopeConfig::Type;
-  if (config_.type == Type::longrope) return longrope_frequencies(config_, regime(total_length) != 0);
+  if (config_.type == Type::longrope) return longrope_frequencies(config_, rope_version(total_length) != 0);
   const bool dynamic = config_.type == Type::dynamic;
   auto f = plain_frequencies(config_, dynamic ? dynamic_theta(config_, total_length) : config_.theta);
   if (config_.type == Type::linear)
@@ -89,10 +89,10 @@ std::vector<float> Rope::frequencies(int64_t total_length) const {
   return f;
 }
 
-void Rope::tables(const int64_t *pos, int64_t n, int64_t total_length, bool with_factor, float *cos,
-                  float *sin) const {
+void Rope::tables(const int64_t *pos, int64_t n, int64_t total_length, bool apply_attention_factor,
+                  float *cos, float *sin) const {
   const auto f = frequencies(total_length);
-  const float factor = with_factor ? static_cast<float>(config_.attention_factor) : 1.0f;
+  const float factor = apply_attention_factor ? static_cast<float>(config_.attention_factor) : 1.0f;
   for (int64_t i = 0; i < n; ++i)
     for (size_t j = 0; j < f.size(); ++j) {
       const float angle = static_cast<float>(pos[i]) * f[j];

@@ -1,181 +1,188 @@
-// Positions to rotation and visibility; the cache's attention or the host's.
+// From positions to rotation and masking, and the choice between the cache's attention and the host's.
 #include <algorithm>
-#include <array>
 #include <kvern/step.hpp>
-#include <vector>
+#include <utility>
 
+#include "core/attention/cache_dtype.hpp"
+#include "core/attention/heads_tensor.hpp"
+#include "core/attention/rotary.hpp"
 #include "kernels/kernel_call.hpp"
-#include "kernels/elementwise.hpp"
-#include "devices/cpu/threads.hpp"
-#include "core/torch/tensor.hpp"
-#include "core/torch/working_memory.hpp"
 
 namespace kvern {
 namespace {
 
-/// Turns the heads of x [B, H, T, D] by tables for positions [B * T].
-void turn(at::Tensor &x, const RopeConfig &rope, const RopeTables &tables) {
-  const int64_t rows = x.size(0), tokens = x.size(2);
-  for (int64_t r = 0; r < rows; ++r) {
-    kernels::RotaryCall call;
-    call.tokens = tokens;
-    call.heads = x.size(1);
-    call.dim = x.size(3);
-    call.rotary_dim = rope.rotary_dim;
-    call.x = x.data_ptr<float>() + r * x.stride(0);
-    call.token_stride = x.stride(2);
-    call.head_stride = x.stride(1);
-    call.cos = tables.cos.data() + r * tokens * (rope.rotary_dim / 2);
-    call.sin = tables.sin.data() + r * tokens * (rope.rotary_dim / 2);
-    call.interleaved = rope.interleaved;
-    kernels::rotate(call, parallel());
-  }
+std::vector<int64_t> all_positions(const StepRequest &request) {
+  std::vector<int64_t> positions;
+  positions.reserve(request.row_pos.size() * static_cast<size_t>(request.n_new));
+  for (const int64_t first : request.row_pos)
+    for (int64_t t = 0; t < request.n_new; ++t) positions.push_back(first + t);
+  return positions;
 }
 
-/// x [B, H, T, D] float32 in the cache's dtype; x itself where that is float32.
-at::Tensor in_dtype(const at::Tensor &x, Dtype dtype) {
-  if (dtype == Dtype::f32) return x;
-  auto y = at::empty(x.sizes(), x.options().dtype(to_torch(dtype)));
-  for (int64_t r = 0; r < x.size(0); ++r)
-    for (int64_t h = 0; h < x.size(1); ++h) {
-      kernels::ConvertCall call;
-      call.rows = x.size(2);
-      call.dim = x.size(3);
-      call.from = x.data_ptr<float>() + r * x.stride(0) + h * x.stride(1);
-      call.from_stride = x.stride(2);
-      call.to = static_cast<char *>(y.data_ptr()) + (r * y.stride(0) + h * y.stride(1)) * 2;
-      call.to_type = to_kernel(dtype);
-      call.to_stride = y.stride(2);
-      kernels::convert(call, parallel());
-    }
-  return y;
+SequenceLength length_of(const StepRequest &request) {
+  SequenceLength length{0, request.total_length};
+  for (size_t r = 0; r < request.row_pos.size(); ++r) {
+    const int64_t n = request.row_new.empty() ? request.n_new : request.row_new[r];
+    length.positions = std::max(length.positions, request.row_pos[r] + n);
+  }
+  return length;
+}
+
+kvern_step to_abi(const StepRequest &request, void *stream) {
+  kvern_step step{};
+  step.struct_size = sizeof step;
+  if (request.tentative) step.flags |= KVERN_STEP_TENTATIVE;
+  if (request.import) step.flags |= KVERN_STEP_IMPORT;
+  step.rows = static_cast<int64_t>(request.row_pos.size());
+  step.n_new = request.n_new;
+  step.row_pos = request.row_pos.data();
+  step.row_new = request.row_new.empty() ? nullptr : request.row_new.data();
+  step.n_cross = request.n_cross;
+  step.stream = stream;
+  return step;
+}
+
+DLTensor vector_of(const float *data, DLDevice device, int64_t *shape) {
+  return {const_cast<float *>(data), device, 1, to_dlpack(Dtype::f32), shape, nullptr, 0};
 }
 
 }  // namespace
 
-struct Step::State {
+struct Step::Impl {
   Cache &cache;
-  int64_t rows, tokens, total_length;
-  std::vector<int64_t> positions;  // [rows * tokens], the host's own count
-  struct Turned {
-    const Rope *rope;
-    RopeTables tables;
-  };
-  std::vector<Turned> turned;  // tables for `positions`, one per rope
-  RopeTables own_tables;       // for a layer that counts in its own way
-  at::Tensor attended;         // what the last layer got, for the next one once nobody has it any more
+  Queue &queue;
+  StepRequest request;
+  std::vector<int64_t> positions;
+  Rotary rotary;
+  CacheDtype k_dtype, v_dtype;
   bool open = false;
 
-  State(Cache &c, const ForwardInput &input)
-      : cache(c), rows(input.ids.size(0)), tokens(input.ids.size(1)), total_length(input.total_length) {
-    positions.reserve(static_cast<size_t>(rows * tokens));
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t t = 0; t < tokens; ++t) positions.push_back(input.row_pos[static_cast<size_t>(r)] + t);
+  Impl(Cache &c, StepRequest r, Queue &q)
+      : cache(c),
+        queue(q),
+        request(std::move(r)),
+        positions(all_positions(request)),
+        rotary(queue, positions, request.n_new, length_of(request)),
+        k_dtype(queue, cache.dtype()),
+        v_dtype(queue, cache.dtype()) {}
+
+  int64_t rows() const { return static_cast<int64_t>(request.row_pos.size()); }
+
+  const LayerSpec &spec_of(int layer) const { return cache.layers().at(static_cast<size_t>(layer)); }
+
+  /// The layer that calls of the cache name.
+  int key_layer(int layer) const {
+    const int32_t shared = spec_of(layer).shares_layer;
+    return shared >= 0 ? shared : layer;
   }
 
-  /// The length that angles depend on: positions for dynamic NTK, columns with padding for longrope, as
-  /// transformers.
-  int64_t length_for(const Rope &rope) const {
-    if (rope.config().type != RopeConfig::Type::dynamic) return total_length;
-    return *std::max_element(positions.begin(), positions.end()) + 1;
+  const int64_t *query_positions(const kvern_view &view) const {
+    return view.q_pos ? view.q_pos : positions.data();
   }
 
-  void fill(const Rope &rope, const int64_t *pos, RopeTables &tables) const {
-    const auto numbers = static_cast<size_t>(rows * tokens * (rope.config().rotary_dim / 2));
-    tables.cos.resize(numbers);
-    tables.sin.resize(numbers);
-    rope.tables(pos, rows * tokens, length_for(rope), true, tables.cos.data(), tables.sin.data());
+  BiasView bias_of(const Bias &bias, const kvern_view &view) const {
+    return bias({rows(), request.n_new, view.kv_len, query_positions(view), view.first_pos, view.key_pos,
+                 view.row_stride, view.head_stride});
   }
 
-  const RopeTables &tables_for(const Rope &rope, const int64_t *own_positions) {
-    if (own_positions) {
-      fill(rope, own_positions, own_tables);
-      return own_tables;
-    }
-    for (const auto &t : turned)
-      if (t.rope == &rope) return t.tables;
-    turned.push_back({&rope, {}});
-    fill(rope, positions.data(), turned.back().tables);
-    return turned.back().tables;
-  }
-
-  /// [B, T, H, Dv] float32, contents undefined. Of one token it is made anew: where it lies then is better for
-  /// the products that follow, by 3 % of a token at 16384 tokens in `dynamic`.
-  at::Tensor room_for_attended(int64_t heads, int64_t dim) {
-    const std::array<int64_t, 4> shape{rows, tokens, heads, dim};
-    if (tokens == 1) return working_memory(shape);
-    const bool fits = attended.defined() && attended.sizes() == at::IntArrayRef(shape);
-    if (!fits || attended.storage().use_count() > 1) attended = working_memory(shape);
-    return attended;
-  }
-
-  /// Lets the cache store k and v and hand out all keys, and attends to them.
-  void attend_to_handed_out(const kvern_attend &request, const kvern_view &view) {
+  /// Lets the cache store k and v and return all keys, and attends to them by the host's kernel.
+  void attend_after_update(const kvern_attend &call, const kvern_view &view) {
     DLTensor keys{}, values{};
-    cache.update(request.layer, request.k, request.v, &keys, &values);
-    const KeySource source{&keys, &values, view.first_pos, view.key_pos, view.row_stride, view.head_stride};
-    const int64_t *q_pos = view.q_pos ? view.q_pos : positions.data();
-    kernels::attention(kernel_call(request, q_pos, source, 0, rows), parallel());
+    const bool in_keys = (spec_of(call.layer).flags & KVERN_VALUES_IN_KEYS) != 0;
+    cache.update(call.layer, call.k, call.v, &keys, in_keys ? nullptr : &values);
+    const KeySource source{&keys,        in_keys ? &keys : &values, view.first_pos,
+                           view.key_pos, view.row_stride,           view.head_stride};
+    queue.attention(kernel_call(call, query_positions(view), source, 0, rows()));
   }
 };
 
-Step::Step(Cache &cache, const ForwardInput &input) : state_(std::make_unique<State>(cache, input)) {
-  kvern_step step{};
-  step.struct_size = sizeof step;
-  step.rows = state_->rows;
-  step.n_new = state_->tokens;
-  step.row_pos = input.row_pos.data();
-  cache.begin(step);
-  state_->open = true;
+Step::Step(Cache &cache, StepRequest request, Queue &queue)
+    : impl_(std::make_unique<Impl>(cache, std::move(request), queue)) {
+  cache.begin(to_abi(impl_->request, queue.stream()));
+  impl_->open = true;
 }
 
 Step::~Step() {
-  if (!state_->open) return;
+  if (!impl_->open || !impl_->cache.in_step()) return;
   try {
-    state_->cache.end(0);
+    impl_->cache.end(0);
   } catch (const Error &) {
     // The exception that is on its way says more; the cache refuses every further verb by itself.
   }
 }
 
-void Step::commit() {
-  state_->open = false;
-  state_->cache.end(state_->tokens);
+const StepRequest &Step::request() const { return impl_->request; }
+int64_t Step::rows() const { return impl_->rows(); }
+int64_t Step::n_new() const { return impl_->request.n_new; }
+const std::vector<int64_t> &Step::positions() const { return impl_->positions; }
+Queue &Step::queue() { return impl_->queue; }
+
+void Step::keep(int64_t n) {
+  impl_->open = false;
+  impl_->cache.end(n);
 }
 
-at::Tensor Step::attend(int layer, at::Tensor q, at::Tensor k, at::Tensor v, const AttentionSpec &spec) {
-  auto &s = *state_;
+void Step::keep_rows(const std::vector<int64_t> &n) {
+  impl_->cache.end_rows(n);
+  impl_->open = false;
+}
+
+Step::State Step::state(int layer, int slot) {
+  State state{};
+  impl_->cache.state(layer, slot, &state.read, &state.write);
+  return state;
+}
+
+void Step::attend(int layer, const HeadsView &q, const HeadsView &k, const HeadsView &v,
+                  const AttentionSpec &spec, const HeadsView &out) {
+  Impl &s = *impl_;
+  layer = s.key_layer(layer);
   const kvern_view view = s.cache.view(layer);
-  const bool turns = spec.rope && spec.rope->config().rotary_dim > 0;
-  const bool raw_k = (view.flags & KVERN_VIEW_RAW_K) != 0, raw_q = (view.flags & KVERN_VIEW_RAW_Q) != 0;
-  const RopeTables *tables = turns ? &s.tables_for(*spec.rope, view.q_pos) : nullptr;
-  if (turns && !raw_k) turn(k, spec.rope->config(), *tables);
-  if (turns && !raw_q) turn(q, spec.rope->config(), *tables);
-  k = in_dtype(k, s.cache.dtype());
-  v = in_dtype(v, s.cache.dtype());
-  const at::Tensor out = s.room_for_attended(q.size(1), v.size(3));
+  const Rotary::Tables *tables = spec.rope ? &s.rotary.tables(*spec.rope, view.q_pos) : nullptr;
+  const bool raw_q = (view.flags & KVERN_VIEW_RAW_Q) != 0;
+  if (tables && k && !(view.flags & KVERN_VIEW_RAW_K)) s.rotary.apply(*tables, k);
+  if (tables && !raw_q) s.rotary.apply(*tables, q);
+  const auto ck = k ? s.k_dtype(k) : CacheDtype::Converted{nullptr, k};
+  const auto cv = v ? s.v_dtype(v) : CacheDtype::Converted{nullptr, v};
+  const DLDevice device = s.queue.place();
+  TensorDesc dq(q.data, Dtype::f32, device, q), dout(out.data, Dtype::f32, device, out);
+  TensorDesc dk(ck.data, s.cache.dtype(), device, ck.view), dv(cv.data, s.cache.dtype(), device, cv.view);
+  int64_t heads = q.heads;
+  DLTensor sinks = vector_of(spec.sinks, device, &heads);
 
-  Borrowed dq(q), dk(k), dv(v), dout(out.permute({0, 2, 1, 3}));
-  std::optional<Borrowed> sinks;
-  if (spec.sinks.defined()) sinks.emplace(spec.sinks);
-  kvern_attend request{};
-  request.struct_size = sizeof request;
-  request.layer = layer;
-  request.window = static_cast<int32_t>(spec.window);
-  request.causal = spec.causal;
-  request.scale = spec.scale;
-  request.softcap = spec.softcap;
-  request.q = dq.dl();
-  request.k = dk.dl();
-  request.v = dv.dl();
-  request.sinks = sinks ? sinks->dl() : nullptr;
-  request.out = dout.dl();
-
-  if (!s.cache.attend(request)) {
-    if (turns && raw_q) turn(q, spec.rope->config(), *tables);
-    s.attend_to_handed_out(request, view);
+  kvern_attend call{};
+  call.struct_size = sizeof call;
+  call.layer = layer;
+  call.window = static_cast<int32_t>(spec.window);
+  call.causal = spec.causal;
+  call.scale = spec.scale;
+  call.softcap = spec.softcap;
+  call.q = &dq.dl;
+  call.k = k ? &dk.dl : nullptr;
+  call.v = v ? &dv.dl : nullptr;
+  call.sinks = spec.sinks ? &sinks : nullptr;
+  call.out = &dout.dl;
+  BiasView bias;
+  DLTensor dbias{};
+  if (spec.bias) {
+    bias = s.bias_of(*spec.bias, view);
+    dbias = {const_cast<float *>(bias.data), device, 4, to_dlpack(Dtype::f32), bias.shape, bias.strides, 0};
+    call.bias = &dbias;
   }
-  return out.view({s.rows, s.tokens, -1});
+  if (s.cache.attend(call)) return;
+  if (tables && raw_q) s.rotary.apply(*tables, q);
+  s.attend_after_update(call, view);
+}
+
+void Step::store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope) {
+  Impl &s = *impl_;
+  const kvern_view view = s.cache.view(layer);
+  if (rope && !(view.flags & KVERN_VIEW_RAW_K)) s.rotary.apply(s.rotary.tables(*rope, view.q_pos), k);
+  const auto ck = s.k_dtype(k);
+  const auto cv = v ? s.v_dtype(v) : CacheDtype::Converted{nullptr, v};
+  const DLDevice device = s.queue.place();
+  TensorDesc dk(ck.data, s.cache.dtype(), device, ck.view), dv(cv.data, s.cache.dtype(), device, cv.view);
+  s.cache.update(layer, &dk.dl, v ? &dv.dl : nullptr, nullptr, nullptr);
 }
 
 }  // namespace kvern

@@ -1,6 +1,7 @@
 #include "core/generation/feeder.hpp"
 
 #include <algorithm>
+#include <kvern/forward.hpp>
 #include <utility>
 
 #include "core/torch/torch.hpp"
@@ -13,26 +14,28 @@ int64_t common_padding(const std::vector<int64_t> &padding) {
 }
 
 /// Columns [begin, end) of the rows, counted behind `skip` columns that are padding in every row.
-ForwardInput make_input(const std::vector<std::vector<int64_t>> &rows, const std::vector<int64_t> &padding,
-                        int64_t skip, int64_t begin, int64_t end) {
+Output run_step(const Model &model, Cache &cache, const std::vector<std::vector<int64_t>> &rows,
+                const std::vector<int64_t> &padding, int64_t skip, int64_t begin, int64_t end) {
   const auto n = static_cast<int64_t>(rows.size());
-  ForwardInput input;
+  StepRequest request;
+  Input input;
   input.ids = at::empty({n, end - begin}, at::kLong);
   auto *ids = input.ids.data_ptr<int64_t>();
   for (int64_t r = 0; r < n; ++r) {
     const auto &row = rows[static_cast<size_t>(r)];
     ids = std::copy(row.begin() + skip + begin, row.begin() + skip + end, ids);
-    input.row_pos.push_back(skip + begin - padding[static_cast<size_t>(r)]);
+    request.row_pos.push_back(skip + begin - padding[static_cast<size_t>(r)]);
   }
-  input.total_length = static_cast<int64_t>(rows.front().size());
-  return input;
+  request.n_new = end - begin;
+  request.total_length = static_cast<int64_t>(rows.front().size());
+  return forward_and_keep(model, cache, std::move(request), input);
 }
 
 }  // namespace
 
 Feeder::Feeder(const Model &model, Cache &cache, Options options)
     : model_(model), cache_(cache), options_(std::move(options)) {
-  regime_ = model.regime(cache.info().tokens);
+  rope_version_ = model.rope_version(cache.info().tokens);
 }
 
 int64_t Feeder::limit() const {
@@ -44,8 +47,8 @@ int64_t Feeder::limit() const {
 /// How many columns need not be fed; forgets what cannot serve. The last column is always fed: its logits are
 /// wanted.
 int64_t Feeder::held_columns(int64_t columns, const std::vector<int64_t> &padding) {
-  const int64_t regime = model_.regime(columns + common_padding(padding));
-  if (!options_.use_cache || regime != std::exchange(regime_, regime)) cache_.reset();
+  const int64_t rope_version = model_.rope_version(columns + common_padding(padding));
+  if (!options_.use_cache || rope_version != std::exchange(rope_version_, rope_version)) cache_.reset();
   const auto info = cache_.info();
   if (info.tokens < columns) return info.tokens;
   const int64_t too_many = info.tokens - (columns - 1);
@@ -74,7 +77,7 @@ at::Tensor Feeder::feed(const std::vector<std::vector<int64_t>> &rows, const std
   while (begin < columns) {
     const int64_t end = begin + next_chunk(begin, columns);
     try {
-      logits = model_.forward(cache_, make_input(rows, padding, skip, begin, end));
+      logits = run_step(model_, cache_, rows, padding, skip, begin, end).logits;
     } catch (const CacheError &e) {
       // The contract's way to ask for smaller steps; the cache is as it was.
       if (e.status() != KVERN_UNSUPPORTED || end - begin == 1) throw;

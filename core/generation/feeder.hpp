@@ -40,7 +40,7 @@ class Feeder {
   Cache &cache_;
   Options options_;
   bool fed_before_ = false;
-  int64_t regime_ = 0;  ///< of the keys that the cache holds
+  int64_t rope_version_ = 0;  ///< of the keys that the cache holds
 };
 
 }  // namespace kvern

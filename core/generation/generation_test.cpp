@@ -118,9 +118,9 @@ TEST_CASE("The limit of the model or of the cache ends a generation as the lengt
   CHECK(generate(model, small, kPrompt, take(50)).sequences[0].size() == 9);
 }
 
-TEST_CASE("When the model's regime changes the cache is filled anew") {
+TEST_CASE("When the model's rope version changes the cache is filled anew") {
   ToyModel model;
-  model.regime_change = 7;
+  model.rope_version_change = 7;
   auto cache = open(model, "dynamic");
   generate(model, cache, kPrompt, take(5));
   CHECK(model.fed == Ids{5, 1, 1, 8, 1});

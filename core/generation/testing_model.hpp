@@ -6,7 +6,7 @@
 #include <kvern/step.hpp>
 #include <vector>
 
-#include "core/torch/torch.hpp"
+#include "core/torch/tensor.hpp"
 
 namespace kvern::test {
 
@@ -30,9 +30,8 @@ class ToyModel : public Model {
   const ModelInfo &info() const override { return info_; }
   const std::vector<LayerSpec> &layers() const override { return layers_; }
 
-  at::Tensor forward(Cache &cache, const ForwardInput &input) const override {
+  Output forward(Step &step, const Input &input) const override {
     fed.push_back(input.ids.size(1));
-    Step step(cache, input);
     const auto numbers = [&](int64_t which) {
       return table_[which]
           .index_select(0, input.ids.flatten())
@@ -40,18 +39,20 @@ class ToyModel : public Model {
     };
     AttentionSpec spec;
     spec.rope = &rope_;
-    const auto out = step.attend(0, numbers(0), numbers(1), numbers(2), spec) + numbers(0).squeeze(1);
-    step.commit();
-    return out.matmul(table_[1].t());
+    const auto q = numbers(0), k = numbers(1), v = numbers(2), attended = at::empty_like(q);
+    step.attend(0, heads_view(q), heads_view(k), heads_view(v), spec, heads_view(attended));
+    const auto hidden = (attended + numbers(0)).squeeze(1);
+    const auto of = input.logits == Input::Logits::last ? hidden.slice(1, -1) : hidden;
+    return {of.matmul(table_[1].t()), hidden};
   }
 
-  int64_t regime(int64_t total_length) const override {
-    return regime_change > 0 && total_length > regime_change;
+  int64_t rope_version(int64_t total_length) const override {
+    return rope_version_change > 0 && total_length > rope_version_change;
   }
   void offer_extensions(Host &) const override {}
 
   mutable std::vector<int64_t> fed;  ///< tokens of each forward pass
-  int64_t regime_change = 0;         ///< a length beyond which keys must be made anew
+  int64_t rope_version_change = 0;   ///< a length beyond which keys must be made anew
 
  private:
   static RopeConfig rope_config() {

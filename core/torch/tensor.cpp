@@ -20,7 +20,7 @@ at::ScalarType to_torch(Dtype type) {
     case Dtype::u8:
       return at::kByte;
   }
-  throw Error(ErrorKind::internal, "a number format without a LibTorch type");
+  throw Error(ErrorKind::internal, "a dtype that LibTorch does not have");
 }
 
 Dtype from_torch(at::ScalarType type) {
@@ -42,7 +42,7 @@ Dtype from_torch(at::ScalarType type) {
   }
 }
 
-Borrowed::Borrowed(const at::Tensor &tensor) : shape_{}, strides_{}, dl_{} {
+DLTensorView::DLTensorView(const at::Tensor &tensor) : shape_{}, strides_{}, dl_{} {
   if (tensor.dim() > 4)
     throw Error(ErrorKind::internal, "a tensor of more than 4 dimensions at the border to a cache");
   for (int64_t i = 0; i < tensor.dim(); ++i) {
@@ -57,17 +57,12 @@ Borrowed::Borrowed(const at::Tensor &tensor) : shape_{}, strides_{}, dl_{} {
   dl_.strides = strides_.data();
 }
 
-kernels::Dtype to_kernel(Dtype type) {
-  switch (type) {
-    case Dtype::f32:
-      return kernels::Dtype::f32;
-    case Dtype::f16:
-      return kernels::Dtype::f16;
-    case Dtype::bf16:
-      return kernels::Dtype::bf16;
-    default:
-      throw Error(ErrorKind::internal, "kernels do not compute with " + std::string(dtype_name(type)));
-  }
+HeadsView heads_view(const at::Tensor &tensor) {
+  if (tensor.dim() != 4 || tensor.scalar_type() != at::kFloat ||
+      (tensor.size(3) > 1 && tensor.stride(3) != 1))
+    throw Error(ErrorKind::internal, "heads must be float32 [rows, heads, tokens, dim], last stride 1");
+  return {tensor.data_ptr<float>(), tensor.size(0),   tensor.size(1),   tensor.size(2),
+          tensor.size(3),           tensor.stride(0), tensor.stride(1), tensor.stride(2)};
 }
 
 }  // namespace kvern

@@ -1,21 +1,20 @@
-// LibTorch's tensors at the border to caches and kernels: borrowed descriptions both ways, and number
-// formats.
+// LibTorch's tensors at the border to caches and kernels: borrowed views, and dtypes.
 #pragma once
 #include <array>
 #include <kvern/dtype.hpp>
+#include <kvern/heads_view.hpp>
 
-#include "kernels/dtype.hpp"
 #include "core/torch/torch.hpp"
 
 namespace kvern {
 
 /// A DLTensor that describes a tensor of up to 4 dimensions; borrows its memory and must not outlive it or
 /// move.
-class Borrowed {
+class DLTensorView {
  public:
-  explicit Borrowed(const at::Tensor &tensor);
-  Borrowed(const Borrowed &) = delete;
-  Borrowed &operator=(const Borrowed &) = delete;
+  explicit DLTensorView(const at::Tensor &tensor);
+  DLTensorView(const DLTensorView &) = delete;
+  DLTensorView &operator=(const DLTensorView &) = delete;
   DLTensor *dl() { return &dl_; }
 
  private:
@@ -26,7 +25,7 @@ class Borrowed {
 at::ScalarType to_torch(Dtype type);
 Dtype from_torch(at::ScalarType type);
 
-/// Throws Error(internal) for a format that kernels do not compute with.
-kernels::Dtype to_kernel(Dtype type);
+/// A float32 tensor [rows, heads, tokens, dim] whose last stride is 1; borrows its memory. Throws Error(internal) for others.
+HeadsView heads_view(const at::Tensor &tensor);
 
 }  // namespace kvern

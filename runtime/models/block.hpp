@@ -1,6 +1,5 @@
 // One layer of a decoder: norm, attention, norm, MLP, each adding to the residual stream.
 #pragma once
-#include "core/torch/torch.hpp"
 #include <cstdint>
 #include <kvern/step.hpp>
 
@@ -18,23 +17,24 @@ struct NormWeights {
 
   explicit operator bool() const { return static_cast<bool>(weight); }
   /// out = norm(x), each row; out may be x.
-  void operator()(const Rows &x, const Rows &out, const kernels::Parallel &parallel) const;
+  void operator()(const Rows &x, const Rows &out, Queue &queue) const;
 };
 
 /// Memory that all layers of one forward pass write in turn.
 class Workspace {
  public:
-  Workspace(const DecoderConfig &config, int64_t batch, int64_t n_new);
+  Workspace(const DecoderConfig &config, int64_t batch, int64_t n_new, Queue &queue);
 
   const int64_t batch, n_new;
-  Rows residual;          ///< [B * T, hidden_size]
-  Rows normed;            ///< [B * T, hidden_size]
-  Rows qkv;               ///< [B * T, (q_heads + 2 kv_heads) * head_dim]
-  at::Tensor qkv_tensor;  ///< the same memory
-  Rows up;                ///< [at most mlp_rows, intermediate_size, twice if gated]
+  Rows residual;  ///< [B * T, hidden_size]
+  Rows normed;    ///< [B * T, hidden_size]
+  Rows qkv;       ///< [B * T, (q_heads + 2 kv_heads) * head_dim]
+  Rows attended;  ///< [B * T, q_heads * head_dim]
+  Rows up;        ///< [at most mlp_rows, intermediate_size, twice if gated]
 
  private:
-  at::Tensor residual_, normed_, up_;
+  Rows take(int64_t rows, int64_t dim, Queue &queue);
+  std::vector<DeviceMemory> memory_;
 };
 
 /// Immutable once filled.
@@ -44,13 +44,11 @@ struct Block {
   AttentionSpec attention;
 
   /// Adds attention and MLP to work.residual.
-  void run(const DecoderConfig &config, int layer, Step &step, Workspace &work,
-           const kernels::Parallel &parallel) const;
+  void run(const DecoderConfig &config, int layer, Step &step, Workspace &work) const;
 
  private:
-  void attend(const DecoderConfig &config, int layer, Step &step, Workspace &work,
-              const kernels::Parallel &parallel) const;
-  void run_mlp(const DecoderConfig &config, Workspace &work, const kernels::Parallel &parallel) const;
+  void attend(const DecoderConfig &config, int layer, Step &step, Workspace &work) const;
+  void run_mlp(const DecoderConfig &config, Workspace &work, Queue &queue) const;
 };
 
 }  // namespace kvern::models

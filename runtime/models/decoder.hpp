@@ -19,15 +19,15 @@ class Decoder : public Model {
   const ModelInfo &info() const override { return info_; }
   const std::vector<LayerSpec> &layers() const override { return layers_; }
   /// Throws Error(input) for an id outside of the vocabulary or a position beyond the table of learned ones.
-  at::Tensor forward(Cache &cache, const ForwardInput &input) const override;
-  int64_t regime(int64_t total_length) const override;
+  Output forward(Step &step, const Input &input) const override;
+  int64_t rope_version(int64_t total_length) const override;
   void offer_extensions(Host &host) const override;
 
  private:
-  void check(const ForwardInput &input) const;
-  void embed(const ForwardInput &input, const Workspace &work, const kernels::Parallel &parallel) const;
-  void write_logits(const ForwardInput &input, const Workspace &work, const at::Tensor &out,
-                    const kernels::Parallel &parallel) const;
+  void check(const Step &step, const Input &input) const;
+  void embed(Step &step, const int64_t *ids, const Workspace &work) const;
+  at::Tensor logits(const Rows &normed, Queue &queue) const;
+  Output output(const Input &input, const Workspace &work, Queue &queue) const;
 
   DecoderConfig config_;
   ModelInfo info_;

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "kernels/elementwise.hpp"
+#include "devices/queue.hpp"
 
 namespace kvern::models {
 
-enum class Norm { rms, layer };
+using kvern::Norm;
 
 /// What differs from layer to layer.
 struct LayerConfig {

@@ -89,27 +89,30 @@ TEST_CASE("A failed pass leaves the cache as it was") {
   CHECK(largest_difference(after[0], all_logits(*model, kIds)[0].slice(0, 6)) < 1e-4);
 }
 
-TEST_CASE("A pass without tokens, or without a position for each row, is a defect of the caller") {
+TEST_CASE("A pass without tokens, or with others than its step has, is a defect of the caller") {
   const auto model = load_model(reference_model("llama"));
   testing::SmallCache cache(*model);
-  const std::string want = "a forward pass wants ids, int64 [B, T], and a position for each row";
-  ForwardInput input;
+  const std::string want = "a forward pass wants ids, int64 [B, T], as many as its step has";
+  StepRequest request;
+  request.row_pos = {0};
+  request.n_new = 2;
+  Input input;
   input.ids = at::empty({1, 0}, at::kLong);
-  input.row_pos = {0};
-  CHECK_THROWS_WITH(model->forward(cache.get(), input), want);
+  CHECK_THROWS_WITH(forward_and_keep(*model, cache.get(), request, input), want);
   input.ids = testing::id_tensor({{1, 2}, {3, 4}});
-  CHECK_THROWS_WITH(model->forward(cache.get(), input), want);
+  CHECK_THROWS_WITH(forward_and_keep(*model, cache.get(), request, input), want);
 }
 
 TEST_CASE("Logits can be changed in place, and ids may be a view") {
   const auto model = load_model(reference_model("llama"));
   testing::SmallCache cache(*model);
-  ForwardInput input;
+  Input input;
   input.ids = testing::id_tensor({{5, 0, 17, 0, 230, 0}}).slice(1, 0, 6, 2);
-  input.row_pos = {0};
-  input.total_length = 3;
-  input.all_logits = true;
-  at::Tensor logits = model->forward(cache.get(), input);
+  input.logits = Input::Logits::all;
+  StepRequest request;
+  request.row_pos = {0};
+  request.n_new = request.total_length = 3;
+  at::Tensor logits = forward_and_keep(*model, cache.get(), request, input).logits;
   CHECK(largest_difference(logits, all_logits(*model, {{5, 17, 230}})) == 0);
   logits.mul_(0);
   CHECK(logits.abs().max().item<double>() == 0);
@@ -130,11 +133,13 @@ TEST_CASE("Passes may run at once, each with a cache of its own") {
 TEST_CASE("Learned positions end where their table ends") {
   const auto model = load_model(reference_model("gpt2"));
   testing::SmallCache cache(*model);
-  ForwardInput input;
+  Input input;
   input.ids = testing::id_tensor({{1, 2}});
-  input.row_pos = {159};
-  input.total_length = 161;
-  CHECK_THROWS_WITH(model->forward(cache.get(), input),
+  StepRequest request;
+  request.row_pos = {159};
+  request.n_new = 2;
+  request.total_length = 161;
+  CHECK_THROWS_WITH(forward_and_keep(*model, cache.get(), request, input),
                     "161 positions are more than the 160 that this model has learned");
 }
 
@@ -160,9 +165,9 @@ TEST_CASE("A head tied to the embedding is counted once") {
   CHECK(tied->info().parameters == embedding + 2 * layer + 48);
 }
 
-TEST_CASE("Longrope changes its regime behind the original positions") {
+TEST_CASE("Longrope changes its version behind the original positions") {
   const auto model = load_model(reference_model("phi3_longrope"));
-  CHECK(model->regime(32) == model->regime(1));
-  CHECK(model->regime(33) != model->regime(32));
-  CHECK(load_model(reference_model("llama"))->regime(1000) == 0);
+  CHECK(model->rope_version(32) == model->rope_version(1));
+  CHECK(model->rope_version(33) != model->rope_version(32));
+  CHECK(load_model(reference_model("llama"))->rope_version(1000) == 0);
 }

@@ -4,6 +4,8 @@
 
 #include <bit>
 
+#include "devices/cpu/threads.hpp"
+
 namespace kvern::models {
 namespace {
 
@@ -17,14 +19,13 @@ void round_to_bf16(float *x, int64_t n) {
   }
 }
 
-void round_to_bf16(const Rows &x, int64_t dim, const kernels::Parallel &parallel) {
-  kernels::parallel_for(parallel, x.rows, 16, [&](int64_t begin, int64_t end) {
+void round_to_bf16(const Rows &x, int64_t dim) {
+  kernels::parallel_for(parallel(), x.rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) round_to_bf16(x.data + row * x.stride, dim);
   });
 }
 
-void multiply(const Matrix &matrix, const Rows &x, const Rows &y, Into into,
-              const kernels::Parallel &parallel) {
+void multiply(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue) {
   kernels::MatmulCall call;
   call.m = x.rows;
   call.n = matrix.out();
@@ -41,22 +42,20 @@ void multiply(const Matrix &matrix, const Rows &x, const Rows &y, Into into,
   call.y_stride = y.stride;
   call.accumulate = into == Into::add;
   call.round_x = true;
-  kernels::matmul(call, parallel);
+  queue.matmul(call);
 }
 
 }  // namespace
 
-void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into,
-             const kernels::Parallel &parallel) {
-  if (matrix.weight.dtype == kernels::Dtype::bf16) round_to_bf16(x, matrix.in(), parallel);
-  multiply(matrix, x, y, into, parallel);
+void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue) {
+  if (matrix.weight.dtype == kernels::Dtype::bf16) round_to_bf16(x, matrix.in());
+  multiply(matrix, x, y, into, queue);
 }
 
-void Projection::operator()(const Rows &x, const Rows &y, Into into,
-                            const kernels::Parallel &parallel) const {
+void Projection::operator()(const Rows &x, const Rows &y, Into into, Queue &queue) const {
   Rows slice = y;
   for (const Matrix &matrix : parts) {
-    project(matrix, x, slice, into, parallel);
+    project(matrix, x, slice, into, queue);
     slice.data += matrix.out();
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <kvern/forward.hpp>
 
 #include "core/torch/torch.hpp"
 #include "runtime/run/probe.hpp"
@@ -20,12 +21,14 @@ double ms_since(Clock::time_point start) {
 
 /// Feeds n tokens behind the first `position`. Which ones makes no difference to the time.
 void feed(const Run &run, Cache &cache, int64_t position, int64_t n) {
-  ForwardInput input;
+  StepRequest request;
+  request.row_pos = {position};
+  request.n_new = n;
+  request.total_length = position + n;
+  Input input;
   input.ids =
       at::arange(position, position + n, at::kLong).remainder(run.model().info().vocab_size).view({1, n});
-  input.row_pos = {position};
-  input.total_length = position + n;
-  run.model().forward(cache, input);
+  forward_and_keep(run.model(), cache, std::move(request), input);
 }
 
 void fill_to(const Run &run, Cache &cache, int64_t depth, Fill fill, const OnProgress &on_progress) {

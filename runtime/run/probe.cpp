@@ -44,7 +44,7 @@ void fill_step(Cache &cache, const RandomBlocks &random, int64_t rows, int64_t p
     if (layers[l].kind != KVERN_LAYER_ATTENTION) continue;
     const auto k = random(rows, layers[l].kv_heads, n, layers[l].head_dim_k);
     const auto v = random(rows, layers[l].kv_heads, n, layers[l].head_dim_v);
-    Borrowed dk(k), dv(v);
+    DLTensorView dk(k), dv(v);
     cache.update(static_cast<int>(l), dk.dl(), dv.dl(), nullptr, nullptr);
   }
   cache.end(n);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <kvern/forward.hpp>
 #include <utility>
 
 #include "core/torch/torch.hpp"
@@ -11,14 +12,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-ForwardInput input_of(const Ids &window, int64_t begin, int64_t end) {
-  ForwardInput input;
+Output run_step(const Model &model, Cache &cache, const Ids &window, int64_t begin, int64_t end) {
+  Input input;
   input.ids = at::empty({1, end - begin}, at::kLong);
   std::copy(window.begin() + begin, window.begin() + end, input.ids.data_ptr<int64_t>());
-  input.row_pos = {begin};
-  input.total_length = end;
-  input.all_logits = true;
-  return input;
+  input.logits = Input::Logits::all;
+  StepRequest request;
+  request.row_pos = {begin};
+  request.n_new = end - begin;
+  request.total_length = end;
+  return forward_and_keep(model, cache, std::move(request), input);
 }
 
 }  // namespace
@@ -35,11 +38,11 @@ int64_t WindowReader::piece(int64_t left) const {
 
 /// A cache that keeps less than it was given is fed everything again, as in generation.
 at::Tensor WindowReader::step(const Ids &window, int64_t begin, int64_t end) {
-  if (const int64_t regime = model_.regime(end); regime != std::exchange(regime_, regime)) cache_.reset();
+  const int64_t version = model_.rope_version(end);
+  if (version != std::exchange(rope_version_, version)) cache_.reset();
   const int64_t held = cache_.info().tokens;
-  const auto input = input_of(window, held, end);
   const auto start = Clock::now();
-  const auto logits = model_.forward(cache_, input);
+  const auto logits = run_step(model_, cache_, window, held, end).logits;
   ms_ += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   tokens_ += end - begin;
   return logits.select(0, 0).slice(0, begin - held, end - held);

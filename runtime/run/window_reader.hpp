@@ -29,7 +29,7 @@ class WindowReader {
 
   const Model &model_;
   Cache cache_;
-  int64_t chunk_, most_ = 0, regime_ = 0, tokens_ = 0;
+  int64_t chunk_, most_ = 0, rope_version_ = 0, tokens_ = 0;
   double ms_ = 0;
 };
 

@@ -34,7 +34,7 @@ class Layer {
 
   KeysValues update(const at::Tensor &k, const at::Tensor &v, uint32_t flags = 0) {
     step(k.size(0), k.size(2), flags);
-    Borrowed dk(k), dv(v);
+    DLTensorView dk(k), dv(v);
     DLTensor out_k{}, out_v{};
     cache_.update(0, dk.dl(), dv.dl(), &out_k, &out_v);
     KeysValues out{to_tensor(out_k).clone(), to_tensor(out_v).clone()};

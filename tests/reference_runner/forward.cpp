@@ -1,5 +1,5 @@
 // Kinds "forward" and "chunked_prefill": logits of a prompt fed at once, or in chunks.
-#include <kvern/generation.hpp>
+#include <kvern/forward.hpp>
 
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/kinds.hpp"
@@ -25,12 +25,14 @@ std::vector<int64_t> left_padding(const Json &mask, size_t rows) {
 /// Logits of all columns [begin, end), the cache holding what came before.
 at::Tensor forward(const Model &model, Cache &cache, const at::Tensor &ids,
                    const std::vector<int64_t> &padding, int64_t begin, int64_t end) {
-  ForwardInput input;
+  Input input;
   input.ids = ids.slice(1, begin, end).contiguous();
-  for (const int64_t p : padding) input.row_pos.push_back(begin - p);
-  input.total_length = end;
-  input.all_logits = true;
-  return model.forward(cache, input);
+  input.logits = Input::Logits::all;
+  StepRequest request;
+  for (const int64_t p : padding) request.row_pos.push_back(begin - p);
+  request.n_new = end - begin;
+  request.total_length = end;
+  return forward_and_keep(model, cache, std::move(request), input).logits;
 }
 
 }  // namespace

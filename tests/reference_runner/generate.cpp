@@ -1,5 +1,6 @@
 // Cases that call generate(): ids token for token, and the logits and scores of the first steps.
 #include <fstream>
+#include <kvern/forward.hpp>
 #include <kvern/generation.hpp>
 
 #include "runtime/files/model_config.hpp"
@@ -100,12 +101,13 @@ std::optional<Recorder> recorder(const Case &c, const std::vector<std::string> &
 /// The cache holds the prefix already, as after an earlier call.
 void feed_prefix(const Case &c, const Model &model, Cache &cache) {
   const auto prefix = c.json.at("prefix_ids").get<Ids>();
-  ForwardInput input;
+  Input input;
   input.ids = at::empty({1, static_cast<int64_t>(prefix.front().size())}, at::kLong);
   std::copy(prefix.front().begin(), prefix.front().end(), input.ids.data_ptr<int64_t>());
-  input.row_pos = {0};
-  input.total_length = input.ids.size(1);
-  model.forward(cache, input);
+  StepRequest request;
+  request.row_pos = {0};
+  request.n_new = request.total_length = input.ids.size(1);
+  forward_and_keep(model, cache, std::move(request), input);
 }
 
 }  // namespace

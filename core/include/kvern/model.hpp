@@ -1,32 +1,54 @@
-// A language model as the generation loop sees it: a list of layers for the cache, and a forward pass through
-// a cache.
+// A language model as the generation loop sees it: a list of layers for the cache, and forward passes that compute in a step
+// which the caller has opened.
 #pragma once
 #include <ATen/core/Tensor.h>
 #include <cstdint>
 #include <kvern/cache.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace kvern {
 
-/// New tokens for one forward pass.
-struct ForwardInput {
-  at::Tensor ids;  ///< int64 [B, T], on the CPU
-  std::vector<int64_t>
-      row_pos;               ///< [B] position of each row's first new token; negative: padding on the left
-  int64_t total_length = 0;  ///< columns of the whole sequence so far, padding and these tokens included
-  bool all_logits = false;   ///< logits of every new token, not only of the last
-};
+class Step;
 
 struct ModelInfo {
   std::string model_type;  ///< "llama"
   int64_t vocab_size = 0;
   int64_t max_positions = 0;  ///< how many positions can be fed at most; 0 = no limit
-  int64_t parameters = 0;     ///< numbers in the weights, shared ones once
+  int64_t parameters = 0;     ///< elements of the weights, shared ones once
   int64_t weight_bytes = 0;
   Dtype dtype = Dtype::f32;  ///< of the weights
+};
+
+/// What an encoder reads: token ids, or features of sound or images.
+struct EncoderInput {
+  at::Tensor ids;                ///< int64 [B, S], on the CPU; or undefined
+  at::Tensor features;           ///< float32 [B, F, S]; or undefined
+  std::vector<int64_t> row_len;  ///< [B] entries that are no padding, which is on the right; empty: all
+};
+
+/// What an encoder gives: the hidden states that CROSS layers make their keys and values of.
+struct Encoded {
+  at::Tensor hidden;             ///< float32 [B, S, d]
+  std::vector<int64_t> row_len;  ///< [B] entries that are no padding; empty: all
+};
+
+/// New tokens for one forward pass. Their positions are the step's.
+struct Input {
+  enum class Logits { none, last, all };
+
+  at::Tensor ids;                    ///< int64 [B, T], on the CPU
+  Logits logits = Logits::last;      ///< of which new tokens
+  bool hidden = false;               ///< also the last hidden states of all new tokens (contrastive search)
+  const Encoded *encoded = nullptr;  ///< given in the step whose request has n_cross
+  /// Throw Error(model) that names the first layer and sublayer whose output is not finite. Slow; for the message only.
+  bool locate_non_finite = false;
+};
+
+struct Output {
+  at::Tensor logits;  ///< float32 [B, 1 or T, V]; undefined for Logits::none
+  at::Tensor hidden;  ///< float32 [B, T, d], after the final norm; undefined unless asked for
 };
 
 /// Immutable once loaded; forward may run on several threads, each with a cache of its own.
@@ -37,16 +59,20 @@ class Model {
   /// One entry per attention or mixer, in the order in which forward names them.
   virtual const std::vector<LayerSpec> &layers() const = 0;
 
-  /// Runs the tokens through the layers and commits them to the cache: begin, per layer one attention, end.
-  /// Returns float32 logits, [B, T, V] if all_logits, else [B, 1, V]. If it throws, the cache is as before.
-  virtual at::Tensor forward(Cache &cache, const ForwardInput &input) const = 0;
+  /// Computes in a step that the caller opened, with as many rows and new tokens as input.ids; the caller keeps its tokens or
+  /// aborts it. If it throws, the step can only be aborted.
+  virtual Output forward(Step &step, const Input &input) const = 0;
 
-  /// A number that changes where keys made at one sequence length no longer serve at another (longrope's
-  /// switch from short to long factors): the loop then resets the cache and feeds everything again.
-  virtual int64_t regime(int64_t /*total_length*/) const { return 0; }
+  /// Throws Error(internal) unless the model has an encoder.
+  virtual Encoded encode(const EncoderInput &) const {
+    throw Error(ErrorKind::internal, "the model '" + info().model_type + "' has no encoder");
+  }
 
-  /// Extensions about this model for the cache's host, such as "kvern.rope/1"; the tables live as long as the
-  /// model.
+  /// Version of the rotary frequencies at a sequence length: keys match queries of the same version only (longrope switches
+  /// from short to long factors). When it changes the loop resets the cache and feeds everything again.
+  virtual int64_t rope_version(int64_t /*total_length*/) const { return 0; }
+
+  /// Extensions about this model for the cache's host, such as "kvern.rope/1"; the tables live as long as the model.
   virtual void offer_extensions(Host &host) const = 0;
 };
 

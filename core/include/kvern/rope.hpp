@@ -1,4 +1,4 @@
-// Rotary position embedding: what config.json says of it, the angles, and the turning of queries and keys.
+// Rotary position embedding: its configuration in config.json, and the angles.
 // RoPE: Su et al. 2021. Scalings as transformers names them: linear, dynamic (NTK), llama3, longrope.
 #pragma once
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace kvern {
 struct RopeConfig {
   enum class Type { standard, linear, dynamic, llama3, longrope };
   Type type = Type::standard;
-  int64_t rotary_dim = 0;  ///< numbers of a head that turn, the first ones; even; 0 = no rotation
+  int64_t rotary_dim = 0;  ///< leading elements of a head that are rotated; even; 0 = no rotary embedding
   double theta = 10000.0;
   double factor = 1.0;                                   ///< linear, dynamic, llama3, longrope
   int64_t max_positions = 0;                             ///< max_position_embeddings: dynamic
@@ -21,25 +21,20 @@ struct RopeConfig {
   bool interleaved = false;  ///< pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2)
 };
 
-/// The angles of some positions, computed once per forward pass and shared by all layers of the same config.
-struct RopeTables {
-  std::vector<float> cos, sin;  ///< [n, rotary_dim / 2], attention factor included
-};
-
 class Rope {
  public:
   explicit Rope(RopeConfig config);
   const RopeConfig &config() const { return config_; }
   /// Do the angles depend on the length of the sequence (dynamic NTK, longrope)?
   bool depends_on_length() const;
-  /// A number that changes where keys turned at one length do not go with queries turned at another by
-  /// design: longrope's switch. Dynamic NTK keeps old keys as they are, as transformers does.
-  int64_t regime(int64_t total_length) const;
+  /// Version of the frequencies: keys match queries of the same version only. Changes where longrope switches from short to
+  /// long factors. Dynamic NTK keeps old keys as they are, as transformers does.
+  int64_t rope_version(int64_t total_length) const;
 
   /// Frequencies [rotary_dim / 2] in force for a sequence of that many positions.
   std::vector<float> frequencies(int64_t total_length) const;
-  /// cos and sin for n positions (padding's negative ones give finite numbers), each [n, rotary_dim / 2].
-  void tables(const int64_t *pos, int64_t n, int64_t total_length, bool with_factor, float *cos,
+  /// cos and sin of n positions (finite also for padding's negative ones), each [n, rotary_dim / 2].
+  void tables(const int64_t *pos, int64_t n, int64_t total_length, bool apply_attention_factor, float *cos,
               float *sin) const;
 
  private:

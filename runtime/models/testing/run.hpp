@@ -1,6 +1,6 @@
 // Runs a model on ids from tests, through the smallest honest cache: what is tested is the model.
 #pragma once
-#include <kvern/model.hpp>
+#include <kvern/forward.hpp>
 
 #include <memory>
 #include <utility>
@@ -42,16 +42,18 @@ class SmallCache {
 /// Feeds columns [begin, end) of rows that have `padding` columns in front of position 0.
 inline at::Tensor feed(const Model &model, Cache &cache, const Ids &ids, size_t begin, size_t end,
                        const std::vector<int64_t> &padding = {}, bool all_logits = true) {
-  ForwardInput input;
+  StepRequest request;
+  Input input;
   Ids columns;
   for (size_t r = 0; r < ids.size(); ++r) {
     columns.emplace_back(ids[r].begin() + begin, ids[r].begin() + end);
-    input.row_pos.push_back(static_cast<int64_t>(begin) - (padding.empty() ? 0 : padding[r]));
+    request.row_pos.push_back(static_cast<int64_t>(begin) - (padding.empty() ? 0 : padding[r]));
   }
   input.ids = id_tensor(columns);
-  input.total_length = static_cast<int64_t>(end);
-  input.all_logits = all_logits;
-  return model.forward(cache, input);
+  request.n_new = static_cast<int64_t>(end - begin);
+  request.total_length = static_cast<int64_t>(end);
+  input.logits = all_logits ? Input::Logits::all : Input::Logits::last;
+  return forward_and_keep(model, cache, std::move(request), input).logits;
 }
 
 /// All logits [B, T, V] of one pass.
