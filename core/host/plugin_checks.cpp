@@ -57,6 +57,27 @@ void check_strings(const kvern_plugin &plugin, const std::string &origin) {
       refuse(origin, std::string("its ") + field + " is NULL; a string is required (it may be empty)");
 }
 
+constexpr int kMaxDepth = 32;  // of tables and arrays in a default, as of a configuration
+
+/// "" for a well-formed value, else what is wrong with it.
+std::string value_problem(const kvern_option &option, int depth) {
+  if (option.type < KVERN_BOOL || option.type > KVERN_ARRAY)
+    return "has the unknown type " + std::to_string(option.type);
+  if (option.type == KVERN_STRING && !option.s) return "is a string with a default of NULL";
+  if (option.n_items > 0 && !option.items) return "has items that are NULL";
+  if (option.type != KVERN_TABLE && option.type != KVERN_ARRAY) return "";
+  if (depth == kMaxDepth) return "is nested more than " + std::to_string(kMaxDepth) + " deep";
+  for (uint32_t i = 0; i < option.n_items; ++i) {
+    const kvern_option *item = option.items[i];
+    const std::string name = "has an item " + std::to_string(i) + " that ";
+    if (!item) return name + "is NULL";
+    if (item->struct_size < kOptionSize) return name + "has struct_size " + std::to_string(item->struct_size);
+    const std::string wrong = value_problem(*item, depth + 1);
+    if (!wrong.empty()) return name + wrong;
+  }
+  return "";
+}
+
 /// "" for a well-formed option, else what is wrong with it.
 std::string option_complaint(const kvern_option *option, std::set<std::string> &keys) {
   if (!option) return "is NULL";
@@ -64,11 +85,8 @@ std::string option_complaint(const kvern_option *option, std::set<std::string> &
     return "has struct_size " + std::to_string(option->struct_size) + ", not at least " +
            std::to_string(kOptionSize);
   if (!option->key || !*option->key) return "has no key";
-  const std::string name = std::string("('") + option->key + "') ";
-  if (option->type < KVERN_BOOL || option->type > KVERN_ARRAY)
-    return name + "has the unknown type " + std::to_string(option->type);
-  if (option->type == KVERN_STRING && !option->s) return name + "is a string with a default of NULL";
-  if (option->n_items > 0 && !option->items) return name + "has items that are NULL";
+  const std::string name = std::string("('") + option->key + "') ", wrong = value_problem(*option, 0);
+  if (!wrong.empty()) return name + wrong;
   if (!keys.insert(option->key).second) return name + "is there twice";
   return "";
 }

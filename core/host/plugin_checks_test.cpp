@@ -93,3 +93,22 @@ TEST_CASE("An option that is not well-formed is refused by its number, name and 
   CHECK(changed([](kvern_option &o) { o.n_items = 1; }) ==
         "toy.so: its option 1 ('scale') has items that are NULL");
 }
+
+TEST_CASE("The items of a default are checked as the option is, to a depth that no recursion feels") {
+  kvern_option item{}, option{};
+  item.struct_size = option.struct_size = sizeof(kvern_option);
+  item.key = "";
+  option.key = "list";
+  option.type = KVERN_ARRAY;
+  const kvern_option *items[1] = {nullptr};
+  option.items = items;
+  option.n_items = 1;
+  CHECK(refusal_of_option(&option) == "toy.so: its option 1 ('list') has an item 0 that is NULL");
+  items[0] = &item;
+  CHECK(refusal_of_option(&option) == "nothing was thrown");
+  item.type = 9;
+  CHECK(refusal_of_option(&option) ==
+        "toy.so: its option 1 ('list') has an item 0 that has the unknown type 9");
+  items[0] = &option;  // without end
+  CHECK_THAT(refusal_of_option(&option), Catch::EndsWith("is nested more than 32 deep"));
+}

@@ -1,8 +1,8 @@
 #include "runtime/cli/cache_argument.hpp"
 
-#include <kvern/error.hpp>
+#include <utility>
 
-#include "runtime/config/toml.hpp"
+#include "runtime/config/cache_text.hpp"
 #include "runtime/run/run.hpp"
 
 namespace kvern::cli {
@@ -17,28 +17,17 @@ void take_file(const std::string &path, config::RunConfig &to) {
   to.plugin_path.insert(to.plugin_path.begin(), file.plugin_path.begin(), file.plugin_path.end());
 }
 
-void take_inline(const std::string &place, const std::string &text, size_t brace, config::RunConfig &to) {
-  const auto name_end = text.find_last_not_of(' ', brace ? brace - 1 : 0);
-  const auto options = config::parse_toml_value(text.substr(brace), place);
-  if (brace == 0 || name_end == std::string::npos || !std::holds_alternative<OptionTable>(options.value))
-    throw Error(ErrorKind::config, place + ": expected NAME, NAME{option = value, ...} or a TOML file");
-  to.cache_implementation = text.substr(0, name_end + 1);
-  to.cache_config = std::get<OptionTable>(options.value);
-}
-
 }  // namespace
 
 config::RunConfig read_cache_argument(const std::string &option, const std::string &text,
                                       const config::RunConfig &base) {
   config::RunConfig result = base;
-  const auto brace = text.find('{');
   if (text.ends_with(".toml")) {
     take_file(text, result);
-  } else if (brace != std::string::npos) {
-    take_inline(option + " " + text, text, brace, result);
   } else {
-    result.cache_implementation = text;
-    result.cache_config.clear();
+    auto cache = config::parse_cache_text(text, option + " " + text);
+    result.cache_implementation = std::move(cache.name);
+    result.cache_config = std::move(cache.options);
   }
   check_cache(result);
   return result;

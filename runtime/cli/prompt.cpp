@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
-#include <charconv>
 #include <iostream>
 #include <iterator>
 #include <kvern/error.hpp>
 
 #include "runtime/cli/text_file.hpp"
+#include "runtime/support/token_ids.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -18,26 +18,6 @@ std::string without_final_line_break(std::string text) {
   text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   return text;
-}
-
-std::vector<int64_t> parse_ids(const std::string &text) {
-  std::vector<int64_t> ids;
-  const char *p = text.data(), *end = p + text.size();
-  while (true) {
-    while (p < end && *p == ' ') ++p;
-    int64_t id = 0;
-    const auto [next, problem] = std::from_chars(p, end, id);
-    if (problem != std::errc())
-      throw Error(ErrorKind::input, "--input-ids: '" + std::string(p, end) +
-                                        "' does not begin with an id; ids are numbers "
-                                        "separated by commas, as in 1,2,3");
-    ids.push_back(id);
-    for (p = next; p < end && *p == ' ';) ++p;
-    if (p == end) return ids;
-    if (*p++ != ',')
-      throw Error(ErrorKind::input,
-                  "--input-ids: a comma is missing before '" + std::string(p - 1, end) + "'");
-  }
 }
 
 std::string from_standard_input() {
@@ -62,7 +42,7 @@ PromptSource read_prompt(const po::variables_map &map) {
     throw Error(ErrorKind::usage, "only one of --prompt, --prompt-file and --input-ids can be given");
   PromptSource source;
   if (map.count("input-ids")) {
-    source.ids = parse_ids(map["input-ids"].as<std::string>());
+    source.ids = parse_token_ids(map["input-ids"].as<std::string>(), "--input-ids");
     return source;
   }
   if (map.count("prompt"))

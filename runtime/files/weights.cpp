@@ -7,6 +7,7 @@
 #include "runtime/files/json.hpp"
 #include "runtime/files/model_folder.hpp"
 #include "runtime/files/quantized_checkpoint.hpp"
+#include "runtime/files/weight_index.hpp"
 #include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
 
@@ -20,22 +21,6 @@ constexpr const char *kIndex = "model.safetensors.index.json";
 
 [[noreturn]] void refuse(const fs::path &path, const std::string &why) {
   throw Error(ErrorKind::model, printable(path.string(), 4096) + ": " + why);
-}
-
-// Shard file -> the tensors that the index expects in it.
-std::map<std::string, std::vector<std::string>> read_index(const fs::path &path) {
-  const JsonObject map = JsonObject::read(path).object("weight_map");
-  std::map<std::string, std::vector<std::string>> shards;
-  for (const std::string &tensor : map.keys()) {
-    const std::string file = map.string(tensor);
-    const bool plain = !file.empty() && file != "." && file != ".." && file.find('/') == std::string::npos;
-    if (!plain) {
-      map.fail(tensor, in_quotes(file) + " must be the name of a file in the same folder, without a path");
-    }
-    shards[file].push_back(tensor);
-  }
-  if (shards.empty()) refuse(path, "weight_map is empty; it should name the shard of each tensor");
-  return shards;
 }
 
 SafetensorsFile open_shard(const fs::path &index, const std::string &file, const std::string &first_tensor) {
@@ -57,7 +42,7 @@ Weights Weights::open(const fs::path &folder) {
   if (is_present(single)) {
     weights.shards_.emplace_back(single);
   } else if (is_present(index)) {
-    for (const auto &[file, tensors] : read_index(index)) {
+    for (const auto &[file, tensors] : parse_weight_index(JsonObject::read(index))) {
       weights.shards_.push_back(open_shard(index, file, tensors.front()));
       for (const std::string &tensor : tensors) weights.place(tensor, file);
     }

@@ -109,7 +109,7 @@ TEST_CASE("An index may not lead out of its folder, and must be one") {
          "weight_map.a: '../m-1.safetensors' must be the name of a file in the same folder, without a path"));
   write_shards(folder, R"({"weight_map":{}})");
   CHECK(refusal(folder.path()) == at(folder, "model.safetensors.index.json",
-                                     "weight_map is empty; it should name the shard of each tensor"));
+                                     "weight_map: is empty; it should name the shard of each tensor"));
   write_shards(folder, R"({"weights_map":{}})");
   CHECK(refusal(folder.path()) ==
         at(folder, "model.safetensors.index.json", "weight_map: is missing; did you mean 'weights_map'?"));
