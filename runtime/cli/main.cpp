@@ -4,7 +4,9 @@
 #include <kvern/error.hpp>
 #include <map>
 #include <new>
+#include <stdexcept>
 
+#include "core/torch/torch.hpp"
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/memory.hpp"
 #include "runtime/cli/output.hpp"
@@ -66,6 +68,14 @@ int report(const std::string &message, int code) {
   return code;
 }
 
+// Without the stack trace that LibTorch's messages end with.
+int report_torch(const c10::Error &error) {
+  const std::string text = error.what_without_backtrace();
+  if (text.find("can't allocate memory") == std::string::npos)
+    return report(text.substr(0, text.find('\n')), static_cast<int>(ErrorKind::internal));
+  return report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
+}
+
 }  // namespace
 }  // namespace kvern::cli
 
@@ -81,6 +91,10 @@ int main(int argc, char **argv) {
     return cli::report(std::string(e.what()) + "; see --help", static_cast<int>(ErrorKind::usage));
   } catch (const std::bad_alloc &) {
     return cli::report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
+  } catch (const std::length_error &) {  // a container beyond the address space
+    return cli::report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
+  } catch (const c10::Error &e) {
+    return cli::report_torch(e);
   } catch (const std::exception &e) {
     return cli::report(e.what(), static_cast<int>(ErrorKind::internal));
   }

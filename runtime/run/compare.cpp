@@ -89,13 +89,14 @@ Comparison compare(const Model &model, const CacheRequest &reference, const std:
   c10::InferenceMode no_gradients;
   const auto count = static_cast<int64_t>(windows.size());
   const auto fed = static_cast<int64_t>(windows.front().size()) - 1;  // nothing follows the last token
-  auto all = contestants(model, reference, caches, options.chunk, fed);
+  const int64_t chunk = std::min(options.chunk, fed);
+  auto all = contestants(model, reference, caches, chunk, fed);
   int64_t done = 0;
   size_t block = 0;
   for (const auto &window : windows) {
     for (auto &c : all) c.reader.start();
-    for (int64_t begin = 0; begin < fed; begin += 2 * options.chunk) {
-      const int64_t end = std::min(fed, begin + 2 * options.chunk);
+    for (int64_t begin = 0; begin < fed; begin += 2 * chunk) {
+      const int64_t end = std::min(fed, begin + 2 * chunk);
       const auto logits = read_block(all, window, begin, end, block++ % all.size());
       score_block(all, logits, window, begin, end);
       done += end - begin;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <kvern/error.hpp>
+#include <limits>
 #include <kvern/forward.hpp>
 
 #include "core/torch/torch.hpp"
@@ -41,6 +43,14 @@ void fill_to(const Run &run, Cache &cache, int64_t depth, Fill fill, const OnPro
   }
 }
 
+// The number of tokens of a measurement: positions have 31 bits, and sums of two counts 64.
+void check_count(int64_t tokens) {
+  constexpr int64_t kMaxTokens = std::numeric_limits<int32_t>::max();
+  if (tokens <= kMaxTokens) return;
+  throw Error(ErrorKind::usage, std::to_string(tokens) + " tokens cannot be measured; at most " +
+                                    std::to_string(kMaxTokens) + " can");
+}
+
 }  // namespace
 
 double median(std::vector<double> values) {
@@ -52,6 +62,8 @@ double median(std::vector<double> values) {
 DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress) {
   c10::InferenceMode no_gradients;
+  check_count(depth);
+  check_count(tokens);
   auto cache = run.open_cache(1, depth + kWarmUp + tokens);
   fill_to(run, cache, depth, fill, on_progress);
   std::vector<double> times;
@@ -73,6 +85,7 @@ DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill
 
 PrefillFigures measure_prefill(const Run &run, int64_t tokens, int64_t repeats) {
   c10::InferenceMode no_gradients;
+  check_count(tokens);
   auto cache = run.open_cache(1, tokens);
   feed(run, cache, 0, std::min(tokens, kShortPrompt));
   std::vector<double> times;
