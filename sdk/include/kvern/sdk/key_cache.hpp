@@ -15,6 +15,9 @@ KVERN_SDK_BEGIN
 /// group with slots of its own.
 template <class Storage, class Retention = KeepAll>
 class KeyCache {
+  static_assert(!Retention::drops || Storage::drops_slots,
+                "this storage keeps all tokens: it lacks drop, or rows cannot be appended to it");
+
  public:
   using conditional_verbs = KeyCache;  ///< these verbs exist only if the storage has their methods
 
@@ -109,7 +112,8 @@ class KeyCache {
     for (Group &group : groups_) {
       group.storage.gather(rows, group.used());
       group.slots.gather(rows);
-      group.drop();
+      group.drop(group.unheld());
+      group.drop(group.droppable());
     }
   }
 
@@ -279,8 +283,12 @@ class KeyCache {
       }
       return {};
     }
-    void drop() {
-      const SlotRange range = droppable();
+    /// Leading slots of which the storage holds nothing in any row, since rows are gone.
+    SlotRange unheld() const {
+      if constexpr (requires { storage.unheld(Extent()); }) return {0, storage.unheld(used())};
+      return {};
+    }
+    void drop(const SlotRange &range) {
       if (range.count == 0) return;
       storage.drop(used(), range);
       slots.drop(range.begin, range.count);

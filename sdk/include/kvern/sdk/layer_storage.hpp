@@ -19,7 +19,7 @@ template <SlotLayer L>
 class LayerStorage {
  public:
   using Policy = GrowthPolicy;
-  using LayerClass = L;
+  static constexpr bool drops_slots = DropsSlots<L> && AppendsRows<L>;
 
   /// Of these layers; drops: the retention drops tokens. Throws what L throws.
   LayerStorage(const Create &create, const std::vector<int> &numbers, const Policy &policy, bool drops)
