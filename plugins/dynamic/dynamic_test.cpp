@@ -96,7 +96,7 @@ TEST_CASE("dynamic holds one tensor twice while it grows, not all") {
   Decoder decoder(subject, host);
   decoder.run(640);
   const int64_t before = host.live_bytes();
-  host.forget_peak();
+  host.reset_peak();
   decoder.run(200);
   const int64_t after = host.live_bytes();
   REQUIRE(after > before);

@@ -12,12 +12,12 @@ TEST_CASE("none holds nothing between steps, and within one what the step brings
   Subject subject = subject_of("none", {attention_layer(), attention_layer(6)});
   subject.recompute = true;
   FullHost host;
-  Rig rig(subject, host, 1);
-  talk(rig, 6);
-  CHECK(rig.info().tokens == 0);
-  CHECK(rig.info().bytes_device == 0);
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness, 6);
+  CHECK(harness.info().tokens == 0);
+  CHECK(harness.info().bytes_device == 0);
   CHECK(host.live_buffers() == 0);
   CHECK(host.peak_bytes() == int64_t{4} * 2 * 2 * 6 * 8 * 4);
-  CHECK(rig.step(1) == Outcome::done);
+  CHECK(harness.step(1) == Outcome::done);
   CHECK(host.live_buffers() == 0);
 }

@@ -8,7 +8,7 @@ using namespace kvern::quantized_testing;
 namespace {
 
 /// The largest difference of an answer from attention by its definition over the keys handed out with it.
-double error_of(const Driver &driver, Driver::Answer &answer, const std::vector<int64_t> &first) {
+double error_of(const Driver &driver, Driver::StepOutput &answer, const std::vector<int64_t> &first) {
   double worst = 0;
   const int64_t n = answer.q.shape[2], size = answer.all.k.shape[2];
   const int group = driver.shape.q_heads / driver.shape.kv_heads;
@@ -33,7 +33,7 @@ double error_of(const Driver &driver, Driver::Answer &answer, const std::vector<
   return worst;
 }
 
-struct Way {
+struct AttendPath {
   int64_t key_bits, value_bits, axis_key, axis_value, group;
   bool rotation;
 
@@ -59,14 +59,14 @@ void each_way(Visit visit) {
       for (int axes = 0; axes < 4; ++axes) {
         for (int64_t group : {16, 256}) {
           for (bool rotation : {false, true})
-            visit(Way{key_bits, value_bits, axes & 1, axes >> 1, group, rotation});
+            visit(AttendPath{key_bits, value_bits, axes & 1, axes >> 1, group, rotation});
         }
       }
     }
   }
 }
 
-Options options_of(const Way &way, const char *compute) {
+Options options_of(const AttendPath &way, const char *compute) {
   Options options;
   options.integer("key_nbits", way.key_bits).integer("value_nbits", way.value_bits);
   options.integer("axis_key", way.axis_key).integer("axis_value", way.axis_value);
@@ -74,7 +74,7 @@ Options options_of(const Way &way, const char *compute) {
   return options.boolean("rotation", way.rotation).string("compute_dtype", compute).string("search", "none");
 }
 
-double worst_error(const Way &way, const char *compute) {
+double worst_error(const AttendPath &way, const char *compute) {
   const Options options = options_of(way, compute);
   FullHost host;
   Driver driver({1, 2, 4, 2, 32, false}, options, host);
@@ -83,7 +83,7 @@ double worst_error(const Way &way, const char *compute) {
   driver.step(1);
   double worst = 0;
   for (int64_t n : {1, 9}) {
-    Driver::Answer answer = driver.answer(n);
+    Driver::StepOutput answer = driver.answer(n);
     worst = std::max(worst, error_of(driver, answer, {3, 0}));
   }
   return worst;
@@ -93,14 +93,14 @@ double worst_error(const Way &way, const char *compute) {
 
 TEST_CASE(
     "attend equals attention over what update hands out, whatever the bits, axes, groups and rotation") {
-  each_way([](const Way &way) {
+  each_way([](const AttendPath &way) {
     INFO(way.text());
     CHECK(worst_error(way, "float32") < 1e-4);
   });
 }
 
 TEST_CASE("attend in integers stays within their rounding of what update hands out") {
-  each_way([](const Way &way) {
+  each_way([](const AttendPath &way) {
     if (way.rotation) return;
     INFO(way.text());
     // keys of one bit are as long as their group's longest: the weights they give are rounded more
@@ -121,7 +121,7 @@ TEST_CASE("attend takes a bias, a softcap and sinks, and counts the sinks once")
   FullHost host;
   Driver driver({1, 1, 4, 2, 32, false}, options, host);
   driver.step(200);
-  KeysAndValues all = driver.hand_out();
+  KeysAndValues all = driver.read_all();
   std::vector<float> q(4 * 32, 0.7f), out(4 * 32), bias(201), sinks{0.5f, 1.0f, -1.0f, 3.0f};
   for (std::size_t j = 0; j < 200; ++j) bias[j] = static_cast<float>(j % 7) * 0.3f;
   bias[200] = -1e30f;  // the new token itself

@@ -5,8 +5,8 @@
 
 namespace kvern::quantized_testing {
 
-Numbers read(const DLTensor &tensor) {
-  Numbers numbers(tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3]);
+TestTensor read(const DLTensor &tensor) {
+  TestTensor numbers(tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3]);
   const char *data = static_cast<const char *>(tensor.data) + tensor.byte_offset;
   for (int64_t b = 0; b < tensor.shape[0]; ++b) {
     for (int64_t h = 0; h < tensor.shape[1]; ++h) {
@@ -112,9 +112,9 @@ void Driver::step(int64_t n, bool attend) {
   for (int64_t &position : next) position += n;
 }
 
-Driver::Answer Driver::answer(int64_t n) {
+Driver::StepOutput Driver::answer(int64_t n) {
   const auto rows = static_cast<int64_t>(next.size());
-  Numbers q(rows, shape.q_heads, n, shape.dim), out(rows, shape.q_heads, n, shape.dim);
+  TestTensor q(rows, shape.q_heads, n, shape.dim), out(rows, shape.q_heads, n, shape.dim);
   for (float &value : q.data) value = normal_(engine_);
   begin(n);
   int64_t k_dims[4], v_dims[4];
@@ -134,7 +134,7 @@ Driver::Answer Driver::answer(int64_t n) {
   return {std::move(q), std::move(out), std::move(all)};
 }
 
-KeysAndValues Driver::hand_out(int layer) {
+KeysAndValues Driver::read_all(int layer) {
   begin(0);
   DLTensor k, v;
   require(ops().update(cache, layer, nullptr, nullptr, &k, &v, &error));

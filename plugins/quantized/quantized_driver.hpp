@@ -36,15 +36,15 @@ struct Shape {
 };
 
 /// A tensor [B, H, T, D] of the test's own.
-struct Numbers {
-  Numbers(int64_t b, int64_t h, int64_t t, int64_t d)
+struct TestTensor {
+  TestTensor(int64_t b, int64_t h, int64_t t, int64_t d)
       : shape{b, h, t, d}, data(static_cast<std::size_t>(b * h * t * d)) {}
 
   float &at(int64_t b, int64_t h, int64_t t, int64_t d) {
     return data[static_cast<std::size_t>(((b * shape[1] + h) * shape[2] + t) * shape[3] + d)];
   }
   DLTensor tensor() { return {data.data(), {kDLCPU, 0}, 4, {kDLFloat, 32, 1}, shape, nullptr, 0}; }
-  bool operator==(const Numbers &other) const {
+  bool operator==(const TestTensor &other) const {
     return std::equal(shape, shape + 4, other.shape) && data == other.data;
   }
 
@@ -53,11 +53,11 @@ struct Numbers {
 };
 
 struct KeysAndValues {
-  Numbers k, v;
+  TestTensor k, v;
 };
 
 /// What a tensor of float32 or bfloat16 that a cache handed out holds.
-Numbers read(const DLTensor &tensor);
+TestTensor read(const DLTensor &tensor);
 
 class Driver {
  public:
@@ -69,13 +69,13 @@ class Driver {
   /// One step of n tokens in every row, all layers; `attend`: through attention, else stored only.
   void step(int64_t n, bool attend = false);
   /// One step of n tokens of layer 0; out [rows, q_heads, n, dim], and what update hands out in the same step.
-  struct Answer {
-    Numbers q, out;
+  struct StepOutput {
+    TestTensor q, out;
     KeysAndValues all;
   };
-  Answer answer(int64_t n);
+  StepOutput answer(int64_t n);
   /// All keys and values of a layer, in a step that only reads.
-  KeysAndValues hand_out(int layer = 0);
+  KeysAndValues read_all(int layer = 0);
   kvern_info info(int layer = -1);
 
   void require(kvern_status status);

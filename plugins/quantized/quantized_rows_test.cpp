@@ -14,11 +14,11 @@ Options few_bits() {
 /// Tokens [begin, end) of row `row`, keys before values.
 std::vector<float> tokens(const KeysAndValues &all, int64_t row, int64_t begin, int64_t end) {
   std::vector<float> numbers;
-  for (const Numbers *part : {&all.k, &all.v}) {
+  for (const TestTensor *part : {&all.k, &all.v}) {
     for (int64_t h = 0; h < part->shape[1]; ++h) {
       for (int64_t t = begin; t < end; ++t) {
         for (int64_t d = 0; d < part->shape[3]; ++d)
-          numbers.push_back(const_cast<Numbers *>(part)->at(row, h, t, d));
+          numbers.push_back(const_cast<TestTensor *>(part)->at(row, h, t, d));
       }
     }
   }
@@ -65,9 +65,9 @@ TEST_CASE(
   FullHost host;
   Driver driver({1, 2, 4, 2, 32, false}, few_bits(), host);
   driver.step(500);
-  const KeysAndValues before = driver.hand_out();
+  const KeysAndValues before = driver.read_all();
   for (int i = 0; i < 100; ++i) driver.step(10);
-  const KeysAndValues after = driver.hand_out();
+  const KeysAndValues after = driver.read_all();
   for (int64_t row : {0, 1}) {
     CHECK(tokens(before, row, 0, 448) == tokens(after, row, 0, 448));
     // what was not packed then is packed now
@@ -88,7 +88,7 @@ TEST_CASE("the last residual_length tokens are as they came") {
       packed.step(n);
       exact.step(n);
       const int64_t size = packed.next[0];
-      const KeysAndValues ours = packed.hand_out(), theirs = exact.hand_out();
+      const KeysAndValues ours = packed.read_all(), theirs = exact.read_all();
       CHECK(tokens(ours, 0, size - residual, size) == tokens(theirs, 0, size - residual, size));
       CHECK(tokens(ours, 0, 0, 64) != tokens(theirs, 0, 0, 64));
     }
@@ -100,14 +100,14 @@ TEST_CASE("a cache cut in its packed part goes on, and what it kept stays as it 
   Driver driver({1, 2, 4, 2, 32, false}, few_bits(), host);
   driver.step(500);
   for (int64_t to : {490, 333, 320, 65, 64, 1}) {
-    const KeysAndValues before = driver.hand_out();
+    const KeysAndValues before = driver.read_all();
     truncate(driver, {to, to});
-    const KeysAndValues cut = driver.hand_out();
+    const KeysAndValues cut = driver.read_all();
     REQUIRE(cut.k.shape[2] == to);
     CHECK(tokens(before, 0, 0, to) == tokens(cut, 0, 0, to));
     driver.step(3);
     driver.step(200);
-    const KeysAndValues after = driver.hand_out();
+    const KeysAndValues after = driver.read_all();
     CHECK(tokens(cut, 1, 0, std::min<int64_t>(to, 320)) == tokens(after, 1, 0, std::min<int64_t>(to, 320)));
   }
   truncate(driver, {0, 0});
@@ -121,11 +121,11 @@ TEST_CASE("rows cut at different positions hide what they lost and go on") {
   FullHost host;
   Driver driver({1, 2, 4, 2, 32, false}, few_bits(), host);
   driver.step(300);
-  const KeysAndValues before = driver.hand_out();
+  const KeysAndValues before = driver.read_all();
   truncate(driver, {100, 200});
   driver.step(5);
   driver.step(150);
-  const KeysAndValues after = driver.hand_out();
+  const KeysAndValues after = driver.read_all();
   REQUIRE(after.k.shape[2] == 355);
   CHECK(tokens(before, 1, 0, 200) == tokens(after, 1, 0, 200));
   CHECK(tokens(before, 0, 0, 100) == tokens(after, 0, 0, 100));
@@ -137,20 +137,20 @@ TEST_CASE(
   FullHost host;
   Driver driver({1, 2, 4, 2, 32, false}, few_bits(), host);
   driver.step(500);
-  const KeysAndValues before = driver.hand_out();
+  const KeysAndValues before = driver.read_all();
   const int64_t used = driver.info().bytes_used, dense_row = (500 - 448) * 2 * 2 * 32 * 4;
   gather(driver, {1, 1, 0});
   CHECK(driver.info().bytes_used == used + dense_row);
-  const KeysAndValues gathered = driver.hand_out();
+  const KeysAndValues gathered = driver.read_all();
   CHECK(tokens(gathered, 0, 0, 500) == tokens(before, 1, 0, 500));
   CHECK(tokens(gathered, 1, 0, 500) == tokens(before, 1, 0, 500));
   CHECK(tokens(gathered, 2, 0, 500) == tokens(before, 0, 0, 500));
   for (int i = 0; i < 10; ++i) driver.step(30);
-  const KeysAndValues after = driver.hand_out();
+  const KeysAndValues after = driver.read_all();
   for (int64_t row : {0, 1, 2}) CHECK(tokens(after, row, 0, 448) == tokens(gathered, row, 0, 448));
   CHECK(tokens(after, 0, 500, 700) != tokens(after, 1, 500, 700));
   gather(driver, {1});
-  CHECK(tokens(driver.hand_out(), 0, 0, 800) == tokens(after, 1, 0, 800));
+  CHECK(tokens(driver.read_all(), 0, 0, 800) == tokens(after, 1, 0, 800));
 }
 
 TEST_CASE("gather of packed rows asks for no memory") {
@@ -171,30 +171,30 @@ TEST_CASE("rows of two caches join, each with its own border between packed and 
       shorter({1, 1, 4, 2, 32, false}, few_bits(), host, 2);
   longer.step(430);
   shorter.step(150);
-  const KeysAndValues a = longer.hand_out(), b = shorter.hand_out();
+  const KeysAndValues a = longer.read_all(), b = shorter.read_all();
   longer.require(longer.ops().append(longer.cache, shorter.cache, &longer.error));
   longer.next.push_back(150);
-  const KeysAndValues both = longer.hand_out();
+  const KeysAndValues both = longer.read_all();
   CHECK(tokens(both, 0, 0, 430) == tokens(a, 0, 0, 430));
   CHECK(tokens(both, 1, 280, 430) == tokens(b, 0, 0, 150));
   for (int i = 0; i < 200; ++i) longer.step(1, i % 3 == 0);
-  const KeysAndValues after = longer.hand_out();
+  const KeysAndValues after = longer.read_all();
   CHECK(tokens(after, 0, 0, 384) == tokens(a, 0, 0, 384));
   CHECK(tokens(after, 1, 280, 280 + 128) == tokens(b, 0, 0, 128));
   gather(longer, {1});
-  const KeysAndValues one = longer.hand_out();
+  const KeysAndValues one = longer.read_all();
   REQUIRE(one.k.shape[2] == 350);  // the columns of the longer row are gone
   CHECK(tokens(one, 0, 0, 128) == tokens(b, 0, 0, 128));
   for (int i = 0; i < 70; ++i) longer.step(1, true);
   // the other way round: the rows that join are the longer ones
   Driver small({1, 1, 4, 2, 32, false}, few_bits(), host, 3);
   small.step(20);
-  const KeysAndValues c = small.hand_out();
+  const KeysAndValues c = small.read_all();
   small.require(small.ops().append(small.cache, longer.cache, &small.error));
   small.next.push_back(longer.next[0]);
-  CHECK(tokens(small.hand_out(), 0, 400, 420) == tokens(c, 0, 0, 20));
+  CHECK(tokens(small.read_all(), 0, 400, 420) == tokens(c, 0, 0, 20));
   small.step(100, true);
-  CHECK(tokens(small.hand_out(), 1, 0, 128) == tokens(b, 0, 0, 128));
+  CHECK(tokens(small.read_all(), 1, 0, 128) == tokens(b, 0, 0, 128));
 }
 
 TEST_CASE("a clone and a saved cache hold the same numbers, in every state") {
@@ -202,7 +202,7 @@ TEST_CASE("a clone and a saved cache hold the same numbers, in every state") {
   const Shape shape{2, 2, 4, 2, 32, true};
   Driver driver(shape, few_bits(), host);
   const auto check = [&](bool shared = false) {
-    const KeysAndValues wanted = driver.hand_out(1);
+    const KeysAndValues wanted = driver.read_all(1);
     Stream stream;
     const kvern_stream_io out = stream.writer();
     driver.require(driver.ops().save(driver.cache, &out, &driver.error));
@@ -216,12 +216,12 @@ TEST_CASE("a clone and a saved cache hold the same numbers, in every state") {
       other->next = driver.next;
       // rows that share blocks have blocks of their own in a copy
       if (!shared) CHECK(other->info().bytes_used == driver.info().bytes_used);
-      const KeysAndValues got = other->hand_out(1);
+      const KeysAndValues got = other->read_all(1);
       CHECK(got.k == wanted.k);
       CHECK(got.v == wanted.v);
       for (int64_t n : {1, 70, 1}) other->step(n, true);
     }
-    const KeysAndValues still = driver.hand_out(1);
+    const KeysAndValues still = driver.read_all(1);
     CHECK(still.k == wanted.k);
     Stream again;
     const kvern_stream_io twice = again.writer();

@@ -20,7 +20,7 @@ TEST_CASE("several threads pack, unpack and attend as one does") {
   for (int64_t n : {700, 1, 100, 1}) {
     alone.step(n);
     together.step(n);
-    Driver::Answer a = alone.answer(2), b = together.answer(2);
+    Driver::StepOutput a = alone.answer(2), b = together.answer(2);
     CHECK(a.all.k == b.all.k);
     CHECK(a.all.v == b.all.v);
     double worst = 0;

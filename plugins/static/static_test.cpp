@@ -20,17 +20,17 @@ kvern_option length_option(int64_t value) {
 }
 
 /// Address of the keys and their number, from a step that only reads.
-std::pair<const void *, int64_t> keys_of(Rig &rig) {
+std::pair<const void *, int64_t> keys_of(CacheHarness &harness) {
   std::vector<int64_t> pos;
-  for (const Row &row : rig.rows) pos.push_back(row.next());
+  for (const Row &row : harness.rows) pos.push_back(row.next());
   kvern_step step{};
   step.struct_size = sizeof step;
   step.rows = static_cast<int64_t>(pos.size());
   step.row_pos = pos.data();
-  REQUIRE(rig.ops().begin(rig.cache, &step, &rig.error) == KVERN_OK);
+  REQUIRE(harness.ops().begin(harness.cache, &step, &harness.error) == KVERN_OK);
   DLTensor k, v;
-  REQUIRE(rig.ops().update(rig.cache, 0, nullptr, nullptr, &k, &v, &rig.error) == KVERN_OK);
-  REQUIRE(rig.ops().end(rig.cache, 0, &rig.error) == KVERN_OK);
+  REQUIRE(harness.ops().update(harness.cache, 0, nullptr, nullptr, &k, &v, &harness.error) == KVERN_OK);
+  REQUIRE(harness.ops().end(harness.cache, 0, &harness.error) == KVERN_OK);
   return {k.data, k.shape[2]};
 }
 
@@ -47,33 +47,33 @@ TEST_CASE("static keeps every rule of the contract") {
 TEST_CASE("static takes its memory once and its keys stay where they are") {
   const Subject subject = static_subject(64);
   FullHost host;
-  Rig rig(subject, host, 1);
-  talk(rig, 5);
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness, 5);
   CHECK(host.allocations() == 4);
   CHECK(host.live_bytes() == int64_t{4} * 2 * 2 * 64 * 8 * 4);
-  const auto [address, length] = keys_of(rig);
+  const auto [address, length] = keys_of(harness);
   CHECK(length == 5);
-  for (int i = 0; i < 20; ++i) rig.step(2);
-  REQUIRE(rig.gather({1, 0}) == KVERN_OK);
-  CHECK(keys_of(rig) == std::make_pair(address, int64_t{45}));
-  rig.reset();
-  talk(rig, 7);
-  CHECK(keys_of(rig) == std::make_pair(address, int64_t{7}));
+  for (int i = 0; i < 20; ++i) harness.step(2);
+  REQUIRE(harness.gather({1, 0}) == KVERN_OK);
+  CHECK(keys_of(harness) == std::make_pair(address, int64_t{45}));
+  harness.reset();
+  feed_tokens(harness, 7);
+  CHECK(keys_of(harness) == std::make_pair(address, int64_t{7}));
   CHECK(host.allocations() == 4);
 }
 
 TEST_CASE("static that is full says how much it holds and how much it can") {
   const Subject subject = static_subject(12);
   FullHost host;
-  Rig rig(subject, host, 1);
-  talk(rig, 10);
-  CHECK(rig.info().capacity == 12);
-  CHECK(rig.info().max_new == 2);
-  CHECK(rig.step(3) == Outcome::no_capacity);
-  const std::string message = rig.error.message;
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness, 10);
+  CHECK(harness.info().capacity == 12);
+  CHECK(harness.info().max_new == 2);
+  CHECK(harness.step(3) == Outcome::no_capacity);
+  const std::string message = harness.error.message;
   CHECK(message.find("10") != std::string::npos);
   CHECK(message.find("12") != std::string::npos);
-  CHECK(rig.step(2) == Outcome::done);
+  CHECK(harness.step(2) == Outcome::done);
 }
 
 TEST_CASE("static's length is max_cache_len, or what the host expects, or an error that names the option") {
@@ -82,8 +82,8 @@ TEST_CASE("static's length is max_cache_len, or what the host expects, or an err
   Subject subject = static_subject(64);
   subject.options = {&twenty};
   {
-    Rig rig(subject, host, 1);
-    CHECK(rig.info().capacity == 20);
+    CacheHarness harness(subject, host, 1);
+    CHECK(harness.info().capacity == 20);
   }
   kvern_cache *cache = nullptr;
   std::string message;
@@ -97,9 +97,9 @@ TEST_CASE("static's length is max_cache_len, or what the host expects, or an err
 TEST_CASE("a clone of static is static too") {
   const Subject subject = static_subject(64);
   FullHost host;
-  Rig rig(subject, host, 1);
-  talk(rig, 5);
-  const std::unique_ptr<Rig> copy = rig.clone();
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness, 5);
+  const std::unique_ptr<CacheHarness> copy = harness.clone();
   REQUIRE(copy);
   const int64_t allocations = host.allocations();
   const auto address = keys_of(*copy).first;

@@ -41,9 +41,9 @@ TEST_CASE("the example loses more with fewer bits, and says no to what it cannot
   subject.tolerance = 0.02;
   FullHost host;
   subject.options = {&eight};
-  CHECK_NOTHROW(talk(*std::make_unique<Rig>(subject, host, 1), 8));
+  CHECK_NOTHROW(feed_tokens(*std::make_unique<CacheHarness>(subject, host, 1), 8));
   subject.options = {&two};
-  CHECK_THROWS_AS(talk(*std::make_unique<Rig>(subject, host, 1), 8), Violation);
+  CHECK_THROWS_AS(feed_tokens(*std::make_unique<CacheHarness>(subject, host, 1), 8), Violation);
   subject.options = {&nine};
   kvern_cache *cache = nullptr;
   std::string message;

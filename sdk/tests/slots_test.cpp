@@ -6,22 +6,22 @@ using namespace kvern::sdk;
 
 namespace {
 
-Step step_of(std::vector<int64_t> positions, std::vector<int64_t> news, uint32_t flags = 0) {
+Step step_of(std::vector<int64_t> positions, std::vector<int64_t> new_tokens, uint32_t flags = 0) {
   kvern_step raw{};
   raw.struct_size = sizeof raw;
   raw.flags = flags;
   raw.rows = static_cast<int64_t>(positions.size());
-  for (int64_t count : news) raw.n_new = std::max(raw.n_new, count);
+  for (int64_t count : new_tokens) raw.n_new = std::max(raw.n_new, count);
   raw.row_pos = positions.data();
-  raw.row_new = news.data();
+  raw.row_new = new_tokens.data();
   Step step;
   step.read(raw);
   return step;
 }
 
-void feed(Slots &slots, std::vector<int64_t> positions, std::vector<int64_t> news,
+void feed(Slots &slots, std::vector<int64_t> positions, std::vector<int64_t> new_tokens,
           std::vector<int64_t> keep = {}) {
-  const Step step = step_of(positions, news, keep.empty() ? 0 : KVERN_STEP_TENTATIVE);
+  const Step step = step_of(positions, new_tokens, keep.empty() ? 0 : KVERN_STEP_TENTATIVE);
   slots.check(step);
   slots.open(step);
   slots.close(step, [&](int64_t row) { return keep.empty() ? step.n_new : keep[row]; });

@@ -26,7 +26,7 @@ TEST_CASE("What is handed out as contiguous has the strides of its shape") {
   float data[24];
   DLTensor out;
   OutTensor holder;
-  holder.hand_out(&out, data, {kDLCPU, 0}, {kDLFloat, 32, 1}, {1, 2, 3, 4});
+  holder.export_to(&out, data, {kDLCPU, 0}, {kDLFloat, 32, 1}, {1, 2, 3, 4});
   CHECK(out.strides[0] == 24);
   CHECK(out.strides[1] == 12);
   CHECK(out.strides[2] == 4);

@@ -31,7 +31,9 @@ Subject windowed(std::vector<int32_t> windows) {
   return subject;
 }
 
-StepPlan plan_of(std::vector<int64_t> news) { return {std::move(news), StepPlan::kAll, {}, -1, 0, {}}; }
+StepPlan plan_of(std::vector<int64_t> new_tokens) {
+  return {std::move(new_tokens), StepPlan::kAll, {}, -1, 0, {}};
+}
 
 }  // namespace
 
@@ -67,12 +69,12 @@ TEST_CASE(
     for (const int64_t chunk : {1, 5, 8, 13, 60}) {
       const Subject subject = windowed({8});
       FullHost host;
-      Rig rig(subject, host, 1);
-      rig.rows.assign(2, Row{});
-      rig.rows[1].pad = 2;
+      CacheHarness harness(subject, host, 1);
+      harness.rows.assign(2, Row{});
+      harness.rows[1].pad = 2;
       for (int64_t at = 0; at < prompt; at += chunk)
-        REQUIRE(rig.step(std::min(chunk, prompt - at)) == Outcome::done);
-      for (int i = 0; i < 40; ++i) REQUIRE(rig.step(1) == Outcome::done);
+        REQUIRE(harness.step(std::min(chunk, prompt - at)) == Outcome::done);
+      for (int i = 0; i < 40; ++i) REQUIRE(harness.step(1) == Outcome::done);
     }
   }
 }
@@ -80,14 +82,14 @@ TEST_CASE(
 TEST_CASE("A window holds the same memory at every length, also after a prompt in one step") {
   const Subject subject = windowed({64});
   FullHost host;
-  Rig rig(subject, host, 1);
-  rig.rows.assign(1, Row{});
-  REQUIRE(rig.step(1000) == Outcome::done);
+  CacheHarness harness(subject, host, 1);
+  harness.rows.assign(1, Row{});
+  REQUIRE(harness.step(1000) == Outcome::done);
   const int64_t slot = int64_t{2} * 2 * 8 * 4;
-  CHECK(rig.info().bytes_device <= (63 + 32) * slot);
-  CHECK(rig.info().tokens == 1000);
-  for (int i = 0; i < 10; ++i) REQUIRE(rig.step(30) == Outcome::done);
-  for (int i = 0; i < 100; ++i) REQUIRE(rig.step(1) == Outcome::done);
+  CHECK(harness.info().bytes_device <= (63 + 32) * slot);
+  CHECK(harness.info().tokens == 1000);
+  for (int i = 0; i < 10; ++i) REQUIRE(harness.step(30) == Outcome::done);
+  for (int i = 0; i < 100; ++i) REQUIRE(harness.step(1) == Outcome::done);
   CHECK(host.live_bytes() <= (63 + 32) * slot);
 }
 
@@ -95,28 +97,28 @@ TEST_CASE(
     "Of a window only tokens whose predecessors are still held can be taken back; the rest is refused") {
   const Subject subject = windowed({64});
   FullHost host;
-  Rig rig(subject, host, 1);
-  rig.rows.assign(1, Row{});
-  rig.step(30);
-  CHECK(rig.info().rollback == -1);
-  for (int i = 0; i < 45; ++i) rig.step(1);
-  CHECK(rig.info().rollback == -1);  // position 0 is still held
-  for (int i = 0; i < 10; ++i) rig.step(1);
-  const int64_t rollback = rig.info().rollback;
+  CacheHarness harness(subject, host, 1);
+  harness.rows.assign(1, Row{});
+  harness.step(30);
+  CHECK(harness.info().rollback == -1);
+  for (int i = 0; i < 45; ++i) harness.step(1);
+  CHECK(harness.info().rollback == -1);  // position 0 is still held
+  for (int i = 0; i < 10; ++i) harness.step(1);
+  const int64_t rollback = harness.info().rollback;
   REQUIRE(rollback >= 0);
-  CHECK(rig.truncate({rig.rows[0].next() - rollback - 1}) == KVERN_UNSUPPORTED);
-  CHECK(std::string(rig.error.message).find(std::to_string(rollback)) != std::string::npos);
-  REQUIRE(rig.truncate({rig.rows[0].next() - rollback}) == KVERN_OK);
-  for (int i = 0; i < 70; ++i) REQUIRE(rig.step(1) == Outcome::done);
+  CHECK(harness.truncate({harness.rows[0].next() - rollback - 1}) == KVERN_UNSUPPORTED);
+  CHECK(std::string(harness.error.message).find(std::to_string(rollback)) != std::string::npos);
+  REQUIRE(harness.truncate({harness.rows[0].next() - rollback}) == KVERN_OK);
+  for (int i = 0; i < 70; ++i) REQUIRE(harness.step(1) == Outcome::done);
 }
 
 TEST_CASE("A row that stands still keeps its window while another goes on") {
   const Subject subject = windowed({6});
   FullHost host;
-  Rig rig(subject, host, 1);
-  rig.rows.assign(2, Row{});
-  REQUIRE(rig.step(10) == Outcome::done);
-  for (int i = 0; i < 60; ++i) REQUIRE(rig.step(plan_of({1, 0})) == Outcome::done);
-  for (int i = 0; i < 60; ++i) REQUIRE(rig.step(plan_of({1, 1})) == Outcome::done);
-  CHECK(rig.info().bytes_used <= (5 + 16) * 2 * int64_t{2} * 2 * 8 * 4);
+  CacheHarness harness(subject, host, 1);
+  harness.rows.assign(2, Row{});
+  REQUIRE(harness.step(10) == Outcome::done);
+  for (int i = 0; i < 60; ++i) REQUIRE(harness.step(plan_of({1, 0})) == Outcome::done);
+  for (int i = 0; i < 60; ++i) REQUIRE(harness.step(plan_of({1, 1})) == Outcome::done);
+  CHECK(harness.info().bytes_used <= (5 + 16) * 2 * int64_t{2} * 2 * 8 * 4);
 }

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "tests/conformance/rig.hpp"
+#include "tests/conformance/harness.hpp"
 
 namespace kvern::conformance {
 namespace {

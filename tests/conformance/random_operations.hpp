@@ -3,7 +3,7 @@
 #pragma once
 #include <map>
 
-#include "tests/conformance/rig.hpp"
+#include "tests/conformance/harness.hpp"
 
 namespace kvern::conformance {
 

@@ -6,7 +6,7 @@
 
 namespace kvern::conformance {
 
-double number(uint32_t token, int layer, Kind kind, int head, int dim) {
+double test_value(uint32_t token, int layer, Kind kind, int head, int dim) {
   uint64_t x = token * 1000003ull + static_cast<uint64_t>(layer * 7919 + static_cast<int>(kind) * 104729 +
                                                           head * 131 + dim * 17 + 1);
   x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdull;
@@ -29,7 +29,7 @@ double dot(const std::vector<double> &a, const std::vector<double> &b) {
 
 std::vector<double> vector_of(uint32_t token, int layer, Kind kind, int head, int dim) {
   std::vector<double> x(static_cast<std::size_t>(dim));
-  for (int d = 0; d < dim; ++d) x[d] = number(token, layer, kind, head, d);
+  for (int d = 0; d < dim; ++d) x[d] = test_value(token, layer, kind, head, d);
   return x;
 }
 
@@ -58,10 +58,11 @@ double Softmax::log_sum_exp() const {
 
 bool Semantics::sees(int64_t query, int64_t key, int64_t window) const {
   if (key < 0 || key > query || (window > 0 && key <= query - window)) return false;
+  if (this->window > 0 && key <= query - this->window) return false;
   return sink_window == 0 || key < sink_tokens || key > query - (sink_window - sink_tokens);
 }
 
-int64_t Semantics::place(int64_t key, int64_t query) const {
+int64_t Semantics::rotary_position(int64_t key, int64_t query) const {
   if (sink_window == 0) return key;
   const int64_t dropped = std::max<int64_t>(0, query + 1 - sink_window);
   return key < sink_tokens && key != query ? key : key - dropped;
@@ -86,12 +87,12 @@ Softmax attend_all(const Row &row, const kvern_layer &layer, int number_, int he
     }
     return result;
   }
-  rotate(owner, q.data(), dim, semantics.place(position, position));
+  rotate(owner, q.data(), dim, semantics.rotary_position(position, position));
   for (int64_t j = row.pad; j <= column; ++j) {
     const int64_t key = j - row.pad;
     if (!semantics.sees(position, key, layer.window)) continue;
     std::vector<double> k = vector_of(row.tokens[j], owner, Kind::key, key_head, dim);
-    rotate(owner, k.data(), dim, semantics.place(key, position));
+    rotate(owner, k.data(), dim, semantics.rotary_position(key, position));
     std::vector<double> v = value_kind == Kind::key
                                 ? k
                                 : vector_of(row.tokens[j], owner, Kind::value, key_head, layer.head_dim_v);
@@ -104,7 +105,7 @@ std::vector<double> state_after(const Row &row, int layer, int64_t columns, int 
   std::vector<double> state(static_cast<std::size_t>(dim), 0.0);
   for (int64_t i = row.pad; i < columns; ++i) {
     for (int d = 0; d < dim; ++d) {
-      state[d] = static_cast<float>(0.8 * state[d] + number(row.tokens[i], layer, Kind::state, 0, d));
+      state[d] = static_cast<float>(0.8 * state[d] + test_value(row.tokens[i], layer, Kind::state, 0, d));
     }
   }
   return state;

@@ -1,6 +1,5 @@
-// A model of nothing but numbers, and attention over its whole history by plain loops in double precision: what a cache's
-// answers are compared with. Also the host extensions rope/1, attention/1 and
-// parallel/1 in the same loops.
+// Reference implementation in double precision: a model whose keys are hashes of tokens, and attention over its whole history.
+// Also the host extensions rope/1, attention/1 and parallel/1.
 #pragma once
 #include <kvern/abi/attention.h>
 #include <kvern/abi/parallel.h>
@@ -12,11 +11,11 @@
 
 namespace kvern::conformance {
 
-/// A row of text: what has been said, with padding before it and, for encoder-decoder models, what the encoder saw.
+/// A row: its tokens with left padding, and for encoder-decoder models the encoder's.
 struct Row {
   std::vector<uint32_t> tokens;  ///< padding included
   int64_t pad = 0;
-  uint32_t encoder = 0;  ///< names its keys
+  uint32_t encoder = 0;  ///< seed of its keys
   int64_t encoder_len = 0;
 
   int64_t next() const { return static_cast<int64_t>(tokens.size()) - pad; }
@@ -24,10 +23,10 @@ struct Row {
 
 enum class Kind { query = 0, key = 1, value = 2, state = 3 };
 
-/// The number that token has in this layer, head and dimension: within -1 .. 1, before rotation.
-double number(uint32_t token, int layer, Kind kind, int head, int dim);
+/// Element of a token's vector in this layer and head: -1 .. 1, before rotation.
+double test_value(uint32_t token, int layer, Kind kind, int head, int dim);
 
-/// Turns x [dim] by the angles of a position; the base differs by layer.
+/// Applies RoPE to x [dim]; the base differs by layer.
 void rotate(int layer, double *x, int dim, int64_t position);
 
 /// Softmax attention of one query, its keys given one by one.
@@ -43,13 +42,14 @@ class Softmax {
   std::vector<double> sum_;
 };
 
-/// What differs between caches that are right: which keys a query sees, and where it sees them.
+/// What differs between correct caches: which keys a query sees, and at which positions.
 struct Semantics {
   int64_t sink_tokens = 0, sink_window = 0;  ///< positions counted inside a window; 0 = off
+  int64_t window = 0;                        ///< narrower than the layer's; 0 = off
 
   bool sees(int64_t query, int64_t key, int64_t window) const;
-  /// The position at which the query at `query` sees the key (or, with key = query, itself).
-  int64_t place(int64_t key, int64_t query) const;
+  /// Position that the query at `query` rotates the key to (with key = query: its own).
+  int64_t rotary_position(int64_t key, int64_t query) const;
 };
 
 /// Attention of head `head` of the token in column `column` of a row over the row's whole history. A layer that shares
@@ -57,13 +57,13 @@ struct Semantics {
 Softmax attend_all(const Row &row, const kvern_layer &layer, int number, int head, int64_t column,
                    const Semantics &semantics);
 
-/// What a recurrent layer's state [dim] is after the first `columns` tokens.
+/// State [dim] of a recurrent layer after the first `columns` tokens.
 std::vector<double> state_after(const Row &row, int layer, int64_t columns, int dim);
 
-/// Host extensions by plain loops, for ever.
+/// Host extensions in scalar loops; static lifetime.
 const kvern_rope_1 *rope_extension();
 const kvern_attention_1 *attention_extension();
-/// One thread that takes the ranges from the last to the first.
+/// One thread that runs the ranges from the last to the first.
 const kvern_parallel_1 *parallel_extension();
 
 /// The float in a tensor [B, H, T, D].

@@ -1,7 +1,7 @@
-// The rules of the contract (docs/abi.md), one function each, for any plugin that holds keys. They know no test framework: a
+// The rules of the contract (docs/abi.md), one function each, for any plugin that holds keys. They are independent of the test framework: a
 // rule that is broken throws Violation.
 #pragma once
-#include "tests/conformance/rig.hpp"
+#include "tests/conformance/harness.hpp"
 
 namespace kvern::conformance {
 
@@ -23,7 +23,7 @@ class FullHost : public TestHost {
   explicit FullHost(bool moving = false);
 };
 
-/// A rig with two rows, one of them padded, that has seen a few tokens.
-void talk(Rig &rig, int64_t n = 5);
+/// Feeds n tokens to two fresh rows, one of them padded.
+void feed_tokens(CacheHarness &harness, int64_t n = 5);
 
 }  // namespace kvern::conformance

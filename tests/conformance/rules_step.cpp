@@ -1,4 +1,4 @@
-// Rules of one step: begin reserves or changes nothing, end keeps what it is told.
+// Rules of one step: begin reserves or changes nothing, end keeps the given number of tokens.
 #include <algorithm>
 
 #include "tests/conformance/rules.hpp"
@@ -8,36 +8,36 @@ namespace {
 
 const StepPlan kOneMore{{1, 1}, StepPlan::kAll, {}, -1, 0, {}};
 
-void go_on(Rig &rig) {
-  expect(rig.step_or_single(kOneMore) == Outcome::done,
-         std::string("the cache cannot go on: ") + rig.error.message);
+void expect_decodes(CacheHarness &harness) {
+  expect(harness.step_or_single(kOneMore) == Outcome::done,
+         std::string("the cache cannot go on: ") + harness.error.message);
 }
 
 /// One begin of which the n-th allocation fails; false if there was no n-th. grow: the cache holds tokens already and the
 /// step is a large one; else it is the first.
 bool begin_fails_at(const Subject &subject, int64_t n, bool for_ever, bool grow) {
   FullHost host;
-  Rig rig(subject, host, 3);
-  rig.rows.assign(2, Row{});
-  if (grow) talk(rig);
-  const kvern_info before = rig.info();
+  CacheHarness harness(subject, host, 3);
+  harness.rows.assign(2, Row{});
+  if (grow) feed_tokens(harness);
+  const kvern_info before = harness.info();
   const int64_t count = grow ? (before.max_new < 0 ? 200 : before.max_new) : 6;
   const int64_t bytes = host.live_bytes(), refused = host.refused();
   host.fail_alloc(n, for_ever);
-  const Outcome outcome = rig.step({{count, count}, 0, {}, 0, 0, {}});
+  const Outcome outcome = harness.step({{count, count}, 0, {}, 0, 0, {}});
   host.fail_alloc(-1);
   if (host.refused() == refused) return false;
-  const kvern_info after = rig.info();
+  const kvern_info after = harness.info();
   expect(before.tokens == after.tokens && before.rows == after.rows,
          "a begin that failed changed what is held");
   if (outcome == Outcome::no_memory) {
     expect(for_ever || host.live_bytes() <= bytes, "a begin that failed keeps more memory than before");
-    expect(rig.error.message[0] != '\0', "begin fails without a word");
+    expect(harness.error.message[0] != '\0', "begin fails with an empty message");
   }
   if (grow) {
-    go_on(rig);
+    expect_decodes(harness);
   } else {
-    talk(rig);
+    feed_tokens(harness);
   }
   return true;
 }
@@ -55,149 +55,152 @@ void begin_is_all_or_nothing(const Subject &subject) {
 /// The n-th allocation fails only outside begin: there is none.
 void nothing_is_allocated_after_begin(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 4);
-  talk(rig);
+  CacheHarness harness(subject, host, 4);
+  feed_tokens(harness);
   for (int i = 0; i < 3; ++i) {
-    const std::vector<int64_t> pos{rig.rows[0].next(), rig.rows[1].next()};
+    const std::vector<int64_t> pos{harness.rows[0].next(), harness.rows[1].next()};
     kvern_step step{};
     step.struct_size = sizeof step;
     step.rows = 2;
     step.row_pos = pos.data();
-    expect(rig.ops().begin(rig.cache, &step, &rig.error) == KVERN_OK, "begin of a step that only reads");
+    expect(harness.ops().begin(harness.cache, &step, &harness.error) == KVERN_OK,
+           "begin of a step that only reads");
     const int64_t allocations = host.allocations();
     for (int layer = 0; layer < static_cast<int>(subject.layers.size()); ++layer) {
       if (subject.layers[layer].kind != KVERN_LAYER_ATTENTION) continue;
       host.enter(layer);
       DLTensor k, v;
-      expect(rig.ops().update(rig.cache, layer, nullptr, nullptr, &k, &v, &rig.error) == KVERN_OK,
-             std::string("update that only reads: ") + rig.error.message);
+      expect(harness.ops().update(harness.cache, layer, nullptr, nullptr, &k, &v, &harness.error) == KVERN_OK,
+             std::string("update that only reads: ") + harness.error.message);
     }
-    expect(rig.ops().end(rig.cache, 0, &rig.error) == KVERN_OK, "end(0)");
+    expect(harness.ops().end(harness.cache, 0, &harness.error) == KVERN_OK, "end(0)");
     expect(host.allocations() == allocations, "memory is asked for after begin");
-    go_on(rig);
+    expect_decodes(harness);
   }
 }
 
 void rows_continue_where_they_ended(const Subject &subject) {
   if (subject.recompute) return;
   FullHost host;
-  Rig rig(subject, host, 5);
-  talk(rig);
-  const int64_t wrong[2] = {rig.rows[0].next() + 1, rig.rows[1].next()},
-                right[3] = {rig.rows[0].next(), rig.rows[1].next(), 0};
+  CacheHarness harness(subject, host, 5);
+  feed_tokens(harness);
+  const int64_t wrong[2] = {harness.rows[0].next() + 1, harness.rows[1].next()},
+                right[3] = {harness.rows[0].next(), harness.rows[1].next(), 0};
   kvern_step step{};
   step.struct_size = sizeof step;
   step.rows = 2;
   step.n_new = 1;
   step.row_pos = wrong;
-  expect(rig.ops().begin(rig.cache, &step, &rig.error) == KVERN_INVALID_ARGUMENT,
+  expect(harness.ops().begin(harness.cache, &step, &harness.error) == KVERN_INVALID_ARGUMENT,
          "a row may not skip a position");
   step.row_pos = right;
   step.rows = 3;
-  expect(rig.ops().begin(rig.cache, &step, &rig.error) == KVERN_INVALID_ARGUMENT,
+  expect(harness.ops().begin(harness.cache, &step, &harness.error) == KVERN_INVALID_ARGUMENT,
          "rows may not change in begin");
-  go_on(rig);
+  expect_decodes(harness);
 }
 
 void unknown_flags_are_refused(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 6);
-  talk(rig);
-  const int64_t pos[2] = {rig.rows[0].next(), rig.rows[1].next()};
+  CacheHarness harness(subject, host, 6);
+  feed_tokens(harness);
+  const int64_t pos[2] = {harness.rows[0].next(), harness.rows[1].next()};
   kvern_step step{};
   step.struct_size = sizeof step;
   step.rows = 2;
   step.n_new = 1;
   step.row_pos = pos;
   step.flags = 1u << 30;
-  expect(rig.ops().begin(rig.cache, &step, &rig.error) == KVERN_UNSUPPORTED,
-         "a flag that nobody knows is accepted");
-  go_on(rig);
+  expect(harness.ops().begin(harness.cache, &step, &harness.error) == KVERN_UNSUPPORTED,
+         "an unknown flag is accepted");
+  expect_decodes(harness);
 }
 
 void end_zero_restores(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 7);
-  talk(rig);
+  CacheHarness harness(subject, host, 7);
+  feed_tokens(harness);
   for (int layer = 0; layer < static_cast<int>(subject.layers.size()); ++layer) {
-    const kvern_info before = rig.info();
-    const Outcome outcome = rig.step({{7, 7}, StepPlan::kAll, {}, layer, 0, {}});
+    const kvern_info before = harness.info();
+    const Outcome outcome = harness.step({{7, 7}, StepPlan::kAll, {}, layer, 0, {}});
     expect(outcome == Outcome::done || outcome == Outcome::smaller_steps,
-           std::string("a step that is given up: ") + rig.error.message);
-    const kvern_info after = rig.info();
+           std::string("a step that is given up: ") + harness.error.message);
+    const kvern_info after = harness.info();
     expect(before.tokens == after.tokens && before.rows == after.rows,
            "end(0) does not restore what begin found");
-    go_on(rig);
+    expect_decodes(harness);
   }
 }
 
 void a_part_is_kept_of_tentative_steps(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 8);
-  talk(rig);
+  CacheHarness harness(subject, host, 8);
+  feed_tokens(harness);
   for (int64_t keep = 0; keep <= 4; ++keep) {
-    const Outcome outcome = rig.step({{4, 4}, keep, {}, -1, 0, {}});
+    const Outcome outcome = harness.step({{4, 4}, keep, {}, -1, 0, {}});
     if (outcome == Outcome::unsupported || outcome == Outcome::smaller_steps) return;
-    expect(outcome == Outcome::done, std::string("a tentative step: ") + rig.error.message);
-    go_on(rig);
-    if (!rig.ops().end_rows || !subject.ragged) continue;
-    const Outcome by_row = rig.step({{4, 4}, StepPlan::kAll, {keep, 4 - keep}, -1, 0, {}});
+    expect(outcome == Outcome::done, std::string("a tentative step: ") + harness.error.message);
+    expect_decodes(harness);
+    if (!harness.ops().end_rows || !subject.ragged) continue;
+    const Outcome by_row = harness.step({{4, 4}, StepPlan::kAll, {keep, 4 - keep}, -1, 0, {}});
     if (by_row == Outcome::smaller_steps) return;
-    expect(by_row == Outcome::done, std::string("end by row: ") + rig.error.message);
-    go_on(rig);
+    expect(by_row == Outcome::done, std::string("end by row: ") + harness.error.message);
+    expect_decodes(harness);
   }
 }
 
 void the_rest_of_a_failed_step_is_refused(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 9);
-  talk(rig);
+  CacheHarness harness(subject, host, 9);
+  feed_tokens(harness);
   if (subject.layers[0].kind != KVERN_LAYER_ATTENTION || subject.recompute) return;
-  const int64_t pos[2] = {rig.rows[0].next(), rig.rows[1].next()};
+  const int64_t pos[2] = {harness.rows[0].next(), harness.rows[1].next()};
   kvern_step step{};
   step.struct_size = sizeof step;
   step.rows = 2;
   step.n_new = 1;
   step.row_pos = pos;
-  expect(rig.ops().begin(rig.cache, &step, &rig.error) == KVERN_OK,
-         std::string("begin: ") + rig.error.message);
+  expect(harness.ops().begin(harness.cache, &step, &harness.error) == KVERN_OK,
+         std::string("begin: ") + harness.error.message);
   float numbers[4] = {};
   int64_t shape[4] = {1, 1, 1, 1};
   const DLTensor wrong{numbers, {kDLCPU, 0}, 4, subject.type, shape, nullptr, 0};
   host.enter(0);
-  expect(
-      rig.ops().update(rig.cache, 0, &wrong, &wrong, nullptr, nullptr, &rig.error) == KVERN_INVALID_ARGUMENT,
-      "keys of another shape are accepted");
-  expect(rig.error.message[0] != '\0', "update fails without a word");
+  expect(harness.ops().update(harness.cache, 0, &wrong, &wrong, nullptr, nullptr, &harness.error) ==
+             KVERN_INVALID_ARGUMENT,
+         "keys of another shape are accepted");
+  expect(harness.error.message[0] != '\0', "update fails with an empty message");
   kvern_view view{};
   view.struct_size = sizeof view;
-  expect(rig.ops().view(rig.cache, 0, &view, &rig.error) != KVERN_OK,
+  expect(harness.ops().view(harness.cache, 0, &view, &harness.error) != KVERN_OK,
          "after a failed update the step goes on");
-  expect(rig.ops().end(rig.cache, 1, &rig.error) != KVERN_OK, "after a failed update tokens are kept");
-  expect(rig.ops().end(rig.cache, 0, &rig.error) == KVERN_OK, "after a failed update end(0) is refused");
+  expect(harness.ops().end(harness.cache, 1, &harness.error) != KVERN_OK,
+         "after a failed update tokens are kept");
+  expect(harness.ops().end(harness.cache, 0, &harness.error) == KVERN_OK,
+         "after a failed update end(0) is refused");
   host.enter(-2);
-  go_on(rig);
+  expect_decodes(harness);
 }
 
-void capacity_is_told_in_begin(const Subject &subject) {
+void capacity_is_checked_in_begin(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 10);
-  talk(rig);
-  const kvern_info info = rig.info();
+  CacheHarness harness(subject, host, 10);
+  feed_tokens(harness);
+  const kvern_info info = harness.info();
   if (info.capacity < 0 || info.max_new < 0) return;
-  expect(
-      rig.step({{info.max_new + 1, info.max_new + 1}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::no_capacity,
-      "more than max_new is accepted");
-  const std::string message = rig.error.message;
+  expect(harness.step({{info.max_new + 1, info.max_new + 1}, StepPlan::kAll, {}, -1, 0, {}}) ==
+             Outcome::no_capacity,
+         "more than max_new is accepted");
+  const std::string message = harness.error.message;
   expect(message.find(std::to_string(info.capacity)) != std::string::npos,
          "the message does not name the capacity: " + message);
   if (info.max_new > 0) {
-    expect(rig.step({{info.max_new, info.max_new}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
+    expect(harness.step({{info.max_new, info.max_new}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
            "max_new new tokens are refused");
   }
-  expect(rig.step(kOneMore) == Outcome::no_capacity, "a full cache takes one more");
-  rig.reset();
-  talk(rig);
+  expect(harness.step(kOneMore) == Outcome::no_capacity, "a full cache takes one more");
+  harness.reset();
+  feed_tokens(harness);
 }
 
 }  // namespace
@@ -212,7 +215,7 @@ const std::vector<Rule> step_rules{
     {"3.4", "a flag that is not known is refused", unknown_flags_are_refused},
     {"3.5", "end(0) restores what begin found, whatever happened between", end_zero_restores},
     {"3.6", "a tentative step keeps the accepted part", a_part_is_kept_of_tentative_steps},
-    {"3.7", "capacity is reported, and running out of it is told in begin", capacity_is_told_in_begin},
+    {"3.7", "capacity is reported, and exceeding it fails in begin", capacity_is_checked_in_begin},
 };
 
 }  // namespace kvern::conformance

@@ -13,18 +13,18 @@ FullHost::FullHost(bool moving) : TestHost(moving) {
   offer("kvern.compose/1", compose_extension());
 }
 
-void talk(Rig &rig, int64_t n) {
-  rig.rows.assign(2, Row{});
-  rig.rows[0].pad = 1;
+void feed_tokens(CacheHarness &harness, int64_t n) {
+  harness.rows.assign(2, Row{});
+  harness.rows[0].pad = 1;
   bool encoder = false;
-  for (const kvern_layer &layer : rig.subject.layers) encoder |= layer.kind == KVERN_LAYER_CROSS;
-  for (Row &row : rig.rows) {
-    if (encoder) row.encoder = static_cast<uint32_t>(rig.random(1, 1 << 30)), row.encoder_len = 4;
+  for (const kvern_layer &layer : harness.subject.layers) encoder |= layer.kind == KVERN_LAYER_CROSS;
+  for (Row &row : harness.rows) {
+    if (encoder) row.encoder = static_cast<uint32_t>(harness.random(1, 1 << 30)), row.encoder_len = 4;
   }
-  n += rig.subject.first_tokens;
+  n += harness.subject.first_tokens;
   const StepPlan plan{{n, n}, StepPlan::kAll, {}, -1, encoder ? 4 : 0, {}};
-  expect(rig.step_or_single(plan) == Outcome::done,
-         std::string("a first step was refused: ") + rig.error.message);
+  expect(harness.step_or_single(plan) == Outcome::done,
+         std::string("a first step was refused: ") + harness.error.message);
 }
 
 namespace {
@@ -52,8 +52,8 @@ void table_is_filled(const Subject &subject) {
 
 void required_verbs_are_there(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 1);
-  const kvern_cache_ops &ops = rig.ops();
+  CacheHarness harness(subject, host, 1);
+  const kvern_cache_ops &ops = harness.ops();
   expect(ops.plugin == subject.plugin, "the cache's table names another plugin");
   expect(ops.destroy && ops.begin && ops.view && ops.update && ops.end && ops.reset && ops.info,
          "a required verb is missing");
@@ -67,18 +67,18 @@ void impossible_layers_are_refused(const Subject &subject) {
   std::string message;
   const kvern_status status = make_cache(strange, host, &cache, &message);
   expect(status != KVERN_OK, "a layer of an unknown kind is accepted");
-  expect(!message.empty(), "create fails without a word");
+  expect(!message.empty(), "create fails with an empty message");
   expect(host.live_buffers() == 0, "create failed and kept memory");
 }
 
 void short_structs_are_not_overrun(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 1);
-  talk(rig);
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness);
   kvern_info info;
   std::memset(&info, 0x5A, sizeof info);
   info.struct_size = offsetof(kvern_info, bytes_used);
-  expect_status(rig.ops().info(rig.cache, -1, &info, &rig.error), KVERN_OK, "info");
+  expect_status(harness.ops().info(harness.cache, -1, &info, &harness.error), KVERN_OK, "info");
   expect(info.bytes_used == 0x5A5A5A5A5A5A5A5A, "info writes a field for which the caller has no room");
   struct {
     kvern_error error;
@@ -86,7 +86,7 @@ void short_structs_are_not_overrun(const Subject &subject) {
   } small;
   std::memset(static_cast<void *>(&small), 0x5A, sizeof small);
   small.error.struct_size = offsetof(kvern_error, message) + 9;
-  expect(rig.ops().info(rig.cache, 1000, &info, &small.error) != KVERN_OK,
+  expect(harness.ops().info(harness.cache, 1000, &info, &small.error) != KVERN_OK,
          "info of a layer that is not there succeeds");
   expect(small.error.message[8] == '\0' && small.error.message[9] == 0x5A,
          "a short error is not cut to its size");
@@ -95,58 +95,59 @@ void short_structs_are_not_overrun(const Subject &subject) {
 
 void no_step_without_begin(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 1);
-  talk(rig);
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness);
   kvern_view view{};
   view.struct_size = sizeof view;
   DLTensor k, v;
-  expect_status(rig.ops().view(rig.cache, 0, &view, &rig.error), KVERN_WRONG_STATE, "view outside a step");
-  expect_status(rig.ops().update(rig.cache, 0, nullptr, nullptr, &k, &v, &rig.error), KVERN_WRONG_STATE,
-                "update outside a step");
-  expect_status(rig.ops().end(rig.cache, 0, &rig.error), KVERN_WRONG_STATE, "end outside a step");
-  expect(rig.step_or_single({{1, 1}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
+  expect_status(harness.ops().view(harness.cache, 0, &view, &harness.error), KVERN_WRONG_STATE,
+                "view outside a step");
+  expect_status(harness.ops().update(harness.cache, 0, nullptr, nullptr, &k, &v, &harness.error),
+                KVERN_WRONG_STATE, "update outside a step");
+  expect_status(harness.ops().end(harness.cache, 0, &harness.error), KVERN_WRONG_STATE, "end outside a step");
+  expect(harness.step_or_single({{1, 1}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
          "after calls out of order no step is possible");
 }
 
 /// An open read step on a cache with two rows.
-kvern_step read_step(const Rig &rig, const std::vector<int64_t> &positions) {
+kvern_step read_step(const CacheHarness &harness, const std::vector<int64_t> &positions) {
   kvern_step step{};
   step.struct_size = sizeof step;
-  step.rows = static_cast<int64_t>(rig.rows.size());
+  step.rows = static_cast<int64_t>(harness.rows.size());
   step.row_pos = positions.data();
   return step;
 }
 
 void no_other_verbs_in_a_step(const Subject &subject) {
   FullHost host;
-  Rig rig(subject, host, 1);
-  talk(rig);
-  const std::vector<int64_t> positions{rig.rows[0].next(), rig.rows[1].next()}, order{1, 0};
-  const kvern_step step = read_step(rig, positions);
-  const kvern_cache_ops &ops = rig.ops();
-  expect_status(ops.begin(rig.cache, &step, &rig.error), KVERN_OK, "begin of a step that only reads");
-  expect_status(ops.begin(rig.cache, &step, &rig.error), KVERN_WRONG_STATE, "begin inside a step");
-  expect_status(ops.reset(rig.cache, &rig.error), KVERN_WRONG_STATE, "reset inside a step");
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness);
+  const std::vector<int64_t> positions{harness.rows[0].next(), harness.rows[1].next()}, order{1, 0};
+  const kvern_step step = read_step(harness, positions);
+  const kvern_cache_ops &ops = harness.ops();
+  expect_status(ops.begin(harness.cache, &step, &harness.error), KVERN_OK, "begin of a step that only reads");
+  expect_status(ops.begin(harness.cache, &step, &harness.error), KVERN_WRONG_STATE, "begin inside a step");
+  expect_status(ops.reset(harness.cache, &harness.error), KVERN_WRONG_STATE, "reset inside a step");
   if (ops.gather)
-    expect_status(ops.gather(rig.cache, order.data(), 2, &rig.error), KVERN_WRONG_STATE,
+    expect_status(ops.gather(harness.cache, order.data(), 2, &harness.error), KVERN_WRONG_STATE,
                   "gather inside a step");
   if (ops.truncate)
-    expect_status(ops.truncate(rig.cache, positions.data(), &rig.error), KVERN_WRONG_STATE,
+    expect_status(ops.truncate(harness.cache, positions.data(), &harness.error), KVERN_WRONG_STATE,
                   "truncate inside a step");
   kvern_cache *copy = nullptr;
   if (ops.clone)
-    expect_status(ops.clone(rig.cache, &copy, &rig.error), KVERN_WRONG_STATE, "clone inside a step");
-  expect_status(ops.end(rig.cache, 0, &rig.error), KVERN_OK, "end of a step that only reads");
-  expect(rig.step_or_single({{1, 1}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
+    expect_status(ops.clone(harness.cache, &copy, &harness.error), KVERN_WRONG_STATE, "clone inside a step");
+  expect_status(ops.end(harness.cache, 0, &harness.error), KVERN_OK, "end of a step that only reads");
+  expect(harness.step_or_single({{1, 1}, StepPlan::kAll, {}, -1, 0, {}}) == Outcome::done,
          "after calls out of order no step is possible");
 }
 
 void bytes_are_counted(const Subject &subject) {
   FullHost host;
   {
-    Rig rig(subject, host, 1);
-    talk(rig);
-    const kvern_info info = rig.info();
+    CacheHarness harness(subject, host, 1);
+    feed_tokens(harness);
+    const kvern_info info = harness.info();
     expect(info.bytes_device + info.bytes_host == host.live_bytes(),
            "info counts " + std::to_string(info.bytes_device + info.bytes_host) + " bytes, the host " +
                std::to_string(host.live_bytes()));

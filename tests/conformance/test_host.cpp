@@ -9,9 +9,9 @@ namespace {
 
 constexpr int64_t kGuard = 64;
 constexpr unsigned char kGuardByte = 0xA5,
-                        kPoison = 0xFF;  // every floating-point number of 0xFF is not a number
+                        kNaNByte = 0xFF;  // every floating-point number of 0xFF is not a number
 
-/// Memory with guard zones around it; full of poison when it comes and when it goes.
+/// Memory with guard zones around it; NaN when it is created and when it is destroyed.
 class Place {
  public:
   explicit Place(int64_t bytes)
@@ -19,11 +19,11 @@ class Place {
         all_(static_cast<unsigned char *>(
             std::aligned_alloc(64, static_cast<std::size_t>((bytes + 63) / 64 * 64 + 2 * kGuard)))) {
     std::memset(all_, kGuardByte, static_cast<std::size_t>((bytes + 63) / 64 * 64 + 2 * kGuard));
-    std::memset(data(), kPoison, static_cast<std::size_t>(bytes));
+    std::memset(data(), kNaNByte, static_cast<std::size_t>(bytes));
   }
   Place(const Place &) = delete;
   ~Place() {
-    std::memset(data(), kPoison, static_cast<std::size_t>(bytes_));
+    std::memset(data(), kNaNByte, static_cast<std::size_t>(bytes_));
     std::free(all_);
   }
   unsigned char *data() const { return all_ + kGuard; }
@@ -127,7 +127,7 @@ kvern_status TestHost::alloc(void *ctx, const DLTensor *prototype, int32_t layer
 TestHost::Memory *TestHost::find(kvern_buffer *buffer, const char *what) {
   auto *memory = static_cast<Memory *>(buffer);
   if (live_.count(memory)) return memory;
-  complaints_.push_back(std::string(what) + " of a buffer that is not there");
+  violations_.push_back(std::string(what) + " of a buffer that is not there");
   return nullptr;
 }
 
@@ -137,7 +137,7 @@ void TestHost::release(void *ctx, kvern_buffer *buffer) {
   Memory *memory = host.find(buffer, "release");
   if (!memory) return;
   const bool intact = memory->home->intact() && (!memory->near || memory->near->intact());
-  if (!intact) host.complaints_.push_back("the cache wrote beyond the ends of a buffer");
+  if (!intact) host.violations_.push_back("the cache wrote beyond the ends of a buffer");
   host.live_.erase(memory);
   host.live_bytes_ -= memory->bytes;
   delete memory;
@@ -147,7 +147,7 @@ bool TestHost::valid(const Memory &memory, const kvern_span *span) {
   if (!span) return true;
   const bool good = span->axis >= 0 && span->axis < static_cast<int32_t>(memory.shape.size()) &&
                     span->begin >= 0 && span->begin <= span->end && span->end <= memory.shape[span->axis];
-  if (!good) complaints_.push_back("a slice that the buffer does not have");
+  if (!good) violations_.push_back("a slice that the buffer does not have");
   return good;
 }
 
@@ -159,19 +159,19 @@ void TestHost::bring(Memory &memory, const kvern_span *reads) {
       std::memcpy(memory.near->data() + i * memory.element, memory.home->data() + i * memory.element,
                   memory.element);
       memory.here[i] = 1;
-      brought_ += memory.element;
+      loaded_ += memory.element;
     }
   });
 }
 
 void TestHost::evict(Memory &memory) {
   if (!memory.near) return;
-  if (!memory.near->intact()) complaints_.push_back("the cache wrote beyond the ends of a buffer");
+  if (!memory.near->intact()) violations_.push_back("the cache wrote beyond the ends of a buffer");
   for (const kvern_span &span : memory.dirty) {
     memory.runs(span, [&](int64_t at, int64_t count) {
       std::memcpy(memory.home->data() + at * memory.element, memory.near->data() + at * memory.element,
                   static_cast<std::size_t>(count * memory.element));
-      taken_back_ += count * memory.element;
+      written_back_ += count * memory.element;
     });
   }
   memory.dirty.clear();
@@ -179,8 +179,8 @@ void TestHost::evict(Memory &memory) {
 }
 
 void TestHost::enter(int32_t layer) {
-  if (!moving_ || layer == at_work_) return;
-  at_work_ = layer;
+  if (!moving_ || layer == active_layer_) return;
+  active_layer_ = layer;
   for (Memory *memory : live_) {
     if (memory->layer != layer && memory->layer >= 0) evict(*memory);
   }

@@ -1,4 +1,4 @@
-// A host that means ill, for tests of caches: fresh memory is not a number, allocations fail when told to, memory may move
+// A host with fault injection, for tests of caches: fresh memory is not a number, allocations fail when told to, memory may move
 // whenever the contract allows it, and every misuse of memory is written down. Free of LibTorch and of the product's host.
 #pragma once
 #include <kvern/abi/cache_abi.h>
@@ -37,14 +37,14 @@ class TestHost {
   int64_t live_buffers() const { return static_cast<int64_t>(live_.size()); }
   int64_t live_bytes() const { return live_bytes_; }
   int64_t peak_bytes() const { return peak_bytes_; }
-  void forget_peak() { peak_bytes_ = live_bytes_; }
+  void reset_peak() { peak_bytes_ = live_bytes_; }
   int64_t allocations() const { return allocations_; }
   int64_t refused() const { return refused_; }
   /// Bytes that moving memory carried to its place, and back.
-  int64_t bytes_brought() const { return brought_; }
-  int64_t bytes_taken_back() const { return taken_back_; }
+  int64_t bytes_loaded() const { return loaded_; }
+  int64_t bytes_written_back() const { return written_back_; }
   /// What the cache did that it must not: empty if all is well.
-  const std::vector<std::string> &complaints() const { return complaints_; }
+  const std::vector<std::string> &violations() const { return violations_; }
 
  private:
   struct Memory;
@@ -64,14 +64,14 @@ class TestHost {
 
   kvern_host table_;
   bool moving_;
-  int32_t at_work_ = -1;
+  int32_t active_layer_ = -1;
   int64_t until_failure_ = -1;
   bool fail_for_ever_ = false;
-  int64_t budget_ = 0, live_bytes_ = 0, peak_bytes_ = 0, allocations_ = 0, refused_ = 0, brought_ = 0,
-          taken_back_ = 0;
+  int64_t budget_ = 0, live_bytes_ = 0, peak_bytes_ = 0, allocations_ = 0, refused_ = 0, loaded_ = 0,
+          written_back_ = 0;
   std::set<Memory *> live_;
   std::map<std::string, const void *> extensions_;
-  std::vector<std::string> complaints_;
+  std::vector<std::string> violations_;
 };
 
 }  // namespace kvern::conformance

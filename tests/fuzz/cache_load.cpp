@@ -5,7 +5,7 @@
 #include <kvern/sdk/stream.hpp>
 #include <vector>
 
-#include "tests/conformance/rig.hpp"
+#include "tests/conformance/harness.hpp"
 
 using namespace kvern::conformance;
 

@@ -15,25 +15,25 @@ DLTensor last_tokens(DLTensor tensor, int64_t count, std::vector<int64_t> &shape
   return tensor;
 }
 
-kvern_step step_of(const Rig &rig, std::vector<int64_t> &positions, int64_t n, uint32_t flags) {
+kvern_step step_of(const CacheHarness &harness, std::vector<int64_t> &positions, int64_t n, uint32_t flags) {
   positions.clear();
-  for (const Row &row : rig.rows) positions.push_back(n > 0 ? -row.pad : row.next());
+  for (const Row &row : harness.rows) positions.push_back(n > 0 ? -row.pad : row.next());
   kvern_step step{};
   step.struct_size = sizeof step;
   step.flags = flags;
-  step.rows = static_cast<int64_t>(rig.rows.size());
+  step.rows = static_cast<int64_t>(harness.rows.size());
   step.n_new = n;
   step.row_pos = positions.data();
   return step;
 }
 
-void require_ok(Rig &rig, kvern_status status) {
-  INFO(rig.subject.name << ": " << rig.error.message);
+void require_ok(CacheHarness &harness, kvern_status status) {
+  INFO(harness.subject.name << ": " << harness.error.message);
   REQUIRE(status == KVERN_OK);
 }
 
 /// Fills `to`, which is empty, with what `from` holds. Layer l brings its last given[l] tokens.
-void import(Rig &from, Rig &to, const std::vector<int64_t> &given) {
+void import(CacheHarness &from, CacheHarness &to, const std::vector<int64_t> &given) {
   const auto columns = static_cast<int64_t>(from.rows[0].tokens.size());
   std::vector<int64_t> read_pos, write_pos, k_shape, v_shape;
   const kvern_step reads = step_of(from, read_pos, 0, 0),
@@ -60,7 +60,7 @@ void check_import(Subject to, int64_t tokens) {
   to.layers = {attention_layer(kWindow), attention_layer(), attention_layer()};
   FullHost host;
   const Subject dynamic = subject_of("dynamic", to.layers);
-  Rig source(dynamic, host, 1), target(to, host, 2);
+  CacheHarness source(dynamic, host, 1), target(to, host, 2);
   source.rows.assign(2, Row{});
   source.rows[0].pad = 3;
   source.rows[1].pad = 5;
@@ -103,7 +103,7 @@ TEST_CASE("an import that leaves out what a row still needs is refused") {
     const std::vector<kvern_layer> layers{attention_layer(kWindow)};
     const Subject dynamic = subject_of("dynamic", layers), to = subject_of(name, layers);
     FullHost host;
-    Rig source(dynamic, host, 1), target(to, host, 2);
+    CacheHarness source(dynamic, host, 1), target(to, host, 2);
     source.rows.assign(1, Row{});
     REQUIRE(source.step(20) == Outcome::done);
     std::vector<int64_t> read_pos, write_pos, shape;

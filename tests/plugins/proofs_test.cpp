@@ -41,7 +41,7 @@ class Config {
 Done run(const Subject &subject, uint64_t seeds = 12) {
   Done done;
   for (uint64_t seed = 0; seed < seeds; ++seed) CHECK_NOTHROW(random_operations(subject, seed, 30, done));
-  CHECK(done["numbers"] > 1000);
+  CHECK(done["elements"] > 1000);
   return done;
 }
 
@@ -73,18 +73,18 @@ TEST_CASE("rows of shared, counted blocks keep the rules") {
 TEST_CASE("beam search on shared blocks copies one block a beam at most") {
   const Subject subject = subject_of("tiny_paged", {attention_layer()});
   FullHost host;
-  Rig rig(subject, host, 1);
-  rig.rows.assign(1, Row{});
-  rig.step(40);
+  CacheHarness harness(subject, host, 1);
+  harness.rows.assign(1, Row{});
+  harness.step(40);
   const int64_t before = host.allocations();
-  REQUIRE(rig.gather({0, 0, 0, 0}) == KVERN_OK);
+  REQUIRE(harness.gather({0, 0, 0, 0}) == KVERN_OK);
   CHECK(host.allocations() == before);
-  rig.step(1);
+  harness.step(1);
   // a block for each of four beams, keys and values, and the dense copy for update
   CHECK(host.allocations() <= before + 4 * 2 + 2);
   for (int i = 0; i < 10; ++i) {
-    REQUIRE(rig.gather({1, 1, 0, 3}) == KVERN_OK);
-    CHECK(rig.step(1) == Outcome::done);
+    REQUIRE(harness.gather({1, 1, 0, 3}) == KVERN_OK);
+    CHECK(harness.step(1) == Outcome::done);
   }
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("a decorator moves the memory of any cache") {
 TEST_CASE("a decorator offers what its inner cache offers, no more") {
   Config config;
   FullHost host;
-  Rig dynamic(offloaded("dynamic", three(), config), host, 1),
+  CacheHarness dynamic(offloaded("dynamic", three(), config), host, 1),
       paged(offloaded("tiny_paged", three(), config), host, 1);
   CHECK(dynamic.ops().append);
   CHECK(dynamic.ops().save);

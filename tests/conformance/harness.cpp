@@ -1,5 +1,5 @@
-// The verbs between steps. Steps are in rig_step.cpp.
-#include "tests/conformance/rig.hpp"
+// The verbs between steps. Steps are in harness_step.cpp.
+#include "tests/conformance/harness.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -53,7 +53,7 @@ kvern_status make_cache(const Subject &subject, TestHost &host, kvern_cache **ou
   return status;
 }
 
-Rig::Rig(const Subject &subject, TestHost &host, uint64_t seed)
+CacheHarness::CacheHarness(const Subject &subject, TestHost &host, uint64_t seed)
     : subject(subject), host(host), engine_(seed) {
   error.struct_size = sizeof error;
   std::string message;
@@ -61,20 +61,21 @@ Rig::Rig(const Subject &subject, TestHost &host, uint64_t seed)
   expect(status == KVERN_OK, "create: " + message);
 }
 
-Rig::Rig(const Subject &subject, TestHost &host, uint64_t seed, kvern_cache *cache, std::vector<Row> rows)
+CacheHarness::CacheHarness(const Subject &subject, TestHost &host, uint64_t seed, kvern_cache *cache,
+                           std::vector<Row> rows)
     : subject(subject), host(host), cache(cache), rows(std::move(rows)), engine_(seed) {
   error.struct_size = sizeof error;
 }
 
-Rig::~Rig() {
+CacheHarness::~CacheHarness() {
   if (cache) ops().destroy(cache);
 }
 
-int64_t Rig::random(int64_t least, int64_t most) {
+int64_t CacheHarness::random(int64_t least, int64_t most) {
   return least + static_cast<int64_t>(engine_() % static_cast<uint64_t>(most - least + 1));
 }
 
-kvern_info Rig::info(int layer) const {
+kvern_info CacheHarness::info(int layer) const {
   kvern_info info{};
   info.struct_size = sizeof info;
   const kvern_status status = ops().info(cache, layer, &info, &error);
@@ -82,14 +83,14 @@ kvern_info Rig::info(int layer) const {
   return info;
 }
 
-void Rig::check_info() const {
+void CacheHarness::check_info() const {
   const kvern_info all = info();
   int64_t most = 0;
   bool keys = false;
   for (const kvern_layer &layer : subject.layers) keys |= layer.kind == KVERN_LAYER_ATTENTION;
   for (const Row &row : rows) most = std::max(most, row.next());
   if (subject.recompute) {
-    expect(all.tokens == 0 && all.rows == 0, "a cache that keeps nothing says that it holds tokens");
+    expect(all.tokens == 0 && all.rows == 0, "a cache that keeps nothing reports tokens");
   } else if (keys) {
     expect(all.tokens == most,
            "info.tokens is " + std::to_string(all.tokens) + ", fed were " + std::to_string(most));
@@ -107,7 +108,7 @@ void Rig::check_info() const {
          "info: the layers together hold more bytes than the whole");
 }
 
-kvern_status Rig::gather(const std::vector<int64_t> &order) {
+kvern_status CacheHarness::gather(const std::vector<int64_t> &order) {
   const kvern_status status = ops().gather(cache, order.data(), static_cast<int64_t>(order.size()), &error);
   leave();
   if (status != KVERN_OK) return status;
@@ -117,7 +118,7 @@ kvern_status Rig::gather(const std::vector<int64_t> &order) {
   return status;
 }
 
-kvern_status Rig::truncate(const std::vector<int64_t> &row_pos) {
+kvern_status CacheHarness::truncate(const std::vector<int64_t> &row_pos) {
   const kvern_status status = ops().truncate(cache, row_pos.data(), &error);
   leave();
   if (status != KVERN_OK) return status;
@@ -129,20 +130,20 @@ kvern_status Rig::truncate(const std::vector<int64_t> &row_pos) {
   return status;
 }
 
-kvern_status Rig::append(Rig &from) {
+kvern_status CacheHarness::append(CacheHarness &from) {
   const kvern_status status = ops().append(cache, from.cache, &error);
   leave();
   if (status == KVERN_OK) rows.insert(rows.end(), from.rows.begin(), from.rows.end());
   return status;
 }
 
-std::unique_ptr<Rig> Rig::clone() {
+std::unique_ptr<CacheHarness> CacheHarness::clone() {
   kvern_cache *copy = nullptr;
   const kvern_status status = ops().clone(cache, &copy, &error);
   leave();
   if (status == KVERN_OUT_OF_MEMORY) return nullptr;
   expect(status == KVERN_OK, std::string("clone: ") + error.message);
-  return std::make_unique<Rig>(subject, host, engine_(), copy, rows);
+  return std::make_unique<CacheHarness>(subject, host, engine_(), copy, rows);
 }
 
 namespace {
@@ -174,7 +175,7 @@ int64_t source_io(void *ctx, void *data, uint64_t size) {
 
 }  // namespace
 
-std::string Rig::save() {
+std::string CacheHarness::save() {
   Sink sink;
   const kvern_stream_io stream{sizeof(kvern_stream_io), 0, &sink, sink_io};
   const kvern_status status = ops().save(cache, &stream, &error);
@@ -183,7 +184,7 @@ std::string Rig::save() {
   return sink.bytes;
 }
 
-kvern_status Rig::load(const std::string &bytes, std::string *message) {
+kvern_status CacheHarness::load(const std::string &bytes, std::string *message) {
   Source source{bytes};
   const kvern_stream_io stream{sizeof(kvern_stream_io), 0, &source, source_io};
   const kvern_status status = ops().load(cache, &stream, &error);
@@ -193,7 +194,7 @@ kvern_status Rig::load(const std::string &bytes, std::string *message) {
   return status;
 }
 
-void Rig::reset() {
+void CacheHarness::reset() {
   const kvern_status status = ops().reset(cache, &error);
   leave();
   expect(status == KVERN_OK, std::string("reset: ") + error.message);

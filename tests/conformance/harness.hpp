@@ -1,5 +1,5 @@
-// A cache under test with the text it should remember: drives the binary table directly, and compares every answer with
-// attention over the whole history. Throws Violation at the first difference. It knows no test framework.
+// A cache under test and the tokens it was fed: drives the binary table directly and compares every answer with attention over
+// the whole history. Throws Violation at the first difference. Independent of the test framework.
 #pragma once
 #include <optional>
 #include <random>
@@ -20,7 +20,7 @@ inline void expect(bool holds, const std::string &text) {
   if (!holds) violated(text);
 }
 
-/// A plugin with the layers and options it is tested with. Plain data; tables are borrowed.
+/// A plugin with the layers and options of a test. Tables are borrowed.
 struct Subject {
   std::string name;
   const kvern_plugin *plugin = nullptr;
@@ -29,25 +29,24 @@ struct Subject {
   DLDataType type{kDLFloat, 32, 1};
   Semantics semantics;
   double tolerance = 2e-5;
-  int64_t max_tokens = 0;  ///< of kvern_create
-  int64_t first_tokens =
-      0;  ///< more of them in every first step, for caches that treat old tokens in another way
-  bool recompute = false;  ///< it keeps nothing: the whole text is fed in every step
-  bool ragged = true;      ///< rows of different lengths are promised
-  bool moving = true;      ///< also tried with memory that moves
+  int64_t max_tokens = 0;    ///< of kvern_create
+  int64_t first_tokens = 0;  ///< added to every first step, for caches that treat old tokens differently
+  bool recompute = false;    ///< keeps nothing: all tokens are fed in every step
+  bool ragged = true;        ///< rows of different lengths are supported
+  bool moving = true;        ///< also tried with memory that moves
 };
 
 kvern_layer attention_layer(int32_t window = 0);
 kvern_layer layer_of_kind(uint32_t kind);
-/// One state of `state_dim` numbers.
+/// One state of kStateDim elements.
 kvern_layer state_layer();
 constexpr int kStateDim = 5;
 
-/// The plugin in a library, loaded for ever. Throws Violation with the reason.
+/// The plugin in a library, never unloaded. Throws Violation with the reason.
 const kvern_plugin *load_plugin(const std::string &path);
 /// By name from lib/kvern/plugins or lib/kvern/test_plugins of the build folder, the environment variable KVERN_BUILD_DIR.
 const kvern_plugin *built_plugin(const std::string &name);
-/// "kvern.compose/1" over the same folders, for ever.
+/// "kvern.compose/1" over the same folders; static lifetime.
 const void *compose_extension();
 
 /// Makes a cache, or returns the status.
@@ -56,10 +55,10 @@ kvern_status make_cache(const Subject &subject, TestHost &host, kvern_cache **ou
 
 struct StepPlan {
   static constexpr int64_t kAll = -1;
-  std::vector<int64_t> news;      ///< new tokens by row
-  int64_t keep = kAll;            ///< end(keep)
-  std::vector<int64_t> row_keep;  ///< not empty: end_rows
-  int stop_at_layer = -1;         ///< gives up there: end(0)
+  std::vector<int64_t> new_tokens;  ///< new tokens by row
+  int64_t keep = kAll;              ///< end(keep)
+  std::vector<int64_t> row_keep;    ///< not empty: end_rows
+  int abort_at_layer = -1;          ///< aborts the step there: end(0)
   int64_t n_cross = 0;
   enum class Path { update, attend, either } path = Path::either;
 };
@@ -67,24 +66,25 @@ struct StepPlan {
 enum class Outcome { done, no_memory, no_capacity, unsupported, smaller_steps };
 
 struct Counts {
-  int64_t numbers = 0, update = 0, attend = 0, state = 0;
+  int64_t elements = 0, update = 0, attend = 0, state = 0;
 };
 
-class Rig {
+class CacheHarness {
  public:
   /// Throws Violation if the cache cannot be made.
-  Rig(const Subject &subject, TestHost &host, uint64_t seed);
+  CacheHarness(const Subject &subject, TestHost &host, uint64_t seed);
   /// Takes over a cache.
-  Rig(const Subject &subject, TestHost &host, uint64_t seed, kvern_cache *cache, std::vector<Row> rows);
-  ~Rig();
-  Rig(const Rig &) = delete;
+  CacheHarness(const Subject &subject, TestHost &host, uint64_t seed, kvern_cache *cache,
+               std::vector<Row> rows);
+  ~CacheHarness();
+  CacheHarness(const CacheHarness &) = delete;
 
   Outcome step(const StepPlan &plan);
   /// All rows get n new tokens.
   Outcome step(int64_t n) {
     return step(StepPlan{std::vector<int64_t>(rows.size(), n), StepPlan::kAll, {}, -1, 0, {}});
   }
-  /// As step; where the cache asks for smaller steps, token by token.
+  /// As step; token by token where the cache requires smaller steps.
   Outcome step_or_single(const StepPlan &plan);
 
   /// info agrees with what was fed.
@@ -94,9 +94,9 @@ class Rig {
   const kvern_cache_ops &ops() const { return *cache->ops; }
   kvern_status gather(const std::vector<int64_t> &order);
   kvern_status truncate(const std::vector<int64_t> &row_pos);
-  kvern_status append(Rig &from);
-  /// The clone, or nullptr where it is refused for lack of memory.
-  std::unique_ptr<Rig> clone();
+  kvern_status append(CacheHarness &from);
+  /// The clone; nullptr if it ran out of memory.
+  std::unique_ptr<CacheHarness> clone();
   std::string save();
   kvern_status load(const std::string &bytes, std::string *message = nullptr);
   void reset();
@@ -115,14 +115,14 @@ class Rig {
   Outcome run_layers(const StepPlan &plan, Open &open);
   void state_layer_step(int layer, Open &open);
   Outcome keys_layer_step(int layer, const StepPlan &plan, Open &open);
-  kvern_view ask_view(int layer) const;
+  kvern_view get_view(int layer) const;
   void fill_keys(int owner, const Open &open, const kvern_view &view, const DLTensor &k,
                  const DLTensor &v) const;
   std::vector<double> query(int layer, const Open &open, const kvern_view &view, int64_t r, int h, int64_t i,
                             bool raw) const;
   bool try_attend(int layer, Open &open, const kvern_view &view, const DLTensor *k, const DLTensor *v);
-  void check_handed_out(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
-                        const DLTensor &v) const;
+  void check_exported(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
+                      const DLTensor &v) const;
   Softmax attend_view(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
                       const DLTensor &v, int64_t r, int h, int64_t i) const;
   void compare_update(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
