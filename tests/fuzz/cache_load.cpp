@@ -40,22 +40,22 @@ const kvern_option *no_residual(const kvern_plugin &plugin) {
 }
 
 /// Everything that was loaded is handed out, or there is no memory for it.
-void read_all(Rig &rig) {
-  const std::vector<int64_t> positions(static_cast<std::size_t>(rig.info().rows), 0);
+void read_all(CacheHarness &harness) {
+  const std::vector<int64_t> positions(static_cast<std::size_t>(harness.info().rows), 0);
   kvern_step step{};
   step.struct_size = sizeof step;
   step.rows = static_cast<int64_t>(positions.size());
   step.row_pos = positions.data();
   if (step.rows == 0) return;
-  const kvern_status status = rig.ops().begin(rig.cache, &step, &rig.error);
+  const kvern_status status = harness.ops().begin(harness.cache, &step, &harness.error);
   if (status == KVERN_OUT_OF_MEMORY) return;
   expect(status == KVERN_OK, "a loaded cache cannot be read");
   for (int layer = 0; layer < 2; ++layer) {
     DLTensor k, v;
-    expect(rig.ops().update(rig.cache, layer, nullptr, nullptr, &k, &v, &rig.error) == KVERN_OK,
+    expect(harness.ops().update(harness.cache, layer, nullptr, nullptr, &k, &v, &harness.error) == KVERN_OK,
            "a loaded cache hands nothing out");
   }
-  expect(rig.ops().end(rig.cache, 0, &rig.error) == KVERN_OK, "a step that reads does not end");
+  expect(harness.ops().end(harness.cache, 0, &harness.error) == KVERN_OK, "a step that reads does not end");
 }
 
 void load(const uint8_t *data, std::size_t size) {
@@ -65,18 +65,18 @@ void load(const uint8_t *data, std::size_t size) {
   subject.plugin = kvern_plugin_entry(host.table());
   subject.layers = {attention_layer(), attention_layer()};
   if (const kvern_option *option = no_residual(*subject.plugin)) subject.options.push_back(option);
-  Rig rig(subject, host, 1);
+  CacheHarness harness(subject, host, 1);
   Source source{data, size};
   const kvern_stream_io stream{sizeof(kvern_stream_io), 0, &source, read_some};
-  const kvern_status status = rig.ops().load(rig.cache, &stream, &rig.error);
+  const kvern_status status = harness.ops().load(harness.cache, &stream, &harness.error);
   if (status != KVERN_OK) {
-    expect(rig.info().tokens == 0 && rig.info().rows == 0,
+    expect(harness.info().tokens == 0 && harness.info().rows == 0,
            "after a failed load the cache is not as after reset");
-    rig.rows.assign(1, Row{});
-    expect(rig.step(2) == Outcome::done, "after a failed load the cache does not work");
+    harness.rows.assign(1, Row{});
+    expect(harness.step(2) == Outcome::done, "after a failed load the cache does not work");
   } else {
-    expect(!rig.save().empty(), "a loaded cache does not save");
-    read_all(rig);
+    expect(!harness.save().empty(), "a loaded cache does not save");
+    read_all(harness);
   }
 }
 
