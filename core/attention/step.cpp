@@ -1,6 +1,8 @@
 // From positions to rotation and masking, and the choice between the cache's attention and the host's.
 #include <algorithm>
+#include <kvern/finite.hpp>
 #include <kvern/step.hpp>
+#include <string>
 #include <utility>
 
 #include "core/attention/cache_dtype.hpp"
@@ -83,6 +85,29 @@ struct Step::Impl {
   BiasView bias_of(const Bias &bias, const kvern_view &view) const {
     return bias({rows(), request.n_new, view.kv_len, query_positions(view), view.first_pos, view.key_pos,
                  view.row_stride, view.head_stride});
+  }
+
+  bool finite(const HeadsView &x) const {
+    for (int64_t r = 0; x && r < x.rows; ++r)
+      for (int64_t h = 0; h < x.heads; ++h)
+        if (!all_finite(queue, x.data + r * x.row_stride + h * x.head_stride, x.tokens, x.dim,
+                        x.token_stride))
+          return false;
+    return true;
+  }
+
+  void check_attention(int layer, const HeadsView &q, const HeadsView &k, const HeadsView &v,
+                       const HeadsView &out) const {
+    if (finite(out) || !finite(q) || !finite(k) || !finite(v)) return;
+    const std::string where = "layer " + std::to_string(layer);
+    if (cache.dtype() == Dtype::f16)
+      throw Error(ErrorKind::model,
+                  where +
+                      ": keys or values are larger than float16, the dtype of the cache, can "
+                      "hold (65504): use a cache dtype of bfloat16 or float32");
+    throw Error(ErrorKind::plugin,
+                where + ": the attention of the cache '" + std::string(cache.plugin().name) +
+                    "' is not finite (NaN or infinity), though its queries, keys and values are");
   }
 
   /// Lets the cache store k and v and return all keys, and attends to them by the host's kernel.
@@ -169,9 +194,11 @@ void Step::attend(int layer, const HeadsView &q, const HeadsView &k, const Heads
     dbias = {const_cast<float *>(bias.data), device, 4, to_dlpack(Dtype::f32), bias.shape, bias.strides, 0};
     call.bias = &dbias;
   }
-  if (s.cache.attend(call)) return;
-  if (tables && raw_q) s.rotary.apply(*tables, q);
-  s.attend_after_update(call, view);
+  if (!s.cache.attend(call)) {
+    if (tables && raw_q) s.rotary.apply(*tables, q);
+    s.attend_after_update(call, view);
+  }
+  if (s.request.locate_non_finite) s.check_attention(layer, q, k, v, out);
 }
 
 void Step::store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope) {

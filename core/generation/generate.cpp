@@ -5,7 +5,7 @@
 #include <random>
 
 #include "core/generation/check.hpp"
-#include "core/generation/feeder.hpp"
+#include "core/generation/driver.hpp"
 #include "core/generation/logits_processors.hpp"
 #include "core/generation/rows.hpp"
 #include "kernels/elementwise.hpp"
@@ -79,7 +79,7 @@ class Run {
         prompt_rows_(prompt.input_ids),
         padding_(left_padding(prompt)),
         length_limit_(length_limit(config, static_cast<int64_t>(prompt.input_ids.front().size()))),
-        feeder_(model, cache, {config.use_cache, config.prefill_chunk_size, events.on_prefill}),
+        driver_(model, cache, {config.use_cache, config.prefill_chunk_size, events.on_prefill, {}}),
         processors_(make_processors(config)),
         choose_(config),
         rows_(select(prompt.input_ids, repeated(static_cast<int64_t>(prompt.input_ids.size()), copies_)),
@@ -91,7 +91,7 @@ class Run {
     for (int64_t step = 0;; ++step) {
       choose(step, logits);
       if (must_end()) break;
-      logits = feeder_.feed(rows_.ids(), padding_);
+      logits = feed(rows_.ids());
       result_.timings.decode_tokens += static_cast<int64_t>(rows_.ids().size());
     }
     result_.timings.decode_seconds = seconds_since(start);
@@ -106,11 +106,11 @@ class Run {
   at::Tensor prefill() {
     const auto start = Clock::now();
     const auto index = repeated(static_cast<int64_t>(prompt_rows_.size()), copies_);
-    at::Tensor logits = feeder_.feed(prompt_rows_, padding_);
+    at::Tensor logits = feed(prompt_rows_);
     result_.timings.prefill_tokens = static_cast<int64_t>(prompt_rows_.size() * prompt_rows_.front().size());
     padding_ = select(padding_, index);
     if (copies_ > 1) {
-      if (!feeder_.gather(index)) feeder_.forget();
+      driver_.reorder(index);
       std::vector<at::Tensor> rows;
       for (const int64_t i : index) rows.push_back(logits.select(0, i));
       logits = at::stack(rows);
@@ -118,6 +118,8 @@ class Run {
     result_.timings.prefill_seconds = seconds_since(start);
     return logits;
   }
+
+  at::Tensor feed(const TokenRows &rows) { return driver_.feed(rows, padding_).logits.squeeze(1); }
 
   void choose(int64_t step, const at::Tensor &logits) {
     if (events_.on_logits) events_.on_logits(step, logits);
@@ -133,7 +135,7 @@ class Run {
 
   bool must_end() const {
     if (rows_.all_ended() || rows_.length() >= length_limit_) return true;
-    const int64_t limit = feeder_.limit();
+    const int64_t limit = driver_.limit();
     const int64_t positions = rows_.length() - *std::min_element(padding_.begin(), padding_.end());
     return (limit >= 0 && positions > limit) || (events_.stop_requested && events_.stop_requested());
   }
@@ -143,7 +145,7 @@ class Run {
   std::vector<std::vector<int64_t>> prompt_rows_;
   std::vector<int64_t> padding_;
   int64_t length_limit_;
-  Feeder feeder_;
+  Driver driver_;
   LogitsProcessors processors_;
   Chooser choose_;
   Rows rows_;

@@ -2,6 +2,7 @@
 // it and on their positions. Says when it was asked what.
 #pragma once
 #include <cmath>
+#include <kvern/finite.hpp>
 #include <kvern/model.hpp>
 #include <kvern/step.hpp>
 #include <vector>
@@ -32,6 +33,9 @@ class ToyModel : public Model {
 
   Output forward(Step &step, const Input &input) const override {
     fed.push_back(input.ids.size(1));
+    const auto embedded = table_[0].index_select(0, input.ids.flatten());
+    if (input.locate_non_finite)
+      require_finite(step.queue(), embedded.data_ptr<float>(), embedded.size(0), kDim, kDim, "the embedding");
     const auto numbers = [&](int64_t which) {
       return table_[which]
           .index_select(0, input.ids.flatten())
@@ -42,6 +46,7 @@ class ToyModel : public Model {
     const auto q = numbers(0), k = numbers(1), v = numbers(2), attended = at::empty_like(q);
     step.attend(0, heads_view(q), heads_view(k), heads_view(v), spec, heads_view(attended));
     const auto hidden = (attended + numbers(0)).squeeze(1);
+    if (input.logits == Input::Logits::none) return {{}, hidden};
     const auto of = input.logits == Input::Logits::last ? hidden.slice(1, -1) : hidden;
     return {of.matmul(table_[1].t()), hidden};
   }
@@ -50,6 +55,9 @@ class ToyModel : public Model {
     return rope_version_change > 0 && total_length > rope_version_change;
   }
   void offer_extensions(Host &) const override {}
+
+  /// Writes a value into the embedding of a token.
+  void spoil(int64_t id, float value) { table_.data_ptr<float>()[id * kDim] = value; }
 
   mutable std::vector<int64_t> fed;  ///< tokens of each forward pass
   int64_t rope_version_change = 0;   ///< a length beyond which keys must be made anew

@@ -31,7 +31,7 @@ std::string joined(const std::vector<std::string> &words) {
 }
 
 std::string offered(const kvern_plugin &plugin, const PluginPath &path) {
-  const auto offer = probe_offer(plugin, path);
+  const auto offer = probe_capabilities(plugin, path);
   return offer.problem.empty() ? joined(offer.verbs) : "cannot be tried: " + offer.problem;
 }
 

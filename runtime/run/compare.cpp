@@ -1,52 +1,73 @@
 #include "runtime/run/compare.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <deque>
 
+#include "core/generation/driver.hpp"
 #include "core/torch/torch.hpp"
-#include "runtime/run/numbers_per_token.hpp"
+#include "runtime/run/kv_elements_per_token.hpp"
 #include "runtime/run/token_scores.hpp"
-#include "runtime/run/window_reader.hpp"
 
 namespace kvern {
 namespace {
 
-struct Contestant {
-  WindowReader reader;
+using Clock = std::chrono::steady_clock;
+
+/// A cache that reads the windows, and how well it does.
+struct Candidate {
+  Candidate(const Model &model, Cache opened, int64_t chunk_size)
+      : chunk(chunk_size), cache(std::move(opened)), driver(model, cache, {true, chunk, {}, {}}) {}
+
+  /// Logits of tokens [begin, end) of the window, float32 [end - begin, V].
+  at::Tensor read(const Ids &window, int64_t begin, int64_t end) {
+    const TokenRows rows{{window.begin(), window.begin() + end}};
+    const auto start = Clock::now();
+    const auto logits = driver.feed(rows, {0}, {end - begin, false}).logits;
+    ms += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    tokens += end - begin;
+    return logits.select(0, 0);
+  }
+
+  int64_t chunk;
+  Cache cache;
+  Driver driver;
   TokenScores scores;
+  double ms = 0;
+  int64_t tokens = 0;
 };
 
-/// Lets every contestant read tokens [begin, end), number `first` at first: who comes first finds weights and processor as
-/// the last scoring left them, and is slower.
-std::vector<at::Tensor> read_block(std::vector<Contestant> &all, const Ids &window, int64_t begin,
-                                   int64_t end, size_t first) {
+using Candidates = std::deque<Candidate>;
+
+/// Lets every candidate read tokens [begin, end), number `first` at first: the first one finds weights and processor as the
+/// last scoring left them, and is slower.
+std::vector<at::Tensor> read_block(Candidates &all, const Ids &window, int64_t begin, int64_t end,
+                                   size_t first) {
   std::vector<at::Tensor> logits(all.size());
   for (size_t i = 0; i < all.size(); ++i) {
     const size_t who = (first + i) % all.size();
-    logits[who] = all[who].reader.read(window, begin, end);
+    logits[who] = all[who].read(window, begin, end);
   }
   return logits;
 }
 
 /// Scores what each made of the tokens that follow [begin, end).
-void score_block(std::vector<Contestant> &all, const std::vector<at::Tensor> &logits, const Ids &window,
-                 int64_t begin, int64_t end) {
+void score_block(Candidates &all, const std::vector<at::Tensor> &logits, const Ids &window, int64_t begin,
+                 int64_t end) {
   const auto ids = at::empty({end - begin}, at::kLong);
   std::copy(window.begin() + begin + 1, window.begin() + end + 1, ids.data_ptr<int64_t>());
-  const auto distributions = [&](size_t i) {
-    return Distributions(logits[i], all[i].reader.cache().plugin().name);
-  };
+  const auto distributions = [&](size_t i) { return Distributions(logits[i], all[i].cache.plugin().name); };
   const auto reference = distributions(0);
   for (size_t i = 0; i < all.size(); ++i) distributions(i).score(ids, reference, all[i].scores);
 }
 
-CacheScore summary(const Contestant &c, const TokenScores &reference, int64_t windows,
-                   int64_t window_tokens) {
+CacheScore summary(const Candidate &c, const TokenScores &reference, int64_t windows, int64_t window_tokens) {
   CacheScore s;
   auto distance = c.scores.loss;
   for (size_t i = 0; i < distance.size(); ++i) distance[i] -= reference.loss[i];
   const auto exponential = [](double x) { return std::exp(x); };
-  s.chunk = c.reader.chunk();
+  s.chunk = c.chunk;
   s.perplexity = mapped(estimate(c.scores.loss, windows), exponential);
   s.perplexity_ratio = mapped(estimate(distance, windows), exponential);
   s.kl = estimate(c.scores.kl, windows);
@@ -55,30 +76,28 @@ CacheScore summary(const Contestant &c, const TokenScores &reference, int64_t wi
   s.kl_worst_window = quantile(window_means(c.scores.kl, windows), 1);
   s.kl_by_quarter = quarter_means(c.scores.kl, windows);
   s.agreement = estimate(c.scores.same, windows);
-  s.ms_per_token = c.reader.ms_per_token();
+  s.ms_per_token = c.ms / static_cast<double>(c.tokens);
 
-  const auto info = c.reader.cache().info();
+  const auto info = c.cache.info();
   const auto tokens = static_cast<double>(window_tokens);
   s.bytes_held = static_cast<double>(info.bytes_device + info.bytes_host);
   s.bytes_per_token = (info.bytes_used >= 0 ? static_cast<double>(info.bytes_used) : s.bytes_held) / tokens;
-  const auto numbers = std::max<int64_t>(1, numbers_per_token(c.reader.cache().layers()));
-  s.bits = 8 * s.bytes_per_token / static_cast<double>(numbers);
+  const auto elements = std::max<int64_t>(1, kv_elements_per_token(c.cache.layers()));
+  s.bits = 8 * s.bytes_per_token / static_cast<double>(elements);
   return s;
 }
 
-Contestant contestant(const Model &model, CacheRequest request, int64_t chunk, int64_t window_tokens) {
-  request.max_rows = 1;
-  request.max_tokens = window_tokens;
-  return {WindowReader(model, open_cache(model, request), chunk), {}};
-}
-
-std::vector<Contestant> contestants(const Model &model, const CacheRequest &reference,
-                                    const std::vector<CacheRequest> &caches, int64_t chunk,
-                                    int64_t window_tokens) {
-  std::vector<Contestant> all;
-  all.push_back(contestant(model, reference, chunk, window_tokens));
-  all.push_back(contestant(model, reference, 2 * chunk, window_tokens));
-  for (const auto &cache : caches) all.push_back(contestant(model, cache, chunk, window_tokens));
+Candidates candidates(const Model &model, const CacheRequest &reference,
+                      const std::vector<CacheRequest> &caches, int64_t chunk, int64_t window_tokens) {
+  Candidates all;
+  const auto add = [&](CacheRequest request, int64_t chunk_size) {
+    request.max_rows = 1;
+    request.max_tokens = window_tokens;
+    all.emplace_back(model, open_cache(model, request), chunk_size);
+  };
+  add(reference, chunk);
+  add(reference, 2 * chunk);
+  for (const auto &cache : caches) add(cache, chunk);
   return all;
 }
 
@@ -90,11 +109,11 @@ Comparison compare(const Model &model, const CacheRequest &reference, const std:
   const auto count = static_cast<int64_t>(windows.size());
   const auto fed = static_cast<int64_t>(windows.front().size()) - 1;  // nothing follows the last token
   const int64_t chunk = std::min(options.chunk, fed);
-  auto all = contestants(model, reference, caches, chunk, fed);
+  auto all = candidates(model, reference, caches, chunk, fed);
   int64_t done = 0;
   size_t block = 0;
   for (const auto &window : windows) {
-    for (auto &c : all) c.reader.start();
+    for (auto &c : all) c.driver.reset();
     for (int64_t begin = 0; begin < fed; begin += 2 * chunk) {
       const int64_t end = std::min(fed, begin + 2 * chunk);
       const auto logits = read_block(all, window, begin, end, block++ % all.size());

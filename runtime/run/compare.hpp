@@ -27,11 +27,11 @@ struct CacheScore {
   double kl_p99 = 0, kl_max = 0;
   double kl_worst_window = 0;             ///< the largest mean of a window
   std::array<double, 4> kl_by_quarter{};  ///< means over the first to the last quarter of the windows
-  Estimate agreement;                     ///< share of tokens where the likeliest token is the reference's
+  Estimate agreement;                     ///< share of tokens where the argmax is the reference's
   double ms_per_token = 0;                ///< of forward passes alone
   double bytes_per_token = 0;  ///< what a window's tokens need at its end, scales and tables included
-  double bytes_held = 0;       ///< memory held then, room to spare included
-  double bits = 0;             ///< bytes_per_token over the numbers of a token's keys and values
+  double bytes_held = 0;       ///< memory held then, over-allocation included
+  double bits = 0;             ///< bytes_per_token over the elements of a token's keys and values
 };
 
 struct Comparison {

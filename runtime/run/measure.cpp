@@ -5,8 +5,8 @@
 #include <fstream>
 #include <kvern/error.hpp>
 #include <limits>
-#include <kvern/forward.hpp>
 
+#include "core/generation/driver.hpp"
 #include "core/torch/torch.hpp"
 #include "runtime/run/probe.hpp"
 
@@ -21,26 +21,17 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// Feeds n tokens behind the first `position`. Which ones makes no difference to the time.
-void feed(const Run &run, Cache &cache, int64_t position, int64_t n) {
-  StepRequest request;
-  request.row_pos = {position};
-  request.n_new = n;
-  request.total_length = position + n;
-  Input input;
-  input.ids =
-      at::arange(position, position + n, at::kLong).remainder(run.model().info().vocab_size).view({1, n});
-  forward_and_keep(run.model(), cache, std::move(request), input);
+/// One row of n ids. Which ones makes no difference to the time.
+TokenRows some_ids(const Model &model, int64_t n) {
+  TokenRows rows(1);
+  for (int64_t i = 0; i < n; ++i) rows[0].push_back(i % model.info().vocab_size);
+  return rows;
 }
 
 void fill_to(const Run &run, Cache &cache, int64_t depth, Fill fill, const OnProgress &on_progress) {
   if (fill == Fill::random) return fill_cache(cache, 1, depth, kFillChunk, on_progress);
-  for (int64_t position = 0; position < depth;) {
-    const int64_t n = std::min(kFillChunk, depth - position);
-    feed(run, cache, position, n);
-    position += n;
-    if (on_progress) on_progress(position, depth);
-  }
+  Driver driver(run.model(), cache, {true, kFillChunk, on_progress, {}});
+  if (depth > 0) driver.feed(some_ids(run.model(), depth), {0}, {0, false});
 }
 
 // The number of tokens of a measurement: positions have 31 bits, and sums of two counts 64.
@@ -59,23 +50,24 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
+DecodeTimings measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress) {
   c10::InferenceMode no_gradients;
   check_count(depth);
   check_count(tokens);
   auto cache = run.open_cache(1, depth + kWarmUp + tokens);
   fill_to(run, cache, depth, fill, on_progress);
+  Driver driver(run.model(), cache);
+  auto rows = some_ids(run.model(), depth);
   std::vector<double> times;
   for (int64_t i = -kWarmUp; i < tokens; ++i) {
-    // A cache that keeps nothing is fed everything again: that is its price.
-    const int64_t held = cache.info().tokens, end = depth + kWarmUp + i + 1;
+    rows[0].push_back(0);
     const auto start = Clock::now();
-    feed(run, cache, held, end - held);
+    driver.feed(rows, {0});
     if (i >= 0) times.push_back(ms_since(start));
   }
   const auto info = cache.info();
-  DecodeFigures f;
+  DecodeTimings f;
   f.depth = depth;
   f.steps_ms = std::move(times);
   f.cache_bytes = info.bytes_device + info.bytes_host;
@@ -83,16 +75,18 @@ DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill
   return f;
 }
 
-PrefillFigures measure_prefill(const Run &run, int64_t tokens, int64_t repeats) {
+PrefillTimings measure_prefill(const Run &run, int64_t tokens, int64_t repeats) {
   c10::InferenceMode no_gradients;
   check_count(tokens);
   auto cache = run.open_cache(1, tokens);
-  feed(run, cache, 0, std::min(tokens, kShortPrompt));
+  Driver driver(run.model(), cache);
+  driver.feed(some_ids(run.model(), std::min(tokens, kShortPrompt)), {0});
+  const auto rows = some_ids(run.model(), tokens);
   std::vector<double> times;
   for (int64_t i = 0; i < repeats; ++i) {
-    cache.reset();
+    driver.reset();
     const auto start = Clock::now();
-    feed(run, cache, 0, tokens);
+    driver.feed(rows, {0});
     times.push_back(ms_since(start));
   }
   const double n = static_cast<double>(tokens) * 1e3;

@@ -8,13 +8,13 @@
 
 namespace kvern {
 
-struct DecodeFigures {
+struct DecodeTimings {
   int64_t depth = 0;
   std::vector<double> steps_ms;                   ///< of each counted token, in order
   int64_t cache_bytes = 0, cache_bytes_used = 0;  ///< at the end
 };
 
-struct PrefillFigures {
+struct PrefillTimings {
   int64_t tokens = 0;
   double best_per_second = 0, median_per_second = 0;
 };
@@ -25,11 +25,11 @@ enum class Fill { random, prefill };
 using OnProgress = std::function<void(int64_t done, int64_t total)>;
 
 /// Fills a fresh cache to `depth`, decodes two tokens that are not counted, then `tokens` that are.
-DecodeFigures measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
+DecodeTimings measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress = {});
 
 /// Feeds `tokens` tokens to an empty cache in one forward pass, `repeats` times after a short prompt that is not counted.
-PrefillFigures measure_prefill(const Run &run, int64_t tokens, int64_t repeats);
+PrefillTimings measure_prefill(const Run &run, int64_t tokens, int64_t repeats);
 
 double median(std::vector<double> values);
 

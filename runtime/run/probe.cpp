@@ -57,7 +57,7 @@ int64_t bytes_in_use(const Cache &cache) {
 
 }  // namespace
 
-Offer probe_offer(const kvern_plugin &plugin, const PluginPath &plugin_path) {
+Capabilities probe_capabilities(const kvern_plugin &plugin, const PluginPath &plugin_path) {
   HostOptions options;
   options.log = [](int, const std::string &) {};
   auto host = std::make_shared<Host>(options);

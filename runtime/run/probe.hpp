@@ -12,11 +12,11 @@
 namespace kvern {
 
 /// The optional verbs of an instance for one small attention layer; if it cannot be made, why.
-struct Offer {
+struct Capabilities {
   std::vector<std::string> verbs;
   std::string problem;
 };
-Offer probe_offer(const kvern_plugin &plugin, const PluginPath &plugin_path);
+Capabilities probe_capabilities(const kvern_plugin &plugin, const PluginPath &plugin_path);
 
 /// Feeds keys and values of unit scale (normal, of a fixed seed) for positions up to `depth`, `chunk` at a time.
 void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,

@@ -4,7 +4,7 @@
 
 #include "runtime/files/model_config.hpp"
 #include "runtime/models/load.hpp"
-#include "runtime/run/numbers_per_token.hpp"
+#include "runtime/run/kv_elements_per_token.hpp"
 #include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {
@@ -39,7 +39,7 @@ bool keeps_tokens(Cache &cache) { return cache.info().tokens > 0; }
 
 bool packs_tokens(const Cache &cache) {
   const auto info = cache.info();
-  const int64_t float32_bytes = info.tokens * info.rows * numbers_per_token(cache.layers()) * 4;
+  const int64_t float32_bytes = info.tokens * info.rows * kv_elements_per_token(cache.layers()) * 4;
   return info.bytes_used >= 0 && info.bytes_used < float32_bytes;
 }
 

@@ -1,8 +1,8 @@
 // Cases that call generate(): ids token for token, and the logits and scores of the first steps.
 #include <fstream>
-#include <kvern/forward.hpp>
 #include <kvern/generation.hpp>
 
+#include "core/generation/driver.hpp"
 #include "runtime/files/model_config.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/generate_options.hpp"
@@ -100,14 +100,7 @@ std::optional<Recorder> recorder(const Case &c, const std::vector<std::string> &
 
 /// The cache holds the prefix already, as after an earlier call.
 void feed_prefix(const Case &c, const Model &model, Cache &cache) {
-  const auto prefix = c.json.at("prefix_ids").get<Ids>();
-  Input input;
-  input.ids = at::empty({1, static_cast<int64_t>(prefix.front().size())}, at::kLong);
-  std::copy(prefix.front().begin(), prefix.front().end(), input.ids.data_ptr<int64_t>());
-  StepRequest request;
-  request.row_pos = {0};
-  request.n_new = request.total_length = input.ids.size(1);
-  forward_and_keep(model, cache, std::move(request), input);
+  Driver(model, cache).feed(c.json.at("prefix_ids").get<Ids>(), {0}, {0, false});
 }
 
 }  // namespace

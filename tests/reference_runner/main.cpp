@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/torch/torch.hpp"
 #include "devices/cpu/threads.hpp"
 #include "tests/reference_runner/kinds.hpp"
 #include "tests/reference_runner/report.hpp"
@@ -96,6 +97,7 @@ int run(Arguments &a) {
     return 0;
   }
   set_threads(a.threads);
+  at::set_num_threads(1);  // LibTorch's own pool is never started
   c10::InferenceMode no_gradients;
   if (a.context.cache) find_plugin(*a.context.cache, a.context.plugin_path);
   Report report;

@@ -58,6 +58,9 @@ struct StepRequest {
   int64_t total_length = 0;  ///< columns of the whole sequence so far, padding and these included (longrope)
   bool tentative = false;    ///< a part of the new tokens may be kept
   bool import = false;       ///< keys come from another cache; nothing attends
+  /// attend throws if its output is not finite though queries, keys and values are: Error(model) where they overflow a float16
+  /// cache, else Error(plugin). Slow; for the message only.
+  bool locate_non_finite = false;
 };
 
 class Step {

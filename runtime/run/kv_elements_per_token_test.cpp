@@ -1,4 +1,4 @@
-#include "runtime/run/numbers_per_token.hpp"
+#include "runtime/run/kv_elements_per_token.hpp"
 
 #include "tests/support/test.hpp"
 
@@ -11,9 +11,9 @@ TEST_CASE("Keys and values of a token are counted once, where a layer has some o
   shared.shares_layer = 0;
   latent.flags = KVERN_VALUES_IN_KEYS;
   state.kind = KVERN_LAYER_STATE;
-  CHECK(numbers_per_token({own}) == 24);
-  CHECK(numbers_per_token({own, own}) == 48);
-  CHECK(numbers_per_token({own, shared}) == 24);
-  CHECK(numbers_per_token({latent}) == 16);
-  CHECK(numbers_per_token({state}) == 0);
+  CHECK(kv_elements_per_token({own}) == 24);
+  CHECK(kv_elements_per_token({own, own}) == 48);
+  CHECK(kv_elements_per_token({own, shared}) == 24);
+  CHECK(kv_elements_per_token({latent}) == 16);
+  CHECK(kv_elements_per_token({state}) == 0);
 }

@@ -1,0 +1,331 @@
+#include "core/generation/driver.hpp"
+
+#include <algorithm>
+#include <kvern/finite.hpp>
+#include <utility>
+
+#include "core/torch/torch.hpp"
+
+namespace kvern {
+namespace {
+
+/// What a step over columns [begin, end) must compute, so that the last `want.columns` up to `last` can be taken from it.
+Input input_for(int64_t begin, int64_t end, int64_t last, Driver::Want want) {
+  Input input;
+  const int64_t wanted = std::min(end - (last - want.columns), end - begin);  // of this step's columns
+  using Logits = Input::Logits;
+  input.logits = wanted <= 0 ? Logits::none : wanted == 1 && end == last ? Logits::last : Logits::all;
+  input.hidden = want.hidden && wanted > 0;
+  return input;
+}
+
+/// The last `columns` columns of what several steps gave, in order.
+at::Tensor last_columns(const std::vector<at::Tensor> &parts, int64_t columns) {
+  if (parts.empty()) return {};
+  const at::Tensor all = parts.size() == 1 ? parts.front() : at::cat(parts, 1);
+  return all.size(1) == columns ? all : all.slice(1, all.size(1) - columns);
+}
+
+/// Of each row, n columns that end at column ends[r].
+at::Tensor columns_of_rows(const at::Tensor &all, const std::vector<int64_t> &ends, int64_t n) {
+  if (!all.defined()) return {};
+  std::vector<at::Tensor> rows;
+  for (size_t r = 0; r < ends.size(); ++r)
+    rows.push_back(all.select(0, static_cast<int64_t>(r)).slice(0, ends[r] - n, ends[r]));
+  return at::stack(rows);
+}
+
+std::vector<int64_t> minus(std::vector<int64_t> from, int64_t n) {
+  for (int64_t &x : from) x -= n;
+  return from;
+}
+
+bool all_equal(const std::vector<int64_t> &list) {
+  return std::all_of(list.begin(), list.end(), [&](int64_t x) { return x == list.front(); });
+}
+
+void select_rows(std::optional<Encoded> &encoded, const std::vector<int64_t> &index) {
+  if (!encoded) return;
+  std::vector<at::Tensor> rows;
+  std::vector<int64_t> row_len;
+  for (const int64_t i : index) {
+    rows.push_back(encoded->hidden.select(0, i));
+    if (!encoded->row_len.empty()) row_len.push_back(encoded->row_len[static_cast<size_t>(i)]);
+  }
+  encoded = Encoded{at::stack(rows), std::move(row_len)};
+}
+
+}  // namespace
+
+Driver::Driver(const Model &model, Cache &cache, Options options)
+    : model_(model), cache_(cache), options_(std::move(options)), chunk_(options_.chunk) {
+  rope_version_ = model.rope_version(cache.info().tokens);
+}
+
+int64_t Driver::limit() const {
+  const int64_t of_model = model_.info().max_positions, of_cache = cache_.info().capacity;
+  if (of_model <= 0) return of_cache;
+  return of_cache < 0 ? of_model : std::min(of_model, of_cache);
+}
+
+// ---- steps
+
+Output Driver::compute(Step &step, const Chunk &chunk, const Input &input) {
+  Output output = model_.forward(step, input);
+  const at::Tensor &logits = output.logits;
+  if (!logits.defined() || all_finite(logits.contiguous().const_data_ptr<float>(), logits.numel()))
+    return output;
+  step.keep(0);
+  StepRequest request = chunk.request;
+  request.locate_non_finite = true;
+  Step again(cache_, std::move(request), step.queue());
+  Input detailed = input;
+  detailed.locate_non_finite = true;
+  model_.forward(again, detailed);
+  throw non_finite_error("the last norm, in the logits");
+}
+
+Output Driver::run(const Chunk &chunk, Input input) {
+  Chunk with_encoder = chunk;
+  if (options_.encoded && cache_.info().tokens == 0) {
+    with_encoder.request.n_cross = options_.encoded->hidden.size(1);
+    input.encoded = &*options_.encoded;
+  }
+  input.ids = chunk.ids;
+  Step step(cache_, with_encoder.request);
+  Output output = compute(step, with_encoder, input);
+  step.keep_all();
+  return output;
+}
+
+int64_t Driver::next_chunk(int64_t begin, int64_t end) const {
+  int64_t n = end - begin;
+  if (chunk_ > 0) n = std::min(n, chunk_);
+  const int64_t max_new = cache_.info().max_new;
+  return max_new > 0 ? std::min(n, max_new) : n;
+}
+
+// ---- what the cache holds
+
+/// Takes a proposal back that was not answered.
+void Driver::abort() {
+  if (!proposal_) return;
+  const Proposal proposal = std::move(*proposal_);
+  proposal_.reset();
+  if (!proposal.step && (!keeps_ || !try_truncate(ends_, proposal.begin))) reset();
+}
+
+void Driver::prepare(const Columns &columns) {
+  abort();
+  const int64_t version = model_.rope_version(columns.total_length());
+  if (!options_.use_cache || version != std::exchange(rope_version_, version)) reset();
+}
+
+void Driver::fed_up_to(std::vector<int64_t> ends) {
+  const int64_t longest = std::max<int64_t>(0, *std::max_element(ends.begin(), ends.end()));
+  keeps_ = cache_.info().tokens == longest;
+  ends_ = std::move(ends);
+}
+
+/// How many columns the cache holds; nullopt if its rows end in different columns.
+std::optional<int64_t> Driver::held_columns(const Columns &columns) {
+  const int64_t tokens = cache_.info().tokens;
+  const bool known = !ends_.empty() && static_cast<int64_t>(ends_.size()) == columns.rows() &&
+                     std::max<int64_t>(0, *std::max_element(ends_.begin(), ends_.end())) == tokens;
+  if (!known) ends_.clear();
+  for (size_t r = 0; r < ends_.size(); ++r)
+    if (ends_[r] - columns.tokens()[r] != ends_[0] - columns.tokens()[0]) return {};
+  return tokens;
+}
+
+bool Driver::try_truncate(const std::vector<int64_t> &from, const std::vector<int64_t> &to) {
+  if (!cache_.offers("truncate")) return false;
+  int64_t most = 0;
+  for (size_t r = 0; r < from.size(); ++r) most = std::max(most, from[r] - to[r]);
+  const int64_t rollback = cache_.info().rollback;
+  if (rollback >= 0 && rollback < most) return false;
+  try {
+    cache_.truncate(to);
+  } catch (const CacheError &e) {
+    if (e.status() != KVERN_UNSUPPORTED) throw;
+    return false;
+  }
+  ends_ = to;
+  for (size_t r = 0; r < from.size(); ++r) ends_[r] = std::min(from[r], to[r]);
+  return true;
+}
+
+void Driver::truncate(const std::vector<int64_t> &end) {
+  abort();
+  const kvern_info info = cache_.info();
+  if (info.tokens == 0) return;
+  const auto from = ends_.empty() ? std::vector<int64_t>(static_cast<size_t>(info.rows), info.tokens) : ends_;
+  if (!try_truncate(from, end)) reset();
+}
+
+void Driver::reset() {
+  proposal_.reset();
+  cache_.reset();
+  ends_.clear();
+}
+
+void Driver::reorder(const std::vector<int64_t> &index) {
+  abort();
+  select_rows(options_.encoded, index);
+  if (cache_.info().tokens == 0) return ends_.clear();
+  if (!cache_.offers("gather")) return reset();
+  cache_.gather(index);
+  std::vector<int64_t> ends;
+  for (const int64_t i : index)
+    if (!ends_.empty()) ends.push_back(ends_.at(static_cast<size_t>(i)));
+  ends_ = std::move(ends);
+}
+
+// ---- feeding
+
+Output Driver::feed(const TokenRows &rows, const std::vector<int64_t> &padding, Want want) {
+  const Columns columns(rows, padding);
+  prepare(columns);
+  Output output = feed_up_to(columns, 0, want);
+  prefilled_ = true;
+  return output;
+}
+
+/// Feeds all tokens but the last `held_back` of each row; of what is fed the last columns are wanted.
+Output Driver::feed_up_to(const Columns &columns, int64_t held_back, Want want) {
+  const int64_t end = columns.count() - held_back, first = end - want.columns;
+  if (first < 0) throw Error(ErrorKind::internal, "outputs of more columns are wanted than there are");
+  const auto held = held_columns(columns);
+  if (!held) return feed_ragged(columns, held_back, want);
+  if (*held > first && !try_truncate(columns.positions(*held), columns.positions(first))) reset();
+  return feed_columns(columns, end, want);
+}
+
+Output Driver::feed_columns(const Columns &columns, int64_t end_column, Want want) {
+  std::vector<at::Tensor> logits, hidden;
+  int64_t begin = cache_.info().tokens;
+  while (begin < end_column) {
+    const int64_t end = begin + next_chunk(begin, end_column);
+    try {
+      const Output output = run(columns.chunk(begin, end), input_for(begin, end, end_column, want));
+      if (output.logits.defined()) logits.push_back(output.logits);
+      if (output.hidden.defined()) hidden.push_back(output.hidden);
+    } catch (const CacheError &e) {
+      // The contract's way to ask for smaller steps; the cache is as it was.
+      if (e.status() != KVERN_UNSUPPORTED || end - begin == 1) throw;
+      chunk_ = (end - begin) / 2;
+      continue;
+    }
+    if (!prefilled_ && options_.on_prefill) options_.on_prefill(end, columns.count());
+    if (end == end_column) break;
+    // A cache that keeps less than it was given cannot be fed in chunks: all at once, then.
+    const bool kept = cache_.info().tokens == end;
+    begin = kept ? end : 0;
+    if (kept) continue;
+    reset();
+    chunk_ = 0;
+    logits.clear();
+    hidden.clear();
+  }
+  fed_up_to(columns.positions(end_column));
+  return {last_columns(logits, want.columns), last_columns(hidden, want.columns)};
+}
+
+/// Rows that continue at different columns are fed in one step; if the cache cannot, all tokens are fed again.
+Output Driver::feed_ragged(const Columns &columns, int64_t held_back, Want want) {
+  const auto again = [&] {
+    reset();
+    return feed_columns(columns, columns.count() - held_back, want);
+  };
+  const auto ends = minus(columns.tokens(), held_back), most = minus(ends, want.columns);
+  if (*std::min_element(most.begin(), most.end()) < 0) return again();
+  auto begins = ends_;
+  for (size_t r = 0; r < begins.size(); ++r) begins[r] = std::min(begins[r], most[r]);
+  if (begins != ends_ && !try_truncate(ends_, begins)) return again();
+  if (begins == ends) return {};
+  const Chunk chunk = columns.ragged(begins, ends);
+  if (next_chunk(0, chunk.request.n_new) < chunk.request.n_new) return again();
+  Input input;
+  input.logits = want.columns > 0 ? Input::Logits::all : Input::Logits::none;
+  input.hidden = want.hidden;
+  Output output;
+  try {
+    output = run(chunk, input);
+  } catch (const CacheError &e) {
+    if (e.status() != KVERN_UNSUPPORTED) throw;
+    return again();
+  }
+  std::vector<int64_t> fed;
+  for (size_t r = 0; r < ends.size(); ++r) fed.push_back(ends[r] - begins[r]);
+  fed_up_to(ends);
+  return {columns_of_rows(output.logits, fed, want.columns),
+          columns_of_rows(output.hidden, fed, want.columns)};
+}
+
+// ---- proposals
+
+/// False if the cache does not take the tokens as a tentative step.
+bool Driver::open_proposal(const Chunk &chunk) {
+  if (next_chunk(0, chunk.request.n_new) < chunk.request.n_new) return false;
+  try {
+    proposal_->step = std::make_unique<Step>(cache_, chunk.request);
+  } catch (const CacheError &e) {
+    if (e.status() != KVERN_UNSUPPORTED) throw;
+    return false;
+  }
+  return true;
+}
+
+Output Driver::propose(const TokenRows &rows, const std::vector<int64_t> &padding, int64_t n, bool hidden) {
+  const Columns columns(rows, padding);
+  prepare(columns);
+  if (keeps_ && options_.use_cache) feed_up_to(columns, n, {0, false});
+  Chunk chunk = columns.chunk(columns.count() - n, columns.count());
+  chunk.request.tentative = true;
+  Proposal proposal{nullptr, chunk.request.row_pos, n};
+  proposal_ = std::move(proposal);
+  if (!keeps_ || !options_.use_cache || !open_proposal(chunk)) {
+    Output output = feed_up_to(columns, 0, {n, hidden});
+    prefilled_ = true;
+    return output;
+  }
+  prefilled_ = true;
+  Input input;
+  input.ids = chunk.ids;
+  input.logits = Input::Logits::all;
+  input.hidden = hidden;
+  try {
+    return compute(*proposal_->step, chunk, input);
+  } catch (...) {
+    proposal_.reset();
+    throw;
+  }
+}
+
+void Driver::accept(const std::vector<int64_t> &keep) {
+  if (!proposal_) throw Error(ErrorKind::internal, "tokens are accepted, but none are proposed");
+  Proposal proposal = std::move(*proposal_);
+  proposal_.reset();
+  auto ends = proposal.begin;
+  for (size_t r = 0; r < ends.size(); ++r) ends[r] += keep.at(r);
+  if (!proposal.step) {
+    if (keeps_ && all_equal(keep) && keep.front() == proposal.n) return;
+    if (!keeps_ || !try_truncate(ends_, ends)) reset();
+    return;
+  }
+  if (all_equal(keep)) {
+    proposal.step->keep(keep.front());
+    return fed_up_to(std::move(ends));
+  }
+  try {
+    proposal.step->keep_rows(keep);
+  } catch (const CacheError &e) {
+    if (e.status() != KVERN_UNSUPPORTED) throw;
+    const int64_t least = *std::min_element(keep.begin(), keep.end());
+    proposal.step->keep(least);
+    ends = minus(proposal.begin, -least);
+  }
+  fed_up_to(std::move(ends));
+}
+
+}  // namespace kvern
