@@ -18,8 +18,8 @@ bool touches_word(std::string_view text, size_t begin, size_t end) {
          (end < text.size() && is_word(next_char(text, after)));
 }
 
-size_t skip_spaces_left(std::string_view text, size_t begin) {
-  while (begin > 0) {
+size_t skip_spaces_left(std::string_view text, size_t begin, size_t least) {
+  while (begin > least) {
     size_t previous = begin;
     if (!is_white_space(previous_char(text, previous))) break;
     begin = previous;
@@ -27,14 +27,24 @@ size_t skip_spaces_left(std::string_view text, size_t begin) {
   return begin;
 }
 
-size_t skip_spaces_right(std::string_view text, size_t end) {
-  while (end < text.size()) {
-    size_t next = end;
-    if (!is_white_space(next_char(text, next))) break;
-    end = next;
+// The end of the spaces from a place on. Places in spaces that were skipped before are not looked at again: a token that
+// is itself a space would make that quadratic.
+class SpacesRight {
+ public:
+  size_t skip(std::string_view text, size_t begin) {
+    if (begin >= begin_ && begin <= end_) return end_;
+    begin_ = end_ = begin;
+    while (end_ < text.size()) {
+      size_t next = end_;
+      if (!is_white_space(next_char(text, next))) break;
+      end_ = next;
+    }
+    return end_;
   }
-  return end;
-}
+
+ private:
+  size_t begin_ = 1, end_ = 0;
+};
 
 }  // namespace
 
@@ -60,15 +70,22 @@ std::optional<Trie::Hit> AddedTokens::TokenSet::find(std::string_view text, size
   return Trie::Hit{0, *empty};
 }
 
-AddedTokens::AddedTokens(const JsonNode &node, const Model &model, const Normalizer *normalizer)
-    : model_(model), normalizer_(normalizer) {
+AddedTokens::AddedTokens(const JsonNode &node, const Model &model, const Normalizer *normalizer,
+                         const AddedTokenChanges &changes)
+    : model_(model), normalizer_(normalizer), split_special_tokens_(changes.split_special_tokens) {
   std::vector<AddedToken> tokens;
   for (const JsonNode &item : node.items()) tokens.push_back(read_added_token(item));
-  std::erase_if(tokens, [](const AddedToken &token) { return token.content.empty(); });
-  for (const AddedToken &token : tokens)
-    if (token.special && special_.insert(token.content).second) order_.push_back(token);
-  for (const AddedToken &token : tokens) add(token);
+  add_all(tokens);
+  add_all(changes.more);
   index();
+}
+
+void AddedTokens::add_all(const std::vector<AddedToken> &tokens) {
+  for (const AddedToken &token : tokens)
+    if (token.special && !token.content.empty() && special_.insert(token.content).second)
+      order_special_.push_back(token);
+  for (const AddedToken &token : tokens)
+    if (!token.content.empty()) add(token);
 }
 
 int64_t AddedTokens::next_id() const {
@@ -96,10 +113,13 @@ void AddedTokens::add(const AddedToken &token) {
 }
 
 void AddedTokens::index() {
-  for (const AddedToken &token : order_) {
-    Piece piece{token.content};
-    if (token.normalized && normalizer_) normalizer_->apply(piece);
-    (token.normalized ? normalized_ : raw_).insert(piece.text, static_cast<uint32_t>(*id_of(token.content)));
+  for (const auto *order : {&order_special_, &order_}) {
+    for (const AddedToken &token : *order) {
+      Piece piece{token.content};
+      if (token.normalized && normalizer_) normalizer_->apply(piece);
+      (token.normalized ? normalized_ : raw_)
+          .insert(piece.text, static_cast<uint32_t>(*id_of(token.content)));
+    }
   }
 }
 
@@ -119,10 +139,11 @@ void AddedTokens::cut_piece(Piece &piece, const TokenSet &set, Pieces &out) cons
   size_t covered = 0;
   const auto give = [&](size_t begin, size_t end, int64_t id) {
     if (begin < end)
-      out.push_back(
-          {std::string(text.substr(begin, end - begin)), piece.at_start && begin == 0, id, piece.limit});
+      out.push_back({id < 0 ? std::string(text.substr(begin, end - begin)) : std::string(),
+                     piece.at_start && begin == 0, id, piece.limit, piece.steps});
   };
   std::optional<size_t> last_end;
+  SpacesRight spaces;
   for (size_t position = 0; position <= text.size();) {
     const auto hit = set.find(text, position);
     if (!hit || (hit->length == 0 && position == last_end)) {
@@ -132,10 +153,11 @@ void AddedTokens::cut_piece(Piece &piece, const TokenSet &set, Pieces &out) cons
     size_t begin = position, end = position + hit->length;
     last_end = position = end;
     const AddedToken &token = tokens_.at(hit->value);
+    if (split_special_tokens_ && is_special(token.content)) continue;
     if (token.single_word && touches_word(text, begin, end)) continue;
     // The library's arithmetic: what rstrip took may be found again, and is then given again.
-    if (token.lstrip) begin = std::max(skip_spaces_left(text, begin), covered);
-    if (token.rstrip) end = skip_spaces_right(text, end);
+    if (token.lstrip) begin = std::max(skip_spaces_left(text, begin, covered), covered);
+    if (token.rstrip) end = spaces.skip(text, end);
     give(covered, begin, -1);
     give(begin, end, hit->value);
     covered = end;
@@ -154,8 +176,8 @@ void AddedTokens::cut(Pieces &pieces, const TokenSet &set) const {
   pieces = std::move(out);
 }
 
-Pieces AddedTokens::extract(std::string_view text) const {
-  Pieces pieces{{std::string(text), true, -1, kMinPieceLimit + kMaxGrowth * text.size()}};
+Pieces AddedTokens::extract(std::string_view text, PatternSteps *steps) const {
+  Pieces pieces{{std::string(text), true, -1, kMinPieceLimit + kMaxGrowth * text.size(), steps}};
   cut(pieces, raw_);
   for (Piece &piece : pieces)
     if (!piece.is_token() && normalizer_) normalizer_->apply(piece);

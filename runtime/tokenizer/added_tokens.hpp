@@ -29,14 +29,21 @@ struct AddedToken {
 /// Reads one entry; absent flags are false, `normalized` is then what `special` is not.
 AddedToken read_added_token(const JsonNode &node);
 
+/// What the files beside tokenizer.json change.
+struct AddedTokenChanges {
+  std::vector<AddedToken> more;       ///< added after those of tokenizer.json, or given their flags
+  bool split_special_tokens = false;  ///< special tokens are not found in texts
+};
+
 class AddedTokens {
  public:
   /// `node`: the array. A token that the model knows has the model's id; the others get the next free ids in
   /// order, as in the tokenizers library, whatever the file says.
-  AddedTokens(const JsonNode &node, const Model &model, const Normalizer *normalizer);
+  AddedTokens(const JsonNode &node, const Model &model, const Normalizer *normalizer,
+              const AddedTokenChanges &changes = {});
 
-  /// The text (valid UTF-8), normalized and cut at the added tokens.
-  Pieces extract(std::string_view text) const;
+  /// The text (valid UTF-8), normalized and cut at the added tokens, whose pieces are empty. `steps` goes into the pieces.
+  Pieces extract(std::string_view text, PatternSteps *steps = nullptr) const;
 
   std::optional<int64_t> id_of(std::string_view token) const;
   const std::string *token_of(int64_t id) const;
@@ -55,6 +62,7 @@ class AddedTokens {
   };
 
   int64_t next_id() const;
+  void add_all(const std::vector<AddedToken> &tokens);
   void add(const AddedToken &token);
   void index();
   void cut(Pieces &pieces, const TokenSet &set) const;
@@ -62,12 +70,14 @@ class AddedTokens {
 
   const Model &model_;
   const Normalizer *normalizer_;
-  std::vector<AddedToken> order_;  // special ones first, then the others
+  std::vector<AddedToken> order_special_,
+      order_;  // of equal texts in the trie the first wins, special ones before others
   StringMap<int64_t> ids_;
   std::unordered_map<int64_t, AddedToken> tokens_;
   std::unordered_set<std::string, StringHash, std::equal_to<>> special_;
   int64_t highest_id_ = -1;
   size_t beyond_model_ = 0;
+  bool split_special_tokens_;
   TokenSet raw_, normalized_;
 };
 

@@ -38,10 +38,11 @@ auto make_if_present(const JsonNode &root, std::string_view key, const Make &mak
 }
 
 std::unique_ptr<AddedTokens> make_added_tokens(const JsonNode &root, const Model &model,
-                                               const Normalizer *normalizer) {
+                                               const Normalizer *normalizer,
+                                               const AddedTokenChanges &changes) {
   static const nlohmann::json kNone = nlohmann::json::array();
   return std::make_unique<AddedTokens>(
-      root.has("added_tokens") ? root.at("added_tokens") : JsonNode(kNone, ""), model, normalizer);
+      root.has("added_tokens") ? root.at("added_tokens") : JsonNode(kNone, ""), model, normalizer, changes);
 }
 
 void append(Encoding &to, const Encoding &from) {
@@ -53,16 +54,17 @@ void append(Encoding &to, const Encoding &from) {
 
 }  // namespace
 
-Pipeline::Pipeline(const JsonNode &root, std::shared_ptr<const Model> model)
+Pipeline::Pipeline(const JsonNode &root, std::shared_ptr<const Model> model, const AddedTokenChanges &changes)
     : model_(std::move(model)),
       normalizer_(make_if_present(root, "normalizer", make_normalizer)),
       pre_tokenizer_(make_if_present(root, "pre_tokenizer", make_pre_tokenizer)),
       post_processor_(make_if_present(root, "post_processor", make_post_processor)),
       decoder_(make_if_present(root, "decoder", make_decoder)),
-      added_(make_added_tokens(root, *model_, normalizer_.get())) {}
+      added_(make_added_tokens(root, *model_, normalizer_.get(), changes)) {}
 
 Encoding Pipeline::encode_text(std::string_view text, int64_t type_id) const {
-  Pieces pieces = added_->extract(text);
+  PatternSteps steps(text.size());
+  Pieces pieces = added_->extract(text, &steps);
   if (pre_tokenizer_) pre_tokenizer_->apply(pieces);
   Encoding encoding;
   PieceEncoder encoder(*model_);

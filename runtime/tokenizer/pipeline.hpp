@@ -20,7 +20,7 @@ namespace kvern::tokenizer {
 class Pipeline {
  public:
   /// `root`: the file without `model`. `truncation` and `padding` are not for single texts and are ignored.
-  Pipeline(const JsonNode &root, std::shared_ptr<const Model> model);
+  Pipeline(const JsonNode &root, std::shared_ptr<const Model> model, const AddedTokenChanges &changes = {});
 
   /// The texts must be valid UTF-8.
   Encoding encode(std::string_view text, bool add_special_tokens) const;

@@ -56,26 +56,48 @@ bool Tokenizer::exists(const fs::path &model_folder) { return is_present(model_f
 
 Tokenizer Tokenizer::load(const fs::path &model_folder) {
   if (!exists(model_folder)) complain_about_missing_file(model_folder);
-  const fs::path file = model_folder / "tokenizer.json", config = model_folder / "tokenizer_config.json";
-  return from_json(read_file(file, ErrorKind::model),
-                   is_present(config) ? read_file(config, ErrorKind::model) : "", file.string());
+  const auto read = [&](const char *name) {
+    const fs::path file = model_folder / name;
+    return is_present(file) ? tokenizer::read_json_file(file) : nlohmann::json();
+  };
+  tokenizer::TokenizerFiles files;
+  files.tokenizer = read("tokenizer.json");
+  files.tokenizer_config = read("tokenizer_config.json");
+  files.special_tokens_map = read("special_tokens_map.json");
+  files.added_tokens = read("added_tokens.json");
+  files.model_config = read("config.json");
+  files.folder = (model_folder / "").string();
+  files.tokenizer_name = (model_folder / "tokenizer.json").string();
+  return from_files(std::move(files));
 }
 
-Tokenizer Tokenizer::from_json(std::string_view text, std::string_view config_text, const std::string &name) {
+Tokenizer Tokenizer::from_json(std::string_view text, std::string_view config, const std::string &name) {
+  tokenizer::TokenizerFiles files;
+  files.folder = (fs::path(name).parent_path() / "").string();
+  files.tokenizer_name = name;
+  files.tokenizer = tokenizer::parse_json(text, name);
+  if (!config.empty())
+    files.tokenizer_config = tokenizer::parse_json(config, files.folder + "tokenizer_config.json");
+  return from_files(std::move(files));
+}
+
+Tokenizer Tokenizer::from_files(tokenizer::TokenizerFiles files) {
   auto state = std::make_shared<State>();
-  nlohmann::json root = tokenizer::parse_json(text, name);
+  nlohmann::json &root = files.tokenizer;
+  const std::string &name = files.tokenizer_name;
   std::shared_ptr<const tokenizer::Model> model = tokenizer::make_model(JsonNode(root, name).at("model"));
   root.erase("model");
   state->library = std::make_shared<Pipeline>(JsonNode(root, name), model);
+  const auto id_of = [&](std::string_view token) { return state->library->id_of(token); };
+  state->config = tokenizer::read_tokenizer_config(
+      files, [&](std::string_view token) { return id_of(token).has_value(); });
+  const tokenizer::AddedTokenChanges changes{state->config.added_tokens, state->config.split_special_tokens};
   state->transformers = state->library;
-  if (!config_text.empty()) {
-    const std::string config_name = (fs::path(name).parent_path() / "tokenizer_config.json").string();
-    const nlohmann::json config = tokenizer::parse_json(config_text, config_name);
-    state->config = tokenizer::read_tokenizer_config(JsonNode(config, config_name));
-    const auto id_of = [&](std::string_view token) { return state->library->id_of(token); };
-    if (tokenizer::apply_config(state->config, id_of, root))
-      state->transformers = std::make_shared<Pipeline>(JsonNode(root, name), model);
-  }
+  if (!changes.more.empty() || changes.split_special_tokens)
+    state->transformers = std::make_shared<Pipeline>(JsonNode(root, name), model, changes);
+  const auto final_id = [&](std::string_view token) { return state->transformers->id_of(token); };
+  if (tokenizer::apply_config(state->config, final_id, root))
+    state->transformers = std::make_shared<Pipeline>(JsonNode(root, name), model, changes);
   state->is_whisper = state->config.tokenizer_class == "WhisperTokenizer";
   return Tokenizer(std::move(state));
 }

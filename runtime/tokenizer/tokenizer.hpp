@@ -14,6 +14,10 @@
 
 namespace kvern {
 
+namespace tokenizer {
+struct TokenizerFiles;
+}
+
 using tokenizer::Encoding;
 
 /// Immutable and cheap to copy (copies share everything); all functions may be called by any number of
@@ -21,7 +25,8 @@ using tokenizer::Encoding;
 /// with a character for which the model has neither a token nor an unk token.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json and, if it is there, tokenizer_config.json. Error (model): no such file (the
+  /// Reads tokenizer.json and, where they are there, tokenizer_config.json, special_tokens_map.json, added_tokens.json and
+  /// the tokenizer_class or model_type of config.json. Error (model): no such file (the
   /// message says how to make it from tokenizer.model or vocab.json), or something in it is wrong or unknown
   /// (file, key, what is known).
   static Tokenizer load(const std::filesystem::path &model_folder);
@@ -31,6 +36,8 @@ class Tokenizer {
   /// messages.
   static Tokenizer from_json(std::string_view tokenizer, std::string_view config = {},
                              const std::string &name = "tokenizer.json");
+  /// From the parsed files.
+  static Tokenizer from_files(tokenizer::TokenizerFiles files);
 
   // As the tokenizers library, with tokenizer.json alone. `truncation` and `padding` in it are ignored.
 

@@ -137,6 +137,73 @@ TEST_CASE("LLaMA's class puts bos and eos where its configuration asks for them"
   CHECK(words(fields, R"({"tokenizer_class":"LlamaTokenizer"})").encode("a", true) == Ids{1});
 }
 
+TEST_CASE("Without a tokenizer class that of config.json counts, then the one of its model_type") {
+  const Folder folder;
+  folder.write("tokenizer.json",
+               R"({"added_tokens":[{"id":3,"content":"<s>","special":true}],"model":)" + kModel + "}");
+  const auto ids = [&] { return Tokenizer::load(folder.path).encode_hf("a", true); };
+  CHECK(ids() == Ids{1});
+  folder.write("config.json", R"({"model_type":"mistral"})");
+  CHECK(ids() == Ids{3, 1});
+  folder.write("tokenizer_config.json", R"({"bos_token":"<s>"})");
+  CHECK(ids() == Ids{3, 1});
+  folder.write("tokenizer_config.json", R"({"tokenizer_class":"PreTrainedTokenizerFast"})");
+  CHECK(ids() == Ids{1});
+  folder.write("tokenizer_config.json", R"({"add_bos_token":false,"add_eos_token":true,"eos_token":"<s>"})");
+  CHECK(ids() == Ids{1, 3});
+  folder.write("tokenizer_config.json", "{}");
+  folder.write("config.json", R"({"model_type":"mistral","tokenizer_class":"GPT2Tokenizer"})");
+  CHECK(ids() == Ids{1});
+}
+
+TEST_CASE("GPT-NeoX's class puts bos only where its configuration asks for it") {
+  const std::string fields = R"("added_tokens":[{"id":3,"content":"<s>","special":true}],)";
+  const std::string config = R"({"tokenizer_class":"GPTNeoXTokenizer","bos_token":"<s>")";
+  CHECK(words(fields, config + "}").encode_hf("a", true) == Ids{1});
+  CHECK(words(fields, config + R"(,"add_bos_token":true})").encode_hf("a", true) == Ids{3, 1});
+}
+
+TEST_CASE("split_special_tokens cuts special tokens of a text, not other added tokens") {
+  const std::string fields =
+      R"("added_tokens":[{"id":3,"content":"<s>","special":true},{"id":4,"content":"<x>"}],)";
+  CHECK(words(fields).encode_hf("<s>a<x>", true) == Ids{3, 1, 4});
+  CHECK(words(fields, R"({"split_special_tokens":true})").encode_hf("<s>a<x>", true) == Ids{0, 4});
+}
+
+TEST_CASE("Flags of a special token come from added_tokens_decoder, else from tokenizer.json") {
+  const std::string fields = R"("added_tokens":[{"id":3,"content":"<s>","special":true,"rstrip":true}],)";
+  const auto ids = [&](const std::string &config) {
+    return words(fields, config).encode_hf("<s> <s>", true);
+  };
+  CHECK(ids("") == Ids{3, 3});
+  const Tokenizer tokenizer =
+      words(fields, R"({"bos_token":{"content":"<s>","lstrip":false,"rstrip":false,"single_word":true}})");
+  CHECK(tokenizer.encode_hf("a<s>", true) == Ids{1, 3});
+  const std::string decoder =
+      R"({"added_tokens_decoder":{"3":{"content":"<s>","special":true,"single_word":true}})";
+  CHECK(words(fields, decoder + "}").encode_hf("a<s>", true) == Ids{0});
+  CHECK(words(fields, decoder + R"(,"bos_token":{"content":"<s>","single_word":false}})")
+            .encode_hf("a<s>", true) == Ids{0});
+}
+
+TEST_CASE("special_tokens_map.json overrides tokenizer_config.json where added_tokens_decoder is absent") {
+  const Folder folder;
+  folder.write("tokenizer.json", R"({"model":)" + kModel + "}");
+  folder.write("tokenizer_config.json", R"({"bos_token":"a","eos_token":"b"})");
+  folder.write("special_tokens_map.json", R"({"bos_token":"<s>"})");
+  CHECK(Tokenizer::load(folder.path).special_token("bos_token") == "<s>");
+  CHECK(Tokenizer::load(folder.path).special_token("eos_token") == "b");
+  folder.write("tokenizer_config.json", R"({"bos_token":"a","added_tokens_decoder":{}})");
+  CHECK(Tokenizer::load(folder.path).special_token("bos_token") == "a");
+  folder.write("added_tokens.json", R"({"<y>": 5, "<x>": 4})");
+  folder.write("tokenizer_config.json", R"({"bos_token":"<y>"})");
+  folder.write("special_tokens_map.json", "{}");
+  const Tokenizer tokenizer = Tokenizer::load(folder.path);
+  CHECK(tokenizer.token_to_id("<x>") == 4);
+  CHECK(tokenizer.is_special(5));
+  CHECK(!tokenizer.is_special(4));
+}
+
 TEST_CASE("A special token that only the configuration has is found in texts and left out of them") {
   const Tokenizer tokenizer = words("", R"({"pad_token": "<pad>"})");
   CHECK(tokenizer.encode_hf("a <pad>", true) == Ids{1, 4});

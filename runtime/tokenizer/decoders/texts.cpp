@@ -36,7 +36,7 @@ ReplaceDecoder::ReplaceDecoder(const JsonNode &node)
 Tokens ReplaceDecoder::apply(Tokens tokens) const {
   for (std::string &token : tokens) {
     std::string out;
-    for (const Match &m : pattern_.find_all(token)) {
+    for (const Match &m : pattern_.find_all(token, nullptr)) {
       if (out.size() > kMaxTokenText)
         throw Error(ErrorKind::model,
                     "tokenizer.json: decoder: Replace makes a text of more than 64 MiB of one token");

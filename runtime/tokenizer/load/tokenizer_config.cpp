@@ -1,12 +1,13 @@
-// Fields of tokenizer_config.json, and three changes to tokenizer.json.
+// Fields of the files beside tokenizer.json, as PreTrainedTokenizerBase._from_pretrained and
+// PreTrainedTokenizerFast.__init__ combine them.
 #include "runtime/tokenizer/load/tokenizer_config.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <vector>
+#include <utility>
 
-#include "runtime/tokenizer/added_tokens.hpp"
+#include "runtime/support/printable.hpp"
 
 namespace kvern::tokenizer {
 namespace {
@@ -16,92 +17,179 @@ using nlohmann::json;
 constexpr std::array<std::string_view, 7> kSpecialTokens{"bos_token", "eos_token", "unk_token", "sep_token",
                                                          "pad_token", "cls_token", "mask_token"};
 
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 std::optional<bool> optional_boolean(const JsonNode &node, std::string_view key) {
   if (!node.has(key)) return std::nullopt;
   return node.at(key).boolean();
 }
 
-// a special token is a string, or an object with the flags of an added token
-json special_entry(const JsonNode &node) {
-  json entry =
-      node.json().is_string() ? json{{"content", node.string()}, {"normalized", false}} : node.json();
-  entry["special"] = true;
-  return entry;
+std::string text_of(const JsonNode &token) {
+  return token.json().is_string() ? token.string() : token.at("content").string();
 }
 
-void read_added_tokens_decoder(const JsonNode &node, TokenizerConfig &config) {
-  std::vector<std::pair<int64_t, json>> entries;
-  for (const auto &[key, value] : node.json().items()) {
-    int64_t id = -1;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (error != std::errc() || end != key.data() + key.size())
-      node.fail("the key '" + key + "' must be an id");
-    read_added_token(node.at(key));
-    entries.emplace_back(id, value);
+// A special token is a string, or an object with the flags of an added token.
+AddedToken special_token(const JsonNode &node) {
+  AddedToken token;
+  token.content = text_of(node);
+  if (node.json().is_string())
+    token.normalized = false;
+  else
+    token = read_added_token(node);
+  token.special = true;
+  return token;
+}
+
+// Collects the added tokens of all files.
+class TokenReader {
+ public:
+  TokenReader(const TokenizerFiles &files, const JsonNode &config, TokenizerConfig &out)
+      : files_(files),
+        config_(config),
+        special_map_(files.special_tokens_map, files.folder + "special_tokens_map.json"),
+        out_(out),
+        legacy_(!config.has("added_tokens_decoder")) {}
+
+  void read(const std::function<bool(std::string_view)> &is_known) {
+    for (const JsonNode &node : tokenizer_tokens())
+      in_tokenizer_.emplace(text_of(node), read_added_token(node));
+    if (legacy_)
+      read_added_tokens_file();
+    else
+      read_added_tokens_decoder(config_.at("added_tokens_decoder"));
+    for (const std::string_view name : kSpecialTokens)
+      if (const auto node = find(name)) out_.special_tokens[std::string(name)] = add_special(*node);
+    read_defaults(is_known);
+    for (const JsonNode *node : {&config_, legacy_ ? &special_map_ : nullptr})
+      if (node && node->has("additional_special_tokens"))
+        for (const JsonNode &token : node->at("additional_special_tokens").items()) add_additional(token);
   }
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const auto &a, const auto &b) { return a.first < b.first; });
-  for (auto &[id, entry] : entries) config.added_tokens.push_back(std::move(entry));
-}
 
-void read_special_tokens(const JsonNode &node, TokenizerConfig &config) {
-  std::vector<json> known = config.added_tokens;
-  const auto give = [&](const JsonNode &token) {
-    const json entry = special_entry(token);
-    const std::string content = token.json().is_string() ? token.string() : token.at("content").string();
-    const bool is_known =
-        std::any_of(known.begin(), known.end(), [&](const json &k) { return k["content"] == content; });
-    if (!is_known) config.added_tokens.push_back(entry);
-    return content;
-  };
-  for (const std::string_view name : kSpecialTokens)
-    if (node.has(name)) config.special_tokens[std::string(name)] = give(node.at(name));
-  if (node.has("additional_special_tokens"))
-    for (const JsonNode &token : node.at("additional_special_tokens").items()) give(token);
-}
-
-bool add_missing_tokens(const TokenizerConfig &config, json &tokenizer) {
-  json &list = tokenizer["added_tokens"];
-  if (!list.is_array()) list = json::array();
-  std::vector<AddedToken> known;
-  for (const JsonNode &item : JsonNode(list, "").items()) known.push_back(read_added_token(item));
-  bool changed = false;
-  for (const json &entry : config.added_tokens) {
-    const AddedToken token = read_added_token(JsonNode(entry, ""));
-    const bool only_named =
-        !entry.contains("lstrip");  // a special token given as a string has no flags to compare
-    const bool is_known = std::any_of(known.begin(), known.end(), [&](const AddedToken &k) {
-      return only_named ? k.content == token.content : k == token;
-    });
-    if (is_known) continue;
-    list.push_back(entry);
-    changed = true;
+ private:
+  std::vector<JsonNode> tokenizer_tokens() const {
+    const JsonNode root(files_.tokenizer, files_.folder + "tokenizer.json");
+    return root.has("added_tokens") ? root.at("added_tokens").items() : std::vector<JsonNode>();
   }
-  return changed;
+
+  // special_tokens_map.json counts where added_tokens_decoder is absent, and then wins.
+  std::optional<JsonNode> find(std::string_view name) const {
+    if (legacy_ && special_map_.has(name)) return special_map_.at(name);
+    if (config_.has(name)) return config_.at(name);
+    return std::nullopt;
+  }
+
+  void read_added_tokens_decoder(const JsonNode &node) {
+    if (!node.json().is_object()) node.fail(std::string("must be an object, not ") + node.json().type_name());
+    std::vector<std::pair<int64_t, AddedToken>> entries;
+    for (const auto &[key, value] : node.json().items()) {
+      int64_t id = -1;
+      const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+      if (error != std::errc() || end != key.data() + key.size())
+        node.fail("the key " + in_quotes(key) + " must be an id");
+      entries.emplace_back(id, read_added_token(node.at(key)));
+    }
+    add_by_id(std::move(entries));
+  }
+
+  // {token: id}, of before added_tokens_decoder; tokenizer.json wins.
+  void read_added_tokens_file() {
+    known_ = in_tokenizer_;
+    if (files_.added_tokens.is_null()) return;
+    const JsonNode root(files_.added_tokens, files_.folder + "added_tokens.json");
+    if (!root.json().is_object()) root.fail(std::string("must be an object, not ") + root.json().type_name());
+    std::vector<std::pair<int64_t, AddedToken>> entries;
+    for (const auto &[text, value] : root.json().items()) {
+      AddedToken token;
+      token.content = text;
+      token.special = is_special(text);
+      token.normalized = !token.special;
+      const int64_t id = root.at(text).integer(0, kMaxId);
+      if (!in_tokenizer_.contains(text)) entries.emplace_back(id, token);
+    }
+    add_by_id(std::move(entries));
+  }
+
+  bool is_special(const std::string &text) const {
+    const auto is_it = [&](std::string_view name) {
+      const auto node = find(name);
+      return node && text_of(*node) == text;
+    };
+    return std::any_of(kSpecialTokens.begin(), kSpecialTokens.end(), is_it);
+  }
+
+  void add_by_id(std::vector<std::pair<int64_t, AddedToken>> entries) {
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const auto &a, const auto &b) { return a.first < b.first; });
+    for (auto &[id, token] : entries) {
+      known_[token.content] = token;
+      out_.added_tokens.push_back(std::move(token));
+    }
+  }
+
+  void add(AddedToken token) {
+    token.special = true;
+    const auto found = in_tokenizer_.find(token.content);
+    if (found == in_tokenizer_.end() || found->second != token) out_.added_tokens.push_back(token);
+  }
+
+  // Flags that a file of added tokens gives win over those beside the name.
+  std::string add_special(const JsonNode &node) {
+    const AddedToken token = special_token(node);
+    const auto found = known_.find(token.content);
+    const bool is_plain = node.json().is_string() && in_tokenizer_.contains(token.content);
+    if (found != known_.end())
+      add(found->second);
+    else if (!is_plain)
+      add(token);
+    return token.content;
+  }
+
+  void add_additional(const JsonNode &node) {
+    const AddedToken token = special_token(node);
+    const bool known = in_tokenizer_.contains(token.content) || known_.contains(token.content);
+    if (!node.json().is_string() || !known) add(token);
+  }
+
+  void read_defaults(const std::function<bool(std::string_view)> &is_known) {
+    for (const auto &[name, text] : tokenizer_class(out_.tokenizer_class).special_tokens()) {
+      const bool given = config_.json().is_object() && config_.json().contains(name);
+      if (text.empty() || given || out_.special_tokens.contains(std::string(name)) || !is_known(text))
+        continue;
+      out_.special_tokens[std::string(name)] = text;
+      const json value = text;
+      add_special(JsonNode(value, ""));
+    }
+  }
+
+  const TokenizerFiles &files_;
+  const JsonNode &config_;
+  const JsonNode special_map_;
+  TokenizerConfig &out_;
+  const bool legacy_;
+  std::map<std::string, AddedToken> in_tokenizer_, known_;
+};
+
+// That of tokenizer_config.json, of config.json, or of its model_type.
+std::string_view find_class(const JsonNode &config, const JsonNode &model) {
+  for (const JsonNode *node : {&config, &model})
+    if (node->has("tokenizer_class")) return tokenizer_class(node->at("tokenizer_class").string()).name;
+  return model.has("model_type") ? class_of_model_type(model.at("model_type").string()) : "";
 }
 
-// LLaMA's update_post_processor
+// The classes' update_post_processor
 bool set_template(const TokenizerConfig &config,
                   const std::function<std::optional<int64_t>(std::string_view)> &id_of, json &tokenizer) {
-  if (!is_one_of(config.tokenizer_class, {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer"}))
-    return false;
-  const bool gemma = config.tokenizer_class == "GemmaTokenizer";
+  const TokenizerClass &kind = tokenizer_class(config.tokenizer_class);
+  if (!kind.sets_template) return false;
   json single = json::array(), pair_end = json::array(), tokens = json::object();
-  const auto text_of = [&](const char *name, const char *otherwise) {
+  const auto text_of = [&](const char *name) {
     const auto found = config.special_tokens.find(name);
-    return found == config.special_tokens.end() ? std::string(otherwise) : found->second;
+    return found == config.special_tokens.end() ? std::string() : found->second;
   };
   const auto token = [&](const std::string &text, int type_id) {
     return json{{"SpecialToken", {{"id", text}, {"type_id", type_id}}}};
   };
   const auto surround = [&](const char *sequence, int type_id, json &parts) {
-    const std::string bos = text_of("bos_token", gemma ? "<bos>" : "<s>");
-    const std::string eos = text_of("eos_token", gemma ? "<eos>" : "</s>");
-    if (config.add_bos_token.value_or(true)) parts.push_back(token(bos, type_id));
+    const std::string bos = text_of("bos_token"), eos = text_of("eos_token");
+    if (config.add_bos_token.value_or(kind.add_bos_token)) parts.push_back(token(bos, type_id));
     parts.push_back({{"Sequence", {{"id", sequence}, {"type_id", type_id}}}});
     if (config.add_eos_token.value_or(false)) parts.push_back(token(eos, type_id));
     for (const std::string &text : {bos, eos})
@@ -119,13 +207,9 @@ bool set_template(const TokenizerConfig &config,
 }
 
 bool set_prefix_space(const TokenizerConfig &config, json &tokenizer) {
-  if (!is_one_of(config.tokenizer_class,
-                 {"GPT2Tokenizer", "GPTNeoXTokenizer", "WhisperTokenizer", "CodeGenTokenizer",
-                  "RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer",
-                  "BlenderbotTokenizer", "MvpTokenizer", "DebertaTokenizer"}))
-    return false;
+  if (!tokenizer_class(config.tokenizer_class).sets_prefix_space) return false;
   const auto pre_tokenizer = tokenizer.find("pre_tokenizer");
-  const bool wanted = config.add_prefix_space.value_or(config.tokenizer_class == "BlenderbotTokenizer");
+  const bool wanted = config.add_prefix_space.value_or(false);
   if (pre_tokenizer == tokenizer.end() || !pre_tokenizer->is_object() ||
       !pre_tokenizer->contains("add_prefix_space"))
     return false;
@@ -136,30 +220,27 @@ bool set_prefix_space(const TokenizerConfig &config, json &tokenizer) {
 
 }  // namespace
 
-TokenizerConfig read_tokenizer_config(const JsonNode &node) {
+TokenizerConfig read_tokenizer_config(const TokenizerFiles &files,
+                                      const std::function<bool(std::string_view)> &is_known) {
+  const JsonNode node(files.tokenizer_config, files.folder + "tokenizer_config.json");
   TokenizerConfig config;
-  config.tokenizer_class = node.string_or("tokenizer_class", "");
-  if (config.tokenizer_class.ends_with("Fast"))
-    config.tokenizer_class.resize(config.tokenizer_class.size() - std::string_view("Fast").size());
+  config.tokenizer_class = find_class(node, JsonNode(files.model_config, files.folder + "config.json"));
   config.clean_up_tokenization_spaces = node.boolean_or("clean_up_tokenization_spaces", false);
+  config.split_special_tokens = node.boolean_or("split_special_tokens", false);
   config.add_bos_token = optional_boolean(node, "add_bos_token");
   config.add_eos_token = optional_boolean(node, "add_eos_token");
   config.add_prefix_space = optional_boolean(node, "add_prefix_space");
-  const bool left_by_class =
-      is_one_of(config.tokenizer_class, {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer"});
+  const bool left_by_class = tokenizer_class(config.tokenizer_class).pads_left;
   config.pad_left = node.string_or("padding_side", left_by_class ? "left" : "right") == "left";
-  config.added_tokens = json::array();
-  if (node.has("added_tokens_decoder")) read_added_tokens_decoder(node.at("added_tokens_decoder"), config);
-  read_special_tokens(node, config);
+  TokenReader(files, node, config).read(is_known);
   return config;
 }
 
 bool apply_config(const TokenizerConfig &config,
                   const std::function<std::optional<int64_t>(std::string_view)> &id_of, json &tokenizer) {
-  const bool tokens = add_missing_tokens(config, tokenizer);
   const bool post_processor = set_template(config, id_of, tokenizer);
   const bool pre_tokenizer = set_prefix_space(config, tokenizer);
-  return tokens || post_processor || pre_tokenizer;
+  return post_processor || pre_tokenizer;
 }
 
 }  // namespace kvern::tokenizer

@@ -37,7 +37,7 @@ ReplaceNormalizer::ReplaceNormalizer(const JsonNode &node)
 void ReplaceNormalizer::apply(Piece &piece) const {
   std::string out;
   out.reserve(piece.text.size());
-  for (const Match &m : pattern_.find_all(piece.text)) {
+  for (const Match &m : pattern_.find_all(piece.text, piece.steps)) {
     const std::string_view stretch = std::string_view(piece.text).substr(m.begin, m.end - m.begin);
     piece.check_size(out.size() + (m.hit ? content_.size() : stretch.size()));
     out += m.hit ? std::string_view(content_) : stretch;

@@ -19,9 +19,11 @@ ByteLevelPreTokenizer::ByteLevelPreTokenizer(const JsonNode &node)
 void ByteLevelPreTokenizer::apply(Pieces &pieces) const {
   for (Piece &piece : pieces)
     if (add_prefix_space_ && !piece.is_token() && piece.text.front() != ' ') piece.text.insert(0, 1, ' ');
-  if (use_regex_)
-    split_pieces(
-        pieces, [](std::string_view text) { return gpt2_words().find_all(text); }, SplitBehavior::isolated);
+  PatternSteps *const steps = pieces.empty() ? nullptr : pieces.front().steps;  // shared by all pieces
+  const auto find = [&](std::string_view text) {
+    return steps ? gpt2_words().find_all(text, *steps) : gpt2_words().find_all(text);
+  };
+  if (use_regex_) split_pieces(pieces, find, SplitBehavior::isolated);
   for (Piece &piece : pieces)
     if (!piece.is_token()) piece.text = bytes_to_alphabet(piece.text);
 }

@@ -40,8 +40,9 @@ SplitPreTokenizer::SplitPreTokenizer(const JsonNode &node)
       invert_(node.boolean_or("invert", false)) {}
 
 void SplitPreTokenizer::apply(Pieces &pieces) const {
-  const auto find = [this](std::string_view text) {
-    std::vector<Match> matches = pattern_.find_all(text);
+  PatternSteps *const steps = pieces.empty() ? nullptr : pieces.front().steps;  // shared by all pieces
+  const auto find = [this, steps](std::string_view text) {
+    std::vector<Match> matches = pattern_.find_all(text, steps);
     for (Match &m : matches) m.hit = m.hit != invert_;
     return matches;
   };

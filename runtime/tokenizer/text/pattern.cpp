@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include "runtime/support/printable.hpp"
+
 namespace kvern::tokenizer {
 namespace {
 
@@ -10,7 +12,7 @@ Regex compile(const JsonNode &node, const std::string &expression) {
   try {
     return Regex(expression);
   } catch (const std::invalid_argument &e) {
-    node.fail("the expression '" + expression + "' cannot be compiled: " + e.what());
+    node.fail("the expression " + in_quotes(expression) + " cannot be compiled: " + printable(e.what(), 500));
   }
 }
 
@@ -26,9 +28,10 @@ std::variant<std::string, Regex> read(const JsonNode &node) {
 
 Pattern::Pattern(const JsonNode &node) : what_(read(node)) {}
 
-std::vector<Match> Pattern::find_all(std::string_view text) const {
+std::vector<Match> Pattern::find_all(std::string_view text, PatternSteps *steps) const {
   if (const auto *literal = std::get_if<std::string>(&what_)) return find_literal(text, *literal);
-  return std::get<Regex>(what_).find_all(text);
+  const Regex &regex = std::get<Regex>(what_);
+  return steps ? regex.find_all(text, *steps) : regex.find_all(text);
 }
 
 }  // namespace kvern::tokenizer

@@ -14,7 +14,8 @@ class Pattern {
  public:
   /// {"String": "..."} or {"Regex": "..."}; anything else, or a wrong expression, is an Error (model).
   explicit Pattern(const JsonNode &node);
-  std::vector<Match> find_all(std::string_view text) const;
+  /// As Regex::find_all. `steps` is what is left for the patterns of one text; nullptr: as for this text alone.
+  std::vector<Match> find_all(std::string_view text, PatternSteps *steps) const;
 
  private:
   std::variant<std::string, Regex> what_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/tokenizer/text/match.hpp"
+#include "runtime/tokenizer/text/pattern_steps.hpp"
 
 namespace kvern::tokenizer {
 
@@ -17,9 +18,10 @@ class Regex {
   ~Regex();
 
   /// The whole text as an alternation of matches and what lies between (Match), for valid UTF-8.
-  /// An empty match right behind a match doesn't count. Any thread. Throws Error (input) if a match takes too
-  /// many steps.
+  /// An empty match right behind a match doesn't count. Any thread. Throws Error (input), which names the pattern, when
+  /// the steps are used up.
   std::vector<Match> find_all(std::string_view text) const;
+  std::vector<Match> find_all(std::string_view text, PatternSteps &steps, size_t window = 256) const;
 
  private:
   struct Code;

@@ -1,6 +1,8 @@
 #include "runtime/tokenizer/text/regex.hpp"
 
+#include <ctime>
 #include <kvern/error.hpp>
+#include <random>
 #include <stdexcept>
 #include <string>
 
@@ -8,6 +10,7 @@
 #include "tests/support/test.hpp"
 
 using kvern::tokenizer::Match;
+using kvern::tokenizer::PatternSteps;
 using kvern::tokenizer::pcre2_pattern;
 using kvern::tokenizer::Regex;
 
@@ -78,6 +81,44 @@ TEST_CASE("A wrong pattern is refused with a reason") {
 TEST_CASE("A pattern that would take for ever ends with an error that names it") {
   const std::string text(60, 'a');
   CHECK_THROWS_WITH(Regex("^(a|aa)+\\d").find_all(text + "!"), Catch::Contains("^(a|aa)+\\d"));
+}
+
+TEST_CASE("A search in small windows finds what a search in the whole text finds") {
+  std::mt19937 random(3);
+  const std::string alphabet[] = {"a", "b", " ", "\n", "1", ".", "\u00E9", "\u4F60", "'", "s"};
+  for (const char *pattern :
+       {R"('s|'t| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", R"(\s*[\r\n]+|\s+(?!\S)|\s+|\p{L}+)",
+        R"(\b\w+\b)", R"((?<=a)b|b(?!a))", R"(a*)", R"((a|b)*1)", R"(^.*$)", R"(.(?=.*1))", R"((?<!a )b+?)",
+        R"(\Ba|a\B)", R"($)", R"((?:a(?=b)|b)+)", R"(\s\K\w)"}) {
+    const Regex regex(pattern);
+    for (int round = 0; round < 150; ++round) {
+      std::string text;
+      for (size_t i = random() % 60; i > 0; --i) text += alphabet[random() % 10];
+      INFO(pattern << " on '" << text << "'");
+      PatternSteps small(1000), large(1000);
+      REQUIRE(regex.find_all(text, small, 1 + random() % 6) == regex.find_all(text, large, 1000));
+    }
+  }
+}
+
+TEST_CASE("Patterns that are quadratic on long texts end with an error that names them") {
+  const std::string letters(1'000'000, 'a');
+  for (const char *pattern :
+       {R"(.(?=.*x))", R"([a-z]+[:;])", R"((?:.(?=.*q))+)", R"(a+?x)", R"((?<=a)(?=.*y))",
+        R"([a-z]+[a-z]+[a-z]+[:;])", R"((?:a(?=(?:a(?=.*q))*z))+)", R"((.+)\1x)"}) {
+    INFO(pattern);
+    const std::clock_t begin = std::clock();
+    CHECK_THROWS_WITH(Regex(pattern).find_all(letters),
+                      Catch::Contains(pattern) && Catch::Contains("too many steps"));
+    CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 10);
+  }
+}
+
+TEST_CASE("A long run that a pattern must look through costs few steps") {
+  const std::string letters(1'000'000, 'a');
+  CHECK(Regex(R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|\s*[\r\n]+|\s+(?!\S)|\s+)").find_all(letters).size() ==
+        1);
+  CHECK(Regex(R"(\s*[\r\n]+|\s+(?!\S)|\s+)").find_all(std::string(1'000'000, ' ')).size() == 1);
 }
 
 TEST_CASE("A million spaces are matched without exhausting a stack") {
