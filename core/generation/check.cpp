@@ -6,12 +6,25 @@
 namespace kvern {
 namespace {
 
-template <class T>
-void require(bool good, const char *option, T value, const char *right) {
-  if (good) return;
+/// "run.toml:3: generation.top_k", "--set generation.top_k=-1", "generation_config.json: top_k" or "top_k".
+std::string where(const OptionDeclaration &d, const OptionValue &value) {
+  if (value.source == OptionSource::flag) return value.place;
+  const std::string name = (value.source == OptionSource::file ? "generation." : "") + std::string(d.name);
+  return value.place.empty() ? name : value.place + ": " + name;
+}
+
+std::string number_text(const Option &option) {
   std::ostringstream text;
-  text << option << " = " << value << ": it must be " << right;
-  throw Error(ErrorKind::config, text.str());
+  if (const auto *integer = std::get_if<int64_t>(&option.value)) text << "the integer " << *integer;
+  if (const auto *number = std::get_if<double>(&option.value)) text << "the number " << *number;
+  return text.str();
+}
+
+void check_range(const OptionDeclaration &d, const OptionValue &value) {
+  if (!value.value) return;
+  if (const auto wrong = mismatch(d, *value.value))
+    throw Error(value.source == OptionSource::model ? ErrorKind::model : ErrorKind::config,
+                where(d, value) + ": expected " + wrong->required + ", found " + number_text(*wrong->found));
 }
 
 std::string row_name(size_t r, size_t rows) {
@@ -31,19 +44,27 @@ void check_mask(const std::vector<int64_t> &mask, size_t length, const std::stri
 
 }  // namespace
 
-void check_config(const GenerationConfig &c) {
-  require(c.temperature > 0, "temperature", c.temperature,
-          "greater than 0 (for no randomness set do_sample = false)");
-  require(c.top_k >= 0, "top_k", c.top_k, "0 (off) or more");
-  require(c.top_p > 0 && c.top_p <= 1, "top_p", c.top_p, "greater than 0 and at most 1");
-  if (c.min_p) require(*c.min_p >= 0 && *c.min_p <= 1, "min_p", *c.min_p, "from 0 to 1");
-  require(c.repetition_penalty > 0, "repetition_penalty", c.repetition_penalty, "greater than 0 (1 = off)");
-  require(c.num_return_sequences >= 1, "num_return_sequences", c.num_return_sequences, "at least 1");
-  require(c.num_return_sequences == 1 || c.do_sample, "num_return_sequences", c.num_return_sequences,
-          "1 unless do_sample = true: greedy rows would all be the same");
-  if (c.max_new_tokens) require(*c.max_new_tokens >= 1, "max_new_tokens", *c.max_new_tokens, "at least 1");
-  require(c.max_length >= 1, "max_length", c.max_length, "at least 1");
-  require(c.prefill_chunk_size >= 0, "prefill_chunk_size", c.prefill_chunk_size, "0 (whole) or more");
+void check_config(const GenerationConfig &config) {
+  const bool sampled = samples(config);
+  for (const OptionDeclaration *d : generation_options()) {
+    const OptionValue *value = config.find(*d);
+    if (value != nullptr && (sampled || !d->of_sampling)) check_range(*d, *value);
+  }
+  const int64_t copies = config.get(option::num_return_sequences);
+  if (copies > 1 && !sampled)
+    throw Error(ErrorKind::config,
+                "num_return_sequences = " + std::to_string(copies) +
+                    ": it must be 1 unless tokens are sampled (do_sample = true): greedy rows "
+                    "would all be the same");
+}
+
+bool samples(const GenerationConfig &config) {
+  return config.get(option::do_sample) && config.get(option::temperature) != 0;
+}
+
+std::vector<std::string> warnings(const GenerationConfig &config) {
+  if (!config.get(option::do_sample) || samples(config)) return {};
+  return {"temperature = 0: nothing is drawn, though do_sample = true; the most likely token is taken"};
 }
 
 void check_prompt(const Prompt &prompt, int64_t vocab_size) {
@@ -73,15 +94,6 @@ std::vector<int64_t> left_padding(const Prompt &prompt) {
   for (size_t r = 0; r < prompt.attention_mask.size(); ++r)
     padding[r] = std::count(prompt.attention_mask[r].begin(), prompt.attention_mask[r].end(), 0);
   return padding;
-}
-
-int64_t length_limit(const GenerationConfig &config, int64_t prompt_length) {
-  if (config.max_new_tokens) return prompt_length + *config.max_new_tokens;
-  if (prompt_length >= config.max_length)
-    throw Error(ErrorKind::input, "the prompt has " + std::to_string(prompt_length) +
-                                      " tokens and max_length is " + std::to_string(config.max_length) +
-                                      ": nothing is left to generate; set max_new_tokens");
-  return config.max_length;
 }
 
 }  // namespace kvern

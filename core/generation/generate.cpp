@@ -6,7 +6,7 @@
 
 #include "core/generation/check.hpp"
 #include "core/generation/driver.hpp"
-#include "core/generation/logits_processors.hpp"
+#include "core/generation/processors.hpp"
 #include "core/generation/rows.hpp"
 #include "kernels/elementwise.hpp"
 #include "core/torch/torch.hpp"
@@ -46,7 +46,7 @@ void check_fits(int64_t positions, const Model &model, const Cache &cache) {
 
 class Chooser {
  public:
-  explicit Chooser(const GenerationConfig &config) : sample_(config.do_sample) {
+  explicit Chooser(const GenerationConfig &config) : sample_(samples(config)) {
     if (!sample_) return;
     seed_ = config.seed ? *config.seed : std::random_device{}();
     generator_ = at::detail::createCPUGenerator(seed_);
@@ -75,15 +75,15 @@ class Run {
   Run(const Model &model, Cache &cache, const Prompt &prompt, const GenerationConfig &config,
       const GenerationEvents &events)
       : events_(events),
-        copies_(config.num_return_sequences),
+        copies_(config.get(option::num_return_sequences)),
         prompt_rows_(prompt.input_ids),
         padding_(left_padding(prompt)),
-        length_limit_(length_limit(config, static_cast<int64_t>(prompt.input_ids.front().size()))),
-        driver_(model, cache, {config.use_cache, config.prefill_chunk_size, events.on_prefill, {}}),
-        processors_(make_processors(config)),
+        driver_(model, cache,
+                {config.get(option::use_cache), config.get(option::prefill_chunk_size), events.on_prefill, {}}),
         choose_(config),
         rows_(select(prompt.input_ids, repeated(static_cast<int64_t>(prompt.input_ids.size()), copies_)),
-              config) {}
+              config),
+        processors_(make_processors(config, context(config))) {}
 
   GenerationResult operator()() {
     at::Tensor logits = prefill();
@@ -101,6 +101,10 @@ class Run {
   }
 
  private:
+  ProcessorContext context(const GenerationConfig &config) const {
+    return {rows_.tensor(), length_limit(config, rows_.length())};
+  }
+
   /// The prompt's logits, one row per sequence to be made. The prompt is fed once where the cache can repeat
   /// rows.
   at::Tensor prefill() {
@@ -134,7 +138,7 @@ class Run {
   }
 
   bool must_end() const {
-    if (rows_.all_ended() || rows_.length() >= length_limit_) return true;
+    if (rows_.all_ended()) return true;
     const int64_t limit = driver_.limit();
     const int64_t positions = rows_.length() - *std::min_element(padding_.begin(), padding_.end());
     return (limit >= 0 && positions > limit) || (events_.stop_requested && events_.stop_requested());
@@ -144,11 +148,10 @@ class Run {
   int64_t copies_;
   std::vector<std::vector<int64_t>> prompt_rows_;
   std::vector<int64_t> padding_;
-  int64_t length_limit_;
   Driver driver_;
-  LogitsProcessors processors_;
   Chooser choose_;
   Rows rows_;
+  LogitsProcessors processors_;
   GenerationResult result_;
 };
 

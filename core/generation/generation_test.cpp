@@ -25,7 +25,7 @@ Cache open(const Model &model, const std::string &name, int64_t max_tokens = 64)
 
 GenerationConfig take(int64_t max_new_tokens) {
   GenerationConfig config;
-  config.max_new_tokens = max_new_tokens;
+  config.set(option::max_new_tokens, {max_new_tokens});
   return config;
 }
 
@@ -44,10 +44,10 @@ TEST_CASE("Every cache, no cache, and prompts fed in pieces give the same tokens
   CHECK(want[0].size() == 17);
   for (const std::string name : {"static", "none"}) CHECK(sequences(name, kPrompt, take(12)) == want);
   auto config = take(12);
-  config.use_cache = false;
+  config.set(option::use_cache, false);
   CHECK(sequences("dynamic", kPrompt, config) == want);
   config = take(12);
-  config.prefill_chunk_size = 2;
+  config.set(option::prefill_chunk_size, int64_t{2});
   for (const std::string name : {"dynamic", "static", "none"})
     CHECK(sequences(name, kPrompt, config) == want);
 }
@@ -56,7 +56,7 @@ TEST_CASE("A token is fed once where the cache keeps it, and a prompt in pieces 
   const ToyModel model;
   auto cache = open(model, "dynamic");
   auto config = take(3);
-  config.prefill_chunk_size = 2;
+  config.set(option::prefill_chunk_size, int64_t{2});
   generate(model, cache, kPrompt, config);
   CHECK(model.fed == Ids{2, 2, 1, 1, 1});
   CHECK(cache.info().tokens == 7);  // the last token is not fed
@@ -96,8 +96,8 @@ TEST_CASE("Columns that are padding in every row are not fed") {
 TEST_CASE("A row ends at an end-of-sequence id and is padded while others go on") {
   const auto free = sequences("dynamic", {{{3, 1, 4, 1, 5}, {7, 2, 7, 2, 7}}, {}}, take(8));
   auto config = take(8);
-  config.eos_token_id = {free[0][6]};
-  config.pad_token_id = 0;
+  config.set(option::eos_token_id, {free[0][6]});
+  config.set(option::pad_token_id, {int64_t{0}});
   const ToyModel model;
   auto cache = open(model, "dynamic");
   const auto result = generate(model, cache, {{{3, 1, 4, 1, 5}, {7, 2, 7, 2, 7}}, {}}, config);
@@ -128,8 +128,8 @@ TEST_CASE("When the model's rope version changes the cache is filled anew") {
 
 TEST_CASE("Several sequences of one prompt are fed once and drawn apart") {
   auto config = take(6);
-  config.do_sample = true;
-  config.num_return_sequences = 3;
+  config.set(option::do_sample, true);
+  config.set(option::num_return_sequences, int64_t{3});
   config.seed = 11;
   const ToyModel model;
   auto cache = open(model, "dynamic");
@@ -171,20 +171,96 @@ TEST_CASE("Prompts that cannot be continued are refused with both numbers") {
   CHECK(text({{{1, 2}, {1}}, {}}, take(1)) ==
         "row 1 of the prompt has 1 ids, row 0 has 2: pad shorter rows on the left");
   GenerationConfig by_length;
-  by_length.max_length = 2;
+  by_length.set(option::max_length, int64_t{2});
   CHECK(text({{{1, 2}}, {}}, by_length) ==
         "the prompt has 2 tokens and max_length is 2: nothing is left to generate; set max_new_tokens");
 }
 
-TEST_CASE("Options out of range are refused by name") {
+TEST_CASE("Options out of range are refused by name, those of sampling where tokens are sampled") {
   const auto text = [](auto change) {
     GenerationConfig config = take(1);
     change(config);
     return error_text(ErrorKind::config, [&] { sequences("dynamic", kPrompt, config); });
   };
-  CHECK(text([](auto &c) { c.temperature = 0; }) ==
-        "temperature = 0: it must be greater than 0 (for no randomness set do_sample = false)");
-  CHECK(text([](auto &c) { c.top_p = 1.5; }) == "top_p = 1.5: it must be greater than 0 and at most 1");
-  CHECK(text([](auto &c) { c.num_return_sequences = 2; }) ==
-        "num_return_sequences = 2: it must be 1 unless do_sample = true: greedy rows would all be the same");
+  CHECK(text([](auto &c) {
+          c.set(option::do_sample, true);
+          c.set(option::temperature, -1.0);
+        }) == "temperature: expected a number of 0 or more, found the number -1");
+  CHECK(text([](auto &c) { c.set(option::prefill_chunk_size, int64_t{-1}); }) ==
+        "prefill_chunk_size: expected an integer of 0 or more, found the integer -1");
+  CHECK(text([](auto &c) { c.set(option::num_return_sequences, int64_t{2}); }) ==
+        "num_return_sequences = 2: it must be 1 unless tokens are sampled (do_sample = true): greedy rows "
+        "would all be "
+        "the same");
+  GenerationConfig greedy = take(12);
+  greedy.set(option::temperature, -1.0);
+  CHECK(sequences("dynamic", kPrompt, greedy) == sequences("dynamic", kPrompt, take(12)));
+}
+
+TEST_CASE("A value out of range is refused with the place where it was read") {
+  const auto text = [](OptionSource source, const std::string &place, ErrorKind kind) {
+    GenerationConfig config = take(1);
+    set_option(config, "top_p", {1.5, place}, source);
+    config.set(option::do_sample, true);
+    return error_text(kind, [&] { sequences("dynamic", kPrompt, config); });
+  };
+  const std::string wrong = "expected a number from 0 to 1, found the number 1.5";
+  CHECK(text(OptionSource::model, "m/generation_config.json", ErrorKind::model) ==
+        "m/generation_config.json: top_p: " + wrong);
+  CHECK(text(OptionSource::file, "run.toml:3", ErrorKind::config) ==
+        "run.toml:3: generation.top_p: " + wrong);
+  CHECK(text(OptionSource::flag, "--set generation.top_p=1.5", ErrorKind::config) ==
+        "--set generation.top_p=1.5: " + wrong);
+  CHECK(text(OptionSource::caller, "", ErrorKind::config) == "top_p: " + wrong);
+}
+
+TEST_CASE("A temperature of 0 is greedy, with one warning where sampling was asked for") {
+  GenerationConfig config = take(12);
+  config.set(option::temperature, 0.0);
+  CHECK(warnings(config).empty());
+  config.set(option::do_sample, true);
+  REQUIRE(warnings(config).size() == 1);
+  CHECK(sequences("dynamic", kPrompt, config) == sequences("dynamic", kPrompt, take(12)));
+}
+
+TEST_CASE("A top_p of 0 keeps the most likely token") {
+  GenerationConfig config = take(12);
+  config.set(option::do_sample, true);
+  set_option(config, "top_p", to_option(0.0));
+  CHECK(sequences("dynamic", kPrompt, config) == sequences("dynamic", kPrompt, take(12)));
+}
+
+TEST_CASE("What a stronger source sets replaces what a weaker one has, and max_length its max_new_tokens") {
+  GenerationConfig config = take(12), over;
+  config.set(option::temperature, 0.5);
+  over.set(option::max_length, int64_t{9});
+  config.merge(over, generation_options());
+  CHECK(length_limit(config, 5) == 9);
+  CHECK(config.get(option::temperature) == 0.5);
+  over.set(option::max_new_tokens, {int64_t{3}});
+  config.merge(over, generation_options());
+  CHECK(length_limit(config, 5) == 8);
+  CHECK(length_limit(take(std::numeric_limits<int64_t>::max()), 5) == std::numeric_limits<int64_t>::max());
+}
+
+TEST_CASE("An option is set by name and type, and an unknown one is answered with the nearest") {
+  GenerationConfig config;
+  const auto text = [&](const std::string &name, const Option &value) {
+    return error_text(ErrorKind::config, [&] { set_option(config, name, value); });
+  };
+  CHECK(text("temprature", to_option(1.0)) == "unknown option 'temprature'; did you mean 'temperature'?");
+  CHECK(text("temperature", to_option(true)) == "temperature: expected a number of 0 or more");
+  set_option(config, "temperature", to_option(int64_t{2}));
+  CHECK(config.get(option::temperature) == 2.0);
+}
+
+TEST_CASE("Every option has a help line, a source and a default that suits it") {
+  for (const OptionDeclaration *d : generation_options()) {
+    INFO(d->name);
+    CHECK_FALSE(d->help.empty());
+    CHECK_FALSE(d->source.empty());
+    const auto value = default_of(*d);
+    CHECK(value.has_value() != d->optional);
+    if (value) CHECK_FALSE(mismatch(*d, *value));
+  }
 }

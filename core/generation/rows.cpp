@@ -7,14 +7,12 @@ namespace kvern {
 
 Rows::Rows(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config)
     : ids_(std::move(ids)),
-      eos_(config.eos_token_id),
+      rules_(make_stopping_rules(config, {length()})),
       pad_(0),
-      ended_(ids_.size(), false),
+      ended_(ids_.size()),
       new_tokens_(ids_.size(), 0) {
-  if (config.pad_token_id)
-    pad_ = *config.pad_token_id;
-  else if (!eos_.empty())
-    pad_ = eos_.front();
+  const auto eos = config.get(option::eos_token_id);
+  pad_ = config.get(option::pad_token_id).value_or(eos.empty() ? 0 : eos.front());
 }
 
 std::vector<int64_t> Rows::append(const at::Tensor &next) {
@@ -25,12 +23,12 @@ std::vector<int64_t> Rows::append(const at::Tensor &next) {
     ids_[r].push_back(added.back());
     if (ended_[r]) continue;
     ++new_tokens_[r];
-    ended_[r] = std::find(eos_.begin(), eos_.end(), chosen[r]) != eos_.end();
+    ended_[r] = finish_reason(rules_, ids_[r]);
   }
   return added;
 }
 
-bool Rows::all_ended() const { return std::find(ended_.begin(), ended_.end(), false) == ended_.end(); }
+bool Rows::all_ended() const { return std::find(ended_.begin(), ended_.end(), std::nullopt) == ended_.end(); }
 
 at::Tensor Rows::tensor() const {
   auto t = at::empty({static_cast<int64_t>(ids_.size()), length()}, at::kLong);
@@ -42,8 +40,7 @@ at::Tensor Rows::tensor() const {
 void Rows::finish(GenerationResult &result) {
   result.sequences = std::move(ids_);
   result.new_tokens = std::move(new_tokens_);
-  for (const bool ended : ended_)
-    result.finish_reason.push_back(ended ? FinishReason::stop : FinishReason::length);
+  for (const auto &reason : ended_) result.finish_reason.push_back(reason.value_or(FinishReason::length));
 }
 
 }  // namespace kvern

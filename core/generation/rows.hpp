@@ -3,13 +3,15 @@
 #include <kvern/generation.hpp>
 #include <vector>
 
+#include "core/generation/stopping.hpp"
 #include "core/torch/torch.hpp"
 
 namespace kvern {
 
 class Rows {
  public:
-  Rows(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config);
+  Rows(std::vector<std::vector<int64_t>> ids,
+       const GenerationConfig &config);  // rules of the configuration end them
 
   /// Adds one token per row; rows that have ended get padding instead. Returns what was added.
   std::vector<int64_t> append(const at::Tensor &next);
@@ -23,9 +25,9 @@ class Rows {
 
  private:
   std::vector<std::vector<int64_t>> ids_;
-  std::vector<int64_t> eos_;
+  StoppingRules rules_;
   int64_t pad_;
-  std::vector<bool> ended_;
+  std::vector<std::optional<FinishReason>> ended_;
   std::vector<int64_t> new_tokens_;
 };
 

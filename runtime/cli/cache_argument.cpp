@@ -1,5 +1,6 @@
 #include "runtime/cli/cache_argument.hpp"
 
+#include <kvern/generation.hpp>
 #include <utility>
 
 #include "runtime/config/cache_text.hpp"
@@ -9,7 +10,7 @@ namespace kvern::cli {
 namespace {
 
 void take_file(const std::string &path, config::RunConfig &to) {
-  auto file = config::load_run_config(path);
+  auto file = config::load_run_config(path, {}, kvern::generation_options());
   to.cache_implementation = std::move(file.cache_implementation);
   to.cache_config = std::move(file.cache_config);
   if (file.cache_dtype) to.cache_dtype = file.cache_dtype;

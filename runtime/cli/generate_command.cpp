@@ -60,10 +60,10 @@ class Stream {
 void generate_and_print(const Run &run, const PromptSource &source, bool json, bool stats) {
   const auto ids = prompt_ids(source, run);
   const auto config = run.generation();
+  for (const auto &note : generation_notes(run, config)) std::cerr << "warning: " << note << '\n';
   const auto length = static_cast<int64_t>(ids.size());
-  auto cache = run.open_cache(config.num_return_sequences, config.max_new_tokens
-                                                               ? length + *config.max_new_tokens
-                                                               : std::max(config.max_length, length));
+  const int64_t rows = config.get(option::num_return_sequences);
+  auto cache = run.open_cache(rows, length_limit(config, length));
   Prompt prompt;
   prompt.input_ids.push_back(ids);
 
@@ -71,7 +71,7 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
   std::optional<Progress> progress(std::in_place, "reading the prompt:");
   GenerationEvents events;
   events.on_prefill = [&](int64_t done, int64_t total) { progress->show(done, total); };
-  const bool streams = !json && output_is_terminal() && run.tokenizer() && config.num_return_sequences == 1;
+  const bool streams = !json && output_is_terminal() && run.tokenizer() && rows == 1;
   events.on_tokens = [&](const std::vector<int64_t> &next) {
     progress.reset();
     if (!streams) return;
@@ -96,6 +96,7 @@ int generate_command(const std::vector<std::string> &arguments) {
   if (map.count("help")) return print_help(kUsage, options);
   const bool json = wants_json(map);
   auto config = read_config(map);
+  take_cache_of_model(config);
   check_cache(config);
   const auto source = read_prompt(map);
   const Run run(std::move(config));

@@ -90,7 +90,7 @@ std::string as_json(const Finished &f) {
                    {"peak_bytes", f.cache.host().memory().peak}};
   json["threads"] = threads();
   json["peak_resident_bytes"] = peak_resident_bytes();
-  if (f.config.do_sample) json["seed"] = f.result.seed;
+  if (samples(f.config)) json["seed"] = f.result.seed;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -120,7 +120,7 @@ config::RunConfig read_config(const po::variables_map &map) {
   for (const auto &flag : kTextFlags) override_text(map, flag, overrides);
   for (const auto &flag : kNumberFlags) override_number(map, flag, overrides);
   override_plugin_path(map, overrides);
-  return config::load_run_config(file, overrides);
+  return config::load_run_config(file, overrides, kvern::generation_options());
 }
 
 }  // namespace kvern::cli

@@ -113,29 +113,22 @@ void read_cache(TableReader &reader, const fs::path &folder, RunConfig &out) {
   std::optional<std::string> name;
   reader.read(kKey, name);
   if (!name) return;
+  out.names_cache = true;
   const bool is_path = name->find('/') != std::string::npos;
   out.cache_implementation = is_path ? resolve(*name, *reader.find(kKey), folder).string() : *name;
 }
 
-void read_generation(TableReader &reader, GenerationOptions &out) {
-  const auto positive = [](double x) { return x > 0; };
-  const auto share = [](double x) { return x >= 0 && x <= 1; };
-  reader.read("do_sample", out.do_sample);
-  reader.read("temperature", out.temperature, positive, "a number above 0");
-  reader.read("top_k", out.top_k, 0);
-  reader.read("top_p", out.top_p, share, "a number from 0 to 1");
-  reader.read("min_p", out.min_p, share, "a number from 0 to 1");
-  reader.read("repetition_penalty", out.repetition_penalty, positive, "a number above 0");
-  reader.read("max_new_tokens", out.max_new_tokens, 1);
-  reader.read("max_length", out.max_length, 1);
-  reader.read("num_return_sequences", out.num_return_sequences, 1);
-  reader.read("eos_token_id", out.eos_token_id, 0);
-  reader.read("pad_token_id", out.pad_token_id, 0);
-  reader.read("use_cache", out.use_cache);
-  reader.read("prefill_chunk_size", out.prefill_chunk_size, 0);
+void read_generation(TableReader &reader, OptionDeclarations declared, GenerationConfig &out) {
+  for (const OptionDeclaration *d : declared) {
+    const std::string key(d->name);
+    const Option *option = reader.find(key);
+    if (option == nullptr) continue;
+    if (const auto wrong = mismatch(*d, *option)) reader.fail_type(key, wrong->required, *wrong->found);
+    out.set(*d, *option, is_override(*option) ? OptionSource::flag : OptionSource::file);
+  }
 }
 
-RunConfig read_tree(const OptionTable &top, const fs::path &folder) {
+RunConfig read_tree(const OptionTable &top, const fs::path &folder, OptionDeclarations declared) {
   RunConfig config;
   TableReader reader(top, "");
   read_paths(reader, folder, config);
@@ -148,7 +141,7 @@ RunConfig read_tree(const OptionTable &top, const fs::path &folder) {
   if (const OptionTable *options = reader.table("cache_config")) config.cache_config = *options;
   const OptionTable none, *section = reader.table("generation");
   TableReader generation(section != nullptr ? *section : none, "generation");
-  read_generation(generation, config.generation);
+  read_generation(generation, declared, config.generation);
   generation.finish({&reader});
   reader.finish({&generation});
   return config;
@@ -183,16 +176,18 @@ Override parse_set(std::string_view text) {
   return {key, parse_toml_value(text.substr(equals + 1), place)};
 }
 
-RunConfig load_run_config(const std::optional<fs::path> &file, const std::vector<Override> &overrides) {
-  if (!file) return parse_run_config("", "", "", overrides);
-  return parse_run_config(read_text(*file), printable(file->string(), 4096), file->parent_path(), overrides);
+RunConfig load_run_config(const std::optional<fs::path> &file, const std::vector<Override> &overrides,
+                          OptionDeclarations generation) {
+  if (!file) return parse_run_config("", "", "", overrides, generation);
+  return parse_run_config(read_text(*file), printable(file->string(), 4096), file->parent_path(), overrides,
+                          generation);
 }
 
 RunConfig parse_run_config(std::string_view text, const std::string &name, const fs::path &folder,
-                           const std::vector<Override> &overrides) {
+                           const std::vector<Override> &overrides, OptionDeclarations generation) {
   OptionTable tree = parse_text(text, name);
   for (const Override &override : overrides) apply(tree, override);
-  return read_tree(tree, folder);
+  return read_tree(tree, folder, generation);
 }
 
 }  // namespace kvern::config

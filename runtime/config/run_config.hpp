@@ -16,6 +16,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <kvern/generation_options.hpp>
 #include <kvern/options.hpp>
 #include <optional>
 #include <string>
@@ -23,18 +24,6 @@
 #include <vector>
 
 namespace kvern::config {
-
-/// Set where the configuration says so; else the model's generation_config.json and transformers' defaults
-/// count.
-struct GenerationOptions {
-  std::optional<bool> do_sample, use_cache;
-  std::optional<double> temperature, top_p, min_p, repetition_penalty;
-  std::optional<int64_t> top_k;  ///< 0 = off
-  std::optional<int64_t> max_new_tokens, max_length, num_return_sequences;
-  std::optional<std::vector<int64_t>> eos_token_id;  ///< an empty list: nothing ends a row early
-  std::optional<int64_t> pad_token_id;
-  std::optional<int64_t> prefill_chunk_size;  ///< 0 = whole prompts
-};
 
 struct RunConfig {
   std::optional<std::filesystem::path> model;     ///< none: the built-in model
@@ -44,8 +33,9 @@ struct RunConfig {
   std::vector<std::filesystem::path> plugin_path;
   std::optional<int64_t> memory_budget;          ///< bytes
   std::string cache_implementation = "dynamic";  ///< a name, or a path to a library (it has a '/')
+  bool names_cache = false;                      ///< the file or a flag does; else "dynamic" is the default
   OptionTable cache_config;
-  GenerationOptions generation;
+  GenerationConfig generation;  ///< what [generation] and flags set
 };
 
 /// One value that replaces what the file says. `key` is dotted ("cache_config.nbits"); `value.place` names
@@ -61,12 +51,13 @@ Override parse_set(std::string_view text);
 /// Relative paths in the file are meant from the file's own folder, or, where they do not exist there, from
 /// the working directory; those of overrides from the working directory. Throws Error(config): the file is
 /// absent or unreadable, is no TOML, or has an unknown key (with the nearest known), a wrong type or an
-/// impossible value.
+/// impossible value. `generation` declares the keys of [generation].
 RunConfig load_run_config(const std::optional<std::filesystem::path> &file,
-                          const std::vector<Override> &overrides = {});
+                          const std::vector<Override> &overrides, OptionDeclarations generation);
 
 /// The same for a text, called `name` in messages; relative paths are meant from `folder`.
 RunConfig parse_run_config(std::string_view text, const std::string &name,
-                           const std::filesystem::path &folder, const std::vector<Override> &overrides = {});
+                           const std::filesystem::path &folder, const std::vector<Override> &overrides,
+                           OptionDeclarations generation);
 
 }  // namespace kvern::config

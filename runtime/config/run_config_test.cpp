@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <kvern/generation.hpp>
 
 #include "tests/support/error_text.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -21,7 +22,28 @@ namespace {
 RunConfig parsed(const std::string &text, const std::vector<std::string> &sets = {}) {
   std::vector<Override> overrides;
   for (const std::string &set : sets) overrides.push_back(parse_set(set));
-  return parse_run_config(text, "run.toml", "", overrides);
+  return parse_run_config(text, "run.toml", "", overrides, kvern::generation_options());
+}
+
+RunConfig load(const std::optional<fs::path> &file, const std::vector<Override> &overrides = {}) {
+  return load_run_config(file, overrides, kvern::generation_options());
+}
+
+/// The value of a key of [generation].
+kvern::Option generation(const RunConfig &config, const std::string &name) {
+  const auto *declared = kvern::find_option(kvern::generation_options(), name);
+  REQUIRE(declared != nullptr);
+  const kvern::OptionValue *value = config.generation.find(*declared);
+  REQUIRE(value != nullptr);
+  REQUIRE(value->value);
+  return *value->value;
+}
+
+template <class T>
+T generation_value(const RunConfig &config, const std::string &name) {
+  T value;
+  from_option(generation(config, name), value);
+  return value;
 }
 
 std::string refusal(const std::string &text, const std::vector<std::string> &sets = {}) {
@@ -69,36 +91,36 @@ TEST_CASE("Every key of a configuration reaches its field") {
   CHECK(config.cache_implementation == "quantized");
   REQUIRE(config.cache_config.size() == 1);
   CHECK(config.cache_config[0].second.place == "run.toml:11");
-  const auto &generation = config.generation;
-  CHECK(generation.do_sample == true);
-  CHECK(generation.temperature == 1.0);
-  CHECK(generation.top_k == 5);
-  CHECK(generation.top_p == 0.9);
-  CHECK(generation.min_p == 0.05);
-  CHECK(generation.repetition_penalty == 1.1);
-  CHECK(generation.max_new_tokens == 9);
-  CHECK(generation.max_length == 30);
-  CHECK(generation.num_return_sequences == 2);
-  CHECK(generation.eos_token_id == std::vector<int64_t>{1, 2});
-  CHECK(generation.pad_token_id == 0);
-  CHECK(generation.use_cache == false);
-  CHECK(generation.prefill_chunk_size == 64);
+  CHECK(generation_value<bool>(config, "do_sample"));
+  CHECK(generation_value<double>(config, "temperature") == 1.0);
+  CHECK(generation_value<int64_t>(config, "top_k") == 5);
+  CHECK(generation_value<double>(config, "top_p") == 0.9);
+  CHECK(generation_value<double>(config, "min_p") == 0.05);
+  CHECK(generation_value<double>(config, "repetition_penalty") == 1.1);
+  CHECK(generation_value<int64_t>(config, "max_new_tokens") == 9);
+  CHECK(generation_value<int64_t>(config, "max_length") == 30);
+  CHECK(generation_value<int64_t>(config, "num_return_sequences") == 2);
+  CHECK(generation_value<std::vector<int64_t>>(config, "eos_token_id") == std::vector<int64_t>{1, 2});
+  CHECK(generation_value<int64_t>(config, "pad_token_id") == 0);
+  CHECK_FALSE(generation_value<bool>(config, "use_cache"));
+  CHECK(generation_value<int64_t>(config, "prefill_chunk_size") == 64);
+  CHECK(generation(config, "top_k").place == "run.toml:15");
 }
 
 TEST_CASE("An empty configuration asks for the built-in model with the dynamic cache") {
-  const RunConfig config = load_run_config(std::nullopt);
+  const RunConfig config = load(std::nullopt);
   CHECK_FALSE(config.model);
   CHECK(config.cache_implementation == "dynamic");
   CHECK(config.cache_config.empty());
-  CHECK_FALSE(config.generation.temperature);
-  CHECK_FALSE(config.generation.eos_token_id);
+  for (const auto *d : kvern::generation_options()) CHECK_FALSE(config.generation.is_set(*d));
 }
 
 TEST_CASE("Single values may stand for lists of one") {
   const RunConfig config = parsed("plugin_path = '/p'\n[generation]\neos_token_id = 3\n");
   CHECK(config.plugin_path == std::vector<fs::path>{"/p"});
-  CHECK(config.generation.eos_token_id == std::vector<int64_t>{3});
-  CHECK(parsed("[generation]\neos_token_id = []").generation.eos_token_id == std::vector<int64_t>{});
+  CHECK(generation_value<std::vector<int64_t>>(config, "eos_token_id") == std::vector<int64_t>{3});
+  CHECK(generation_value<std::vector<int64_t>>(parsed("[generation]\neos_token_id = []"), "eos_token_id")
+            .empty());
 }
 
 TEST_CASE("A memory budget is bytes or an amount") {
@@ -134,13 +156,15 @@ TEST_CASE("A key in the wrong table is told where it belongs") {
 
 TEST_CASE("A value of a wrong type is refused, not replaced by a default") {
   CHECK(refusal("[generation]\nmax_new_tokens = '12'") ==
-        "run.toml:2: generation.max_new_tokens: expected an integer of 1 or more, found the string '12'");
+        "run.toml:2: generation.max_new_tokens: expected an integer of 1 or more, or \"none\", found the "
+        "string '12'");
   CHECK(refusal("[generation]\nmax_new_tokens = 1.5") ==
-        "run.toml:2: generation.max_new_tokens: expected an integer of 1 or more, found the number 1.5");
+        "run.toml:2: generation.max_new_tokens: expected an integer of 1 or more, or \"none\", found the "
+        "number 1.5");
   CHECK(refusal("[generation]\ndo_sample = 1") ==
         "run.toml:2: generation.do_sample: expected true or false, found the integer 1");
   CHECK(refusal("[generation]\ntemperature = 'hot'") ==
-        "run.toml:2: generation.temperature: expected a number above 0, found the string 'hot'");
+        "run.toml:2: generation.temperature: expected a number of 0 or more, found the string 'hot'");
   CHECK(refusal("[generation]\neos_token_id = [1, 'x']") ==
         "run.toml:2: generation.eos_token_id: expected an integer of 0 or more, or a list of such, found the "
         "string 'x'");
@@ -160,8 +184,8 @@ TEST_CASE("A value out of range is refused") {
   CHECK(refusal("model = ''") == "run.toml:1: model: is an empty string");
   CHECK(refusal("[generation]\ntop_p = 1.5") ==
         "run.toml:2: generation.top_p: expected a number from 0 to 1, found the number 1.5");
-  CHECK(refusal("[generation]\ntemperature = 0") ==
-        "run.toml:2: generation.temperature: expected a number above 0, found the integer 0");
+  CHECK(refusal("[generation]\ntemperature = -1") ==
+        "run.toml:2: generation.temperature: expected a number of 0 or more, found the integer -1");
   CHECK(refusal("[generation]\nrepetition_penalty = inf") ==
         "run.toml:2: generation.repetition_penalty: expected a number above 0, found the number inf");
   CHECK(refusal("dtype = 'float23'") ==
@@ -173,7 +197,7 @@ TEST_CASE("Overrides replace what the file says, the last one wins") {
   const RunConfig config =
       parsed(kFull, {"generation.top_k=9", "generation.top_k=10", "cache_implementation=static",
                      "cache_config.nbits=2", "cache_config.inner.x=true", "threads=4"});
-  CHECK(config.generation.top_k == 10);
+  CHECK(generation_value<int64_t>(config, "top_k") == 10);
   CHECK(config.cache_implementation == "static");
   CHECK(config.threads == 4);
   REQUIRE(config.cache_config.size() == 2);
@@ -182,8 +206,17 @@ TEST_CASE("Overrides replace what the file says, the last one wins") {
 }
 
 TEST_CASE("An override makes the table it needs and replaces a whole table where it gives one") {
-  CHECK(parsed("", {"generation.do_sample=true"}).generation.do_sample == true);
+  CHECK(generation_value<bool>(parsed("", {"generation.do_sample=true"}), "do_sample"));
   CHECK(parsed(kFull, {"cache_config={ x = 1 }"}).cache_config[0].first == "x");
+}
+
+TEST_CASE("\"none\" unsets an option that may be unset, and only such") {
+  const RunConfig config = parsed("[generation]\nmin_p = 'none'");
+  const auto *min_p = kvern::find_option(kvern::generation_options(), "min_p");
+  REQUIRE(config.generation.find(*min_p) != nullptr);
+  CHECK_FALSE(config.generation.find(*min_p)->value);
+  CHECK(refusal("[generation]\ntop_k = 'none'") ==
+        "run.toml:2: generation.top_k: expected an integer of 0 or more, found the string 'none'");
 }
 
 TEST_CASE("A wrong override is refused with its own text as the place") {
@@ -206,18 +239,18 @@ TEST_CASE("Paths in a file are meant from the file's own folder where they exist
   std::ofstream(folder / "libmine.so") << "";
   std::ofstream(folder / "run.toml") << "model = 'elsewhere'\nplugin_path = ['plugins', '/absolute']\n"
                                      << "cache_implementation = './libmine.so'\n";
-  const RunConfig config = load_run_config(folder / "run.toml");
+  const RunConfig config = load(folder / "run.toml");
   CHECK(config.plugin_path == std::vector<fs::path>{folder / "plugins", "/absolute"});
   CHECK(config.model == "elsewhere");
   CHECK(config.cache_implementation == (folder / "./libmine.so").string());
-  CHECK(load_run_config(folder / "run.toml", {parse_set("plugin_path=plugins")}).plugin_path ==
+  CHECK(load(folder / "run.toml", {parse_set("plugin_path=plugins")}).plugin_path ==
         std::vector<fs::path>{"plugins"});
 }
 
 TEST_CASE("A file that cannot be read is refused in words of its own") {
   const kvern::test::TemporaryFolder folder;
   const auto refused = [](const fs::path &path) {
-    return kvern::test::error_text(kvern::ErrorKind::config, [&] { load_run_config(path); });
+    return kvern::test::error_text(kvern::ErrorKind::config, [&] { load(path); });
   };
   CHECK(refused(folder / "no.toml") ==
         (folder / "no.toml").string() + ": no such file; a configuration is a TOML or JSON file");
@@ -239,10 +272,10 @@ TEST_CASE("A configuration is read as JSON where its name or its first character
   const std::string text =
       "{\"threads\": 3, \"cache_config\": {\"nbits\": 4},\n\"generation\": {\"top_k\": 5, \"top_p\": null}}";
   std::ofstream(folder / "run.json") << text;
-  const RunConfig config = load_run_config(folder / "run.json");
+  const RunConfig config = load(folder / "run.json");
   CHECK(config.threads == 3);
-  CHECK(config.generation.top_k == 5);
-  CHECK_FALSE(config.generation.top_p);
+  CHECK(generation_value<int64_t>(config, "top_k") == 5);
+  CHECK_FALSE(config.generation.is_set(*kvern::find_option(kvern::generation_options(), "top_p")));
   CHECK(config.cache_config[0].second.place == (folder / "run.json").string() + ":1");
   CHECK(parsed("\n" + text).threads == 3);
   CHECK(refusal("{\n\"generation\": {\"topk\": 5}}") ==
@@ -259,5 +292,5 @@ TEST_CASE("The example of the documentation is a valid configuration") {
   REQUIRE(begin > 8);
   const RunConfig config = parsed(text.substr(begin, text.find("```", begin) - begin));
   CHECK(config.memory_budget == 2'000'000'000);
-  CHECK(config.generation.top_k == 20);
+  CHECK(generation_value<int64_t>(config, "top_k") == 20);
 }

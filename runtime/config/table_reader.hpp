@@ -41,9 +41,10 @@ class TableReader {
   void finish(std::initializer_list<const TableReader *> others = {}) const;
 
   [[noreturn]] void fail(const std::string &key, const std::string &text) const;
+  /// "expected WANTED, found FOUND"
+  [[noreturn]] void fail_type(const std::string &key, const std::string &wanted, const Option &found) const;
 
  private:
-  [[noreturn]] void fail_type(const std::string &key, const std::string &wanted, const Option &found) const;
   bool knows(const std::string &key) const;
 
   const OptionTable &table_;

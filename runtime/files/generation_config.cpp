@@ -1,92 +1,107 @@
-// One line per key; absent keys stay absent.
 #include "runtime/files/generation_config.hpp"
 
+#include <algorithm>
+#include <array>
+#include <kvern/error.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "runtime/files/json_option.hpp"
+#include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
 
 namespace kvern::files {
 namespace {
 
-void read(const JsonObject &json, const char *key, std::optional<int64_t> &out) {
-  if (json.has(key)) out = json.integer(key);
+using nlohmann::json;
+
+/// Defaults of transformers 4.47.1 for keys that may be no option here. A value that equals its default asks for nothing.
+/// A declared option's default is its declaration's; its entry here is not read.
+const json &defaults_of_transformers() {
+  static const json defaults = json::parse(R"({
+    "assistant_confidence_threshold": 0.4, "assistant_lookbehind": 10, "diversity_penalty": 0.0, "early_stopping": false,
+    "encoder_no_repeat_ngram_size": 0, "encoder_repetition_penalty": 1.0, "epsilon_cutoff": 0.0, "eta_cutoff": 0.0,
+    "generation_kwargs": {}, "is_assistant": false, "length_penalty": 1.0, "min_length": 0, "no_repeat_ngram_size": 0,
+    "num_assistant_tokens": 20, "num_assistant_tokens_schedule": "constant", "num_beam_groups": 1, "num_beams": 1,
+    "output_attentions": false, "output_hidden_states": false, "output_scores": false, "remove_invalid_values": false,
+    "renormalize_logits": false, "return_dict_in_generate": false, "target_lookbehind": 10, "token_healing": false,
+    "typical_p": 1.0})");
+  return defaults;
 }
 
-void read(const JsonObject &json, const char *key, std::optional<double> &out) {
-  if (json.has(key)) out = json.number(key);
+bool means_nothing(const std::string &key, const json &value) {
+  constexpr std::array kSilent = {"transformers_version", "_from_model_config", "_commit_hash"};
+  if (value.is_null() || std::find(kSilent.begin(), kSilent.end(), key) != kSilent.end()) return true;
+  const json &defaults = defaults_of_transformers();
+  return defaults.contains(key) && defaults.at(key) == value;
 }
 
-void read(const JsonObject &json, const char *key, std::optional<bool> &out) {
-  if (json.has(key)) out = json.boolean(key);
+std::string found_text(const Option &option) {
+  if (const auto *text = std::get_if<std::string>(&option.value)) return "the string " + in_quotes(*text);
+  if (const auto *integer = std::get_if<int64_t>(&option.value))
+    return "the integer " + std::to_string(*integer);
+  if (std::holds_alternative<bool>(option.value)) return "a boolean";
+  if (const auto *number = std::get_if<double>(&option.value)) {
+    std::ostringstream out;
+    out << "the number " << *number;
+    return out.str();
+  }
+  return std::holds_alternative<OptionTable>(option.value) ? "a table" : "a list";
 }
 
-void read(const JsonObject &json, const char *key, std::optional<std::string> &out) {
-  if (json.has(key)) out = json.string(key);
+/// Old files write -1 for "there is no such token".
+bool is_no_token(const std::string &key, const json &value) {
+  return key.size() > 9 && key.compare(key.size() - 9, 9, "_token_id") == 0 && value == -1;
 }
 
-void read(const JsonObject &json, const char *key, std::vector<int64_t> &out) {
-  out = json.integer_or_list(key);
+void take(const JsonObject &object, const std::string &place, const OptionDeclaration &d,
+          GenerationConfig &out) {
+  const std::string key(d.name);
+  const json &value = object.raw().at(key);
+  if (is_no_token(key, value)) return;
+  const Option option = option_of(value, place);
+  if (const auto wrong = type_mismatch(d, option))
+    object.fail(key, "expected " + wrong->required + ", found " + found_text(*wrong->found));
+  out.set(d, option, OptionSource::model);
 }
 
-void read_lengths(const JsonObject &json, GenerationConfig &out) {
-  read(json, "max_length", out.max_length);
-  read(json, "max_new_tokens", out.max_new_tokens);
-  read(json, "min_length", out.min_length);
-  read(json, "min_new_tokens", out.min_new_tokens);
+void take_cache(const JsonObject &object, GenerationFile &out) {
+  if (object.has("cache_implementation")) out.cache_implementation = object.string("cache_implementation");
+  if (!object.has("cache_config")) return;
+  if (!object.is_object("cache_config")) object.fail("cache_config", "expected a table");
+  const Option table = option_of(object.raw().at("cache_config"), object.place("cache_config"));
+  out.cache_config = std::get<OptionTable>(table.value);
 }
 
-void read_sampling(const JsonObject &json, GenerationConfig &out) {
-  read(json, "do_sample", out.do_sample);
-  read(json, "temperature", out.temperature);
-  read(json, "top_k", out.top_k);
-  read(json, "top_p", out.top_p);
-  read(json, "min_p", out.min_p);
-  read(json, "typical_p", out.typical_p);
-  read(json, "repetition_penalty", out.repetition_penalty);
-  read(json, "no_repeat_ngram_size", out.no_repeat_ngram_size);
-}
-
-void read_search(const JsonObject &json, GenerationConfig &out) {
-  read(json, "num_return_sequences", out.num_return_sequences);
-  read(json, "num_beams", out.num_beams);
-  read(json, "num_beam_groups", out.num_beam_groups);
-  read(json, "length_penalty", out.length_penalty);
-  read(json, "diversity_penalty", out.diversity_penalty);
-  read(json, "penalty_alpha", out.penalty_alpha);
-}
-
-void read_tokens(const JsonObject &json, GenerationConfig &out) {
-  read(json, "bos_token_id", out.bos_token_id);
-  read(json, "pad_token_id", out.pad_token_id);
-  if (out.pad_token_id && *out.pad_token_id < 0)
-    out.pad_token_id.reset();  // -1: "there is none" in old files
-  read(json, "eos_token_id", out.eos_token_id);
-  read(json, "decoder_start_token_id", out.decoder_start_token_id);
-  read(json, "forced_bos_token_id", out.forced_bos_token_id);
-  read(json, "forced_eos_token_id", out.forced_eos_token_id);
-  read(json, "suppress_tokens", out.suppress_tokens);
-  read(json, "begin_suppress_tokens", out.begin_suppress_tokens);
-}
-
-GenerationConfig from_json(const JsonObject &json) {
-  GenerationConfig out;
-  read_lengths(json, out);
-  read_sampling(json, out);
-  read_search(json, out);
-  read_tokens(json, out);
-  read(json, "use_cache", out.use_cache);
-  read(json, "cache_implementation", out.cache_implementation);
+GenerationFile from_json(const JsonObject &object, const std::string &place, OptionDeclarations declared) {
+  GenerationFile out;
+  out.place = place;
+  for (const OptionDeclaration *d : declared)
+    if (object.has(std::string(d->name))) take(object, place, *d, out.options);
+  take_cache(object, out);
+  for (const std::string &key : object.keys()) {
+    const bool used =
+        find_option(declared, key) != nullptr || key == "cache_implementation" || key == "cache_config";
+    if (!used && !means_nothing(key, object.raw().at(key))) out.not_used.push_back(key);
+  }
   return out;
 }
 
 }  // namespace
 
-GenerationConfig parse_generation_config(std::string_view text, const std::string &place) {
-  return from_json(JsonObject::parse(text, place));
+GenerationFile parse_generation_config(std::string_view text, const std::string &place,
+                                       OptionDeclarations declared) {
+  return from_json(JsonObject::parse(text, place), place, declared);
 }
 
-GenerationConfig read_generation_config(const std::filesystem::path &folder, const ModelConfig &config) {
+GenerationFile read_generation_config(const std::filesystem::path &folder, const ModelConfig &config,
+                                      OptionDeclarations declared) {
   const std::filesystem::path path = folder / "generation_config.json";
-  if (!is_present(path)) return from_json(config);
-  return from_json(JsonObject::read(path));
+  const std::string place = printable(path.string(), 4096);
+  if (is_present(path)) return from_json(JsonObject::read(path), place, declared);
+  GenerationFile old = from_json(config, printable((folder / "config.json").string(), 4096), declared);
+  old.not_used.clear();
+  return old;
 }
 
 }  // namespace kvern::files

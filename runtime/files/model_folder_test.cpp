@@ -62,7 +62,7 @@ TEST_CASE("A link to a blob that is not there names the blob, for each file") {
     fs::remove(folder / file);
     fs::create_symlink("../../blobs/0123", folder / file);
     const std::string text = kvern::test::error_text(kvern::ErrorKind::model, [&] {
-      kvern::files::read_generation_config(folder.path(), ModelConfig::read(folder.path()));
+      kvern::files::read_generation_config(folder.path(), ModelConfig::read(folder.path()), {});
     });
     CHECK(text == (folder / file).string() +
                       ": is a link to '../../blobs/0123', which does not exist; the download into "

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "runtime/files/generation_config.hpp"
+#include "runtime/files/model_config.hpp"
 #include "runtime/files/mapped_file.hpp"
 #include "tests/support/test.hpp"
 
@@ -18,11 +18,6 @@ std::filesystem::path reference(const std::string &model) {
 ModelConfig config_of(const std::string &model, const std::string &version) {
   const std::filesystem::path path = reference(model) / ("config_" + version + ".json");
   return ModelConfig::parse(MappedFile(path).text(), path.string());
-}
-
-GenerationConfig generation_of(const std::string &version) {
-  const std::filesystem::path path = reference("qwen2_defaults") / ("generation_config_" + version + ".json");
-  return parse_generation_config(MappedFile(path).text(), path.string());
 }
 
 }  // namespace
@@ -60,14 +55,4 @@ TEST_CASE("Rotary parameters of real files are what they say") {
   CHECK(longrope.type == RopeType::longrope);
   CHECK(longrope.factor == 4.0);
   CHECK(longrope.long_factor.size() == 8);
-}
-
-TEST_CASE("Generation settings mean the same whichever version wrote them") {
-  for (const char *version : {"4", "5"}) {
-    const GenerationConfig config = generation_of(version);
-    CHECK(config.eos_token_id == std::vector<int64_t>{2, 7});
-    CHECK(config.max_new_tokens == 18);
-    CHECK(config.do_sample == true);
-    CHECK(config.temperature == 0.8);
-  }
 }

@@ -2,45 +2,32 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/torch/torch.hpp"
 #include "devices/cpu/threads.hpp"
 #include "runtime/models/load.hpp"
-#include "runtime/run/generation_defaults.hpp"
+#include "runtime/support/printable.hpp"
+#include "runtime/support/read_file.hpp"
 
 namespace kvern {
 namespace fs = std::filesystem;
 namespace {
 
+bool has_plugin(const std::string &name, const PluginPath &path) {
+  try {
+    find_plugin(name, path);
+    return true;
+  } catch (const Error &) {
+    return false;
+  }
+}
+
 constexpr int64_t kDefaultNewTokens = 128;  // where neither the user nor the model says how many
 
 std::optional<Dtype> dtype_option(const std::optional<std::string> &name) {
   return name ? float_dtype_from_name(*name) : std::nullopt;
-}
-
-template <class To, class From>
-void take(To &to, const std::optional<From> &from) {
-  if (from) to = *from;
-}
-
-void apply(const config::GenerationOptions &options, GenerationConfig &to) {
-  take(to.do_sample, options.do_sample);
-  take(to.use_cache, options.use_cache);
-  take(to.temperature, options.temperature);
-  take(to.top_k, options.top_k);
-  take(to.top_p, options.top_p);
-  take(to.min_p, options.min_p);
-  take(to.repetition_penalty, options.repetition_penalty);
-  take(to.num_return_sequences, options.num_return_sequences);
-  take(to.eos_token_id, options.eos_token_id);
-  take(to.pad_token_id, options.pad_token_id);
-  take(to.prefill_chunk_size, options.prefill_chunk_size);
-  if (options.max_length) {
-    to.max_length = *options.max_length;
-    to.max_new_tokens.reset();
-  }
-  take(to.max_new_tokens, options.max_new_tokens);
 }
 
 }  // namespace
@@ -58,6 +45,33 @@ FoundPlugin check_cache(const config::RunConfig &run) {
   auto found = find_plugin(run.cache_implementation, run.plugin_path);
   check_options(*found.plugin, run.cache_config);
   return found;
+}
+
+void take_cache_of_model(config::RunConfig &run) {
+  if (run.names_cache) return;
+  const fs::path folder = run.model ? *run.model : built_in_model();
+  if (!is_present(folder / "generation_config.json")) return;
+  const auto file =
+      files::read_generation_config(folder, files::ModelConfig::read(folder), generation_options());
+  if (!file.cache_implementation || !has_plugin(*file.cache_implementation, run.plugin_path)) return;
+  run.cache_implementation = *file.cache_implementation;
+  if (run.cache_config.empty()) run.cache_config = file.cache_config;
+}
+
+std::vector<std::string> generation_notes(const Run &run, const GenerationConfig &config) {
+  const auto file = run.generation_file();
+  auto keys = file.not_used;
+  if (!run.config().names_cache && file.cache_implementation != run.config().cache_implementation) {
+    if (file.cache_implementation) keys.push_back("cache_implementation");
+    if (!file.cache_config.empty()) keys.push_back("cache_config");
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<std::string> notes = warnings(config);
+  if (keys.empty()) return notes;
+  std::string line = file.place + ": not used:";
+  for (const std::string &key : keys) line += (&key == &keys.front() ? " " : ", ") + printable(key);
+  notes.insert(notes.begin(), line);
+  return notes;
 }
 
 CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens) {
@@ -84,12 +98,18 @@ Run::Run(config::RunConfig config) : config_(std::move(config)) {
 }
 
 GenerationConfig Run::generation() const {
-  const auto file = files::read_generation_config(folder_, files::ModelConfig::read(folder_));
-  auto result = generation_defaults(file);
-  if (!file.max_new_tokens && !file.max_length) result.max_new_tokens = kDefaultNewTokens;
-  apply(config_.generation, result);
+  GenerationConfig result;
+  const GenerationConfig of_model = generation_file().options;
+  if (!of_model.is_set(option::max_new_tokens) && !of_model.is_set(option::max_length))
+    result.set(option::max_new_tokens, to_option(kDefaultNewTokens), OptionSource::built_in);
+  result.merge(of_model, generation_options());
+  result.merge(config_.generation, generation_options());
   if (config_.seed) result.seed = static_cast<uint64_t>(*config_.seed);
   return result;
+}
+
+files::GenerationFile Run::generation_file() const {
+  return files::read_generation_config(folder_, files::ModelConfig::read(folder_), generation_options());
 }
 
 Cache Run::open_cache(int64_t max_rows, int64_t max_tokens) const {

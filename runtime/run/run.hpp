@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "runtime/config/run_config.hpp"
+#include "runtime/files/generation_config.hpp"
 #include "runtime/run/open_cache.hpp"
 #include "runtime/tokenizer/tokenizer.hpp"
 
@@ -12,6 +13,10 @@ namespace kvern {
 /// What can be known of a configuration without the model: the plugin is there and accepts the options.
 /// Throws Error(plugin) or Error(config).
 FoundPlugin check_cache(const config::RunConfig &run);
+
+/// Takes the cache that the model's generation_config.json names where the configuration names none and a plugin of that
+/// name exists.
+void take_cache_of_model(config::RunConfig &run);
 
 /// What a configuration says about its cache.
 CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens);
@@ -31,6 +36,9 @@ class Run {
   /// kvern's defaults, then the model's, then the configuration's.
   GenerationConfig generation() const;
 
+  /// What the model folder says about generation.
+  files::GenerationFile generation_file() const;
+
   /// A cache as configured.
   Cache open_cache(int64_t max_rows, int64_t max_tokens) const;
 
@@ -40,6 +48,9 @@ class Run {
   std::unique_ptr<Model> model_;
   std::optional<Tokenizer> tokenizer_;
 };
+
+/// What is to be said before a generation, one line each: keys of generation_config.json that are not used, and warnings.
+std::vector<std::string> generation_notes(const Run &run, const GenerationConfig &config);
 
 /// share/kvern/models/demo beside the program. Throws Error(model) if it is not there.
 std::filesystem::path built_in_model();

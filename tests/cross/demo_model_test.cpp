@@ -43,7 +43,7 @@ using Ids = std::vector<int64_t>;
 
 Ids continuation(const Run &run, const Ids &prompt, int64_t n) {
   GenerationConfig config;
-  config.max_new_tokens = n;
+  config.set(option::max_new_tokens, {n});
   auto cache = run.open_cache(1, static_cast<int64_t>(prompt.size()) + n);
   auto sequence = generate(run.model(), cache, {{prompt}, {}}, config).sequences[0];
   sequence.erase(sequence.begin(), sequence.begin() + static_cast<int64_t>(prompt.size()));
@@ -107,7 +107,7 @@ TEST_CASE("The built-in model tells the stories that transformers tells, with it
     CHECK(run.tokenizer()->text(want, true) == c["text"].get<std::string>());
 
     GenerationConfig options;
-    options.max_new_tokens = static_cast<int64_t>(want.size());
+    options.set(option::max_new_tokens, {static_cast<int64_t>(want.size())});
     GenerationEvents events;
     double largest = 0;
     events.on_logits = [&](int64_t step, const at::Tensor &logits) {

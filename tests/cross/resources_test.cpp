@@ -36,8 +36,8 @@ Memory memory() {
 
 GenerationConfig short_generation(bool sampled) {
   GenerationConfig config;
-  config.max_new_tokens = 4;
-  config.do_sample = sampled;
+  config.set(option::max_new_tokens, {int64_t{4}});
+  config.set(option::do_sample, sampled);
   config.seed = 7;
   return config;
 }

@@ -1,10 +1,8 @@
-// Any text is a config.json or one clear refusal; so for what is read from it, and for
-// generation_config.json.
+// Any text is a config.json or one clear refusal; so for what is read from it.
 #include <cstdint>
 #include <cstdlib>
 #include <kvern/error.hpp>
 
-#include "runtime/files/generation_config.hpp"
 #include "runtime/files/model_config.hpp"
 
 namespace {
@@ -29,6 +27,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     attempt([&] { config.rope({}, "full_attention"); });
     attempt([&] { config.size("hidden_size"); });
   });
-  attempt([&] { parse_generation_config(text, "generation_config.json"); });
   return 0;
 }

@@ -109,10 +109,9 @@ void run_generate(const Case &c, Context &context) {
   const auto &model = context.model(model_folder(c));
   const auto options = generate_options(c);
   const auto prompt = prompt_of(c);
-  const auto rows = static_cast<int64_t>(prompt.input_ids.size()) * options.config.num_return_sequences;
+  const auto rows = static_cast<int64_t>(prompt.input_ids.size()) * options.config.get(option::num_return_sequences);
   const auto length = static_cast<int64_t>(prompt.input_ids.front().size());
-  const int64_t longest =
-      options.config.max_new_tokens ? length + *options.config.max_new_tokens : options.config.max_length;
+  const int64_t longest = length_limit(options.config, length);
   auto cache = context.open(model, options.cache, rows, longest);
 
   if (c.json.contains("prefix_ids")) feed_prefix(c, model, cache);
@@ -125,7 +124,7 @@ void run_generate(const Case &c, Context &context) {
   if (scores) events.on_scores = std::ref(*scores);
   const auto result = generate(model, cache, prompt, options.config, events);
 
-  const auto want = expected_ids(c, keeps_tokens(cache) && options.config.use_cache);
+  const auto want = expected_ids(c, keeps_tokens(cache) && options.config.get(option::use_cache));
   expect_ids(result.sequences, want);
   const bool own = !c.json.contains("expected") || c.json["expected"]["sequences"].get<Ids>() == want;
   if (logits && own) logits->compare({}, "logits");

@@ -1,47 +1,38 @@
 #include "tests/reference_runner/generate_options.hpp"
 
-#include <functional>
-#include <map>
-
-#include "runtime/run/generation_defaults.hpp"
+#include "runtime/files/generation_config.hpp"
+#include "runtime/files/json_option.hpp"
 #include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {
 namespace {
 
-using Set = std::function<void(const Json &, GenerateOptions &)>;
+/// Keywords that are no options of generation: which cache, and strategies that are not offered.
+bool set_other(const std::string &key, const Json &value, GenerateOptions &options) {
+  if (key == "cache_implementation") options.cache = value.get<std::string>();
+  if (key == "cache_config") options.cache_config = cache_config_of(value);
+  if (key == "num_beams" && value.get<int64_t>() != 1) skip("decoding strategy not offered: beam search");
+  return key == "cache_implementation" || key == "cache_config" || key == "num_beams";
+}
 
-const std::map<std::string, Set> &offered() {
-  static const std::map<std::string, Set> table{
-      {"do_sample", [](const Json &v, auto &o) { o.config.do_sample = v.get<bool>(); }},
-      {"max_new_tokens", [](const Json &v, auto &o) { o.config.max_new_tokens = v.get<int64_t>(); }},
-      {"max_length",
-       [](const Json &v, auto &o) {
-         o.config.max_length = v.get<int64_t>();
-         o.config.max_new_tokens.reset();
-       }},
-      {"pad_token_id", [](const Json &v, auto &o) { o.config.pad_token_id = v.get<int64_t>(); }},
-      {"use_cache", [](const Json &v, auto &o) { o.config.use_cache = v.get<bool>(); }},
-      {"temperature", [](const Json &v, auto &o) { o.config.temperature = v.get<double>(); }},
-      {"top_k", [](const Json &v, auto &o) { o.config.top_k = v.get<int64_t>(); }},
-      {"top_p", [](const Json &v, auto &o) { o.config.top_p = v.get<double>(); }},
-      {"min_p", [](const Json &v, auto &o) { o.config.min_p = v.get<double>(); }},
-      {"repetition_penalty", [](const Json &v, auto &o) { o.config.repetition_penalty = v.get<double>(); }},
-      {"num_return_sequences",
-       [](const Json &v, auto &o) { o.config.num_return_sequences = v.get<int64_t>(); }},
-      {"cache_implementation", [](const Json &v, auto &o) { o.cache = v.get<std::string>(); }},
-      {"cache_config", [](const Json &v, auto &o) { o.cache_config = cache_config_of(v); }},
-      {"eos_token_id",
-       [](const Json &v, auto &o) {
-         o.config.eos_token_id =
-             v.is_array() ? v.get<std::vector<int64_t>>() : std::vector<int64_t>{v.get<int64_t>()};
-       }},
-      {"num_beams",
-       [](const Json &v, auto &) {
-         if (v.get<int64_t>() != 1) skip("decoding strategy not offered: beam search");
-       }},
-  };
-  return table;
+/// null: as if it were not given; for what may be none, and for lists, none.
+void set_null(const OptionDeclaration &declared, GenerationConfig &config) {
+  if (declared.optional) config.set_none(declared, OptionSource::caller);
+  if (declared.type == OptionType::integers) config.set(declared, {OptionArray{}, ""}, OptionSource::caller);
+}
+
+GenerationConfig over_defaults(const Json &kwargs, GenerateOptions &options) {
+  GenerationConfig config;
+  for (const auto &[key, value] : kwargs.items()) {
+    const auto *declared = find_option(generation_options(), key);
+    if (declared != nullptr && value.is_null()) set_null(*declared, config);
+    if (value.is_null()) continue;
+    if (declared != nullptr)
+      set_option(config, key, files::option_of(value, ""));
+    else if (!set_other(key, value, options))
+      skip("option not offered: " + key);
+  }
+  return config;
 }
 
 }  // namespace
@@ -63,17 +54,9 @@ OptionTable cache_config_of(const Json &table) {
 GenerateOptions generate_options(const Case &c) {
   const auto folder = model_folder(c);
   GenerateOptions options;
-  options.config =
-      generation_defaults(files::read_generation_config(folder, files::ModelConfig::read(folder)));
-  for (const auto &[key, value] : c.json.at("generate_kwargs").items()) {
-    if (value.is_null()) {
-      if (key == "eos_token_id") options.config.eos_token_id.clear();
-      continue;
-    }
-    const auto found = offered().find(key);
-    if (found == offered().end()) skip("option not offered: " + key);
-    found->second(value, options);
-  }
+  const auto declared = generation_options();
+  options.config = files::read_generation_config(folder, files::ModelConfig::read(folder), declared).options;
+  options.config.merge(over_defaults(c.json.at("generate_kwargs"), options), declared);
   if (c.json.contains("seed") && c.json["seed"].is_number())
     options.config.seed = c.json["seed"].get<uint64_t>();
   return options;

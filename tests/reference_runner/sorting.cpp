@@ -21,7 +21,7 @@ std::vector<int64_t> prompt_number(int64_t n, int64_t k, int64_t letters) {
 Outcome sorts(const Model &model, Cache &cache, const std::vector<int64_t> &ids) {
   cache.reset();
   GenerationConfig config;
-  config.max_new_tokens = static_cast<int64_t>(ids.size());
+  config.set(option::max_new_tokens, {static_cast<int64_t>(ids.size())});
   const auto result = generate(model, cache, {{ids}, {}}, config);
   auto want = ids;
   auto sorted = ids;

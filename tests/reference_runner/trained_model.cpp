@@ -36,8 +36,8 @@ void run_trained_model(const Case &c, Context &context) {
   prompt.input_ids.push_back(
       tokenizer.encode(c.json.at("prompt").get<std::string>(), /*add_special_tokens=*/true));
   GenerationConfig config;
-  config.max_length = static_cast<int64_t>(want.size());
-  auto cache = context.open(model, "dynamic", 1, config.max_length);
+  config.set(option::max_length, static_cast<int64_t>(want.size()));
+  auto cache = context.open(model, "dynamic", 1, config.get(option::max_length));
 
   at::Tensor last;
   bool packed = false;  // a cache that packs old tokens owes the ids only until it does
@@ -56,7 +56,7 @@ void run_trained_model(const Case &c, Context &context) {
   }
 
   cache.reset();
-  config.max_length = 2;
+  config.set(option::max_length, int64_t{2});
   prompt.input_ids = {{want.front()}};
   generate(model, cache, prompt, config, events);
   expect_top(last, c.json.at("first_row_top5"), kLogitTolerance, "the first token");

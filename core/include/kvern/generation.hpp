@@ -1,9 +1,9 @@
-// Generation: one loop of few verbs over a model and a cache. Options have the names and meanings of
-// transformers.
+// Generation: one loop of few verbs over a model and a cache.
 #pragma once
 #include <cstdint>
 #include <functional>
 #include <kvern/cache.hpp>
+#include <kvern/generation_options.hpp>
 #include <kvern/model.hpp>
 #include <optional>
 #include <string>
@@ -11,22 +11,31 @@
 
 namespace kvern {
 
-struct GenerationConfig {
-  bool do_sample = false;
-  double temperature = 1.0;
-  int64_t top_k = 50;  ///< 0 = off
-  double top_p = 1.0;
-  std::optional<double> min_p;
-  double repetition_penalty = 1.0;
-  int64_t num_return_sequences = 1;
-  std::optional<int64_t> max_new_tokens;
-  int64_t max_length = 20;              ///< prompt included; counts if max_new_tokens is not set
-  std::vector<int64_t> eos_token_id;    ///< empty: nothing ends a row early
-  std::optional<int64_t> pad_token_id;  ///< fills rows that ended; the first eos id if not set
-  bool use_cache = true;                ///< false: every step feeds everything again
-  std::optional<uint64_t> seed;         ///< of the CPU generator; not set: a random one
-  int64_t prefill_chunk_size = 0;       ///< feed prompts in pieces of so many tokens; 0 = whole
-};
+/// Options that are used in more than one place. Processors, stopping rules and strategies declare more
+/// (generation_options).
+namespace option {
+extern const GenerationOption<bool> do_sample;
+extern const GenerationOption<double> temperature;  ///< 0: greedy, do_sample or not
+extern const GenerationOption<int64_t> num_return_sequences;
+extern const GenerationOption<std::optional<int64_t>> max_new_tokens;
+extern const GenerationOption<int64_t> max_length;  ///< prompt included; counts if max_new_tokens is not set
+extern const GenerationOption<std::vector<int64_t>> eos_token_id;  ///< empty: nothing ends a row early
+extern const GenerationOption<std::optional<int64_t>>
+    pad_token_id;  ///< fills rows that ended; the first eos id if not set
+extern const GenerationOption<std::optional<int64_t>> bos_token_id;  ///< begins an empty prompt
+extern const GenerationOption<bool> use_cache;              ///< false: every step feeds everything again
+extern const GenerationOption<int64_t> prefill_chunk_size;  ///< 0 = whole prompts
+}  // namespace option
+
+/// Whether tokens are drawn: do_sample with a temperature above 0.
+bool samples(const GenerationConfig &config);
+
+/// The length at which rows end: max_new_tokens, else max_length. Throws Error(input) if the prompt is that
+/// long already.
+int64_t length_limit(const GenerationConfig &config, int64_t prompt_length);
+
+/// What is odd about a configuration, though it can be carried out; one line each.
+std::vector<std::string> warnings(const GenerationConfig &config);
 
 /// Rows of equal length; mask 0 marks padding on the left.
 struct Prompt {

@@ -1,0 +1,77 @@
+// Logits processors: what changes scores between the model and the sampler, under the names of transformers. Each is a
+// file of processors/ that declares its options and its place in the order.
+#pragma once
+#include <kvern/generation.hpp>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/torch/torch.hpp"
+
+namespace kvern {
+
+class LogitsProcessor {
+ public:
+  virtual ~LogitsProcessor() = default;
+  /// ids int64 [R, L], everything so far, padding included; scores float32 [R, V]. Returns new scores.
+  virtual at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const = 0;
+};
+
+using LogitsProcessors = std::vector<std::unique_ptr<LogitsProcessor>>;
+
+/// The order in which transformers applies them. Those from `temperature` to before `renormalize` are its warpers: they
+/// take part only where tokens are sampled.
+enum class ProcessorOrder : int {
+  guidance = 10,
+  sequence_bias = 20,
+  diversity = 30,
+  encoder_repetition = 40,
+  repetition = 50,
+  no_repeat_ngram = 60,
+  encoder_no_repeat_ngram = 70,
+  bad_words = 80,
+  min_length = 90,
+  min_new_tokens = 100,
+  forced_bos = 110,
+  forced_eos = 120,
+  remove_invalid = 130,
+  exponential_decay = 140,
+  suppress = 150,
+  begin_suppress = 160,
+  temperature = 170,
+  top_k = 180,
+  top_p = 190,
+  min_p = 200,
+  typical_p = 210,
+  epsilon = 220,
+  eta = 230,
+  renormalize = 240,
+};
+
+/// What processors may know of the generation besides their options.
+struct ProcessorContext {
+  at::Tensor prompt;               ///< int64 [R, L], padding included, of the rows that processors get
+  int64_t length_limit = 0;        ///< at which rows end, prompt included
+  int64_t min_tokens_to_keep = 1;  ///< that a warper leaves in each row; more for beams that sample
+  int64_t prompt_length() const { return prompt.size(1); }
+};
+
+/// What a file of processors/ defines: `extern constinit const ProcessorEntry processor_NAME`.
+struct ProcessorEntry {
+  ProcessorOrder order;
+  std::span<const OptionDeclaration *const> options;
+  /// nullptr: the options do not ask for it.
+  std::unique_ptr<LogitsProcessor> (*make)(const GenerationConfig &, const ProcessorContext &);
+};
+
+/// All of them, in the order of their names.
+std::span<const ProcessorEntry *const> processors();
+
+/// Those that the configuration asks for, in the order in which they are applied.
+LogitsProcessors make_processors(const GenerationConfig &config, const ProcessorContext &context);
+
+/// What filters set the score of a token to that may not be chosen.
+constexpr double kFiltered = -std::numeric_limits<double>::infinity();
+
+}  // namespace kvern

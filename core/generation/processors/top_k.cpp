@@ -1,0 +1,40 @@
+// Keeps the k most likely tokens. Fan et al. 2018.
+#include <algorithm>
+
+#include "core/generation/processors.hpp"
+
+namespace kvern {
+namespace {
+
+constexpr GenerationOption<int64_t> kTopK{{.name = "top_k",
+                                           .default_value = int64_t{50},
+                                           .range = {.min = 0},
+                                           .of_sampling = true,
+                                           .help = "sample from the k most likely tokens; 0 = off",
+                                           .source = "Fan et al. 2018"}};
+
+class TopK : public LogitsProcessor {
+ public:
+  explicit TopK(int64_t k) : k_(k) {}
+  at::Tensor operator()(const at::Tensor &, const at::Tensor &scores) const override {
+    const auto best = std::get<0>(scores.topk(std::min(k_, scores.size(-1))));
+    return scores.masked_fill(scores < best.slice(-1, -1), kFiltered);
+  }
+
+ private:
+  int64_t k_;
+};
+
+constexpr const OptionDeclaration *kOptions[] = {&kTopK};
+
+std::unique_ptr<LogitsProcessor> make(const GenerationConfig &config, const ProcessorContext &context) {
+  const int64_t value = config.get(kTopK);
+  if (value == 0) return nullptr;
+  return std::make_unique<TopK>(std::max(value, context.min_tokens_to_keep));
+}
+
+}  // namespace
+
+extern constinit const ProcessorEntry processor_top_k = {ProcessorOrder::top_k, kOptions, make};
+
+}  // namespace kvern
