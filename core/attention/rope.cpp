@@ -45,6 +45,33 @@ void scale_llama3(const RopeConfig &c, std::vector<float> &frequencies) {
   }
 }
 
+/// The pair, counted with a fraction, that rotates `rotations` times over the original length.
+double yarn_pair(const RopeConfig &c, double rotations) {
+  const double length = static_cast<double>(c.original_max_positions);
+  return static_cast<double>(c.rotary_dim) * std::log(length / (rotations * 2.0 * M_PI)) / (2.0 * std::log(c.theta));
+}
+
+/// YaRN: fast pairs are kept, slow ones slowed by `factor`, those between blended.
+std::vector<float> yarn_frequencies(const RopeConfig &c) {
+  double low = yarn_pair(c, c.beta_fast), high = yarn_pair(c, c.beta_slow);
+  if (c.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, static_cast<double>(c.rotary_dim - 1));
+  if (low == high) high += 0.001;
+  std::vector<float> f(static_cast<size_t>(c.rotary_dim / 2));
+  for (size_t i = 0; i < f.size(); ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(c.rotary_dim);
+    const float wave = std::pow(static_cast<float>(c.theta), exponent);
+    const float ramp = (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
+    const float keep = 1.0f - std::clamp(ramp, 0.0f, 1.0f);
+    f[i] = 1.0f / (static_cast<float>(c.factor) * wave) * (1.0f - keep) + 1.0f / wave * keep;
+  }
+  return f;
+}
+
 std::vector<float> longrope_frequencies(const RopeConfig &c, bool is_long) {
   const auto &factors = is_long ? c.long_factor : c.short_factor;
   std::vector<float> f(static_cast<size_t>(c.rotary_dim / 2));
@@ -81,6 +108,7 @@ int64_t Rope::rope_version(int64_t total_length) const {
 std::vector<float> Rope::frequencies(int64_t total_length) const {
   using Type = RopeConfig::Type;
   if (config_.type == Type::longrope) return longrope_frequencies(config_, rope_version(total_length) != 0);
+  if (config_.type == Type::yarn) return yarn_frequencies(config_);
   const bool dynamic = config_.type == Type::dynamic;
   auto f = plain_frequencies(config_, dynamic ? dynamic_theta(config_, total_length) : config_.theta);
   if (config_.type == Type::linear)

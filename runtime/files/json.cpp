@@ -2,6 +2,7 @@
 // spelling of numbers that JSON lacks, and messages.
 #include "runtime/files/json.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <kvern/error.hpp>
 #include <nlohmann/json.hpp>
@@ -67,21 +68,49 @@ std::string parse_message(const json::exception &error) {
   return printable(bracket == std::string_view::npos ? what : what.substr(bracket + 2), 300);
 }
 
+// Refuses a key that stands twice in one object. A pass of its own: the library's parser with a callback searches the
+// whole parent whenever an object ends, which is quadratic in the number of tensors.
+class KeyCheck : public nlohmann::json_sax<json> {
+ public:
+  explicit KeyCheck(const std::string &place) : place_(place) {}
+
+  bool start_object(std::size_t) override {
+    open_.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    open_.pop_back();
+    return true;
+  }
+  bool key(string_t &name) override {
+    if (open_.back().insert(name).second) return true;
+    throw Error(ErrorKind::model,
+                place_ + ": the key " + in_quotes(name) + " stands twice in one object; each key may be given once");
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t &) override { return true; }
+  bool string(string_t &) override { return true; }
+  bool binary(binary_t &) override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string &, const nlohmann::detail::exception &error) override {
+    throw Error(ErrorKind::model, place_ + ": is not valid JSON: " + parse_message(error));
+  }
+
+ private:
+  const std::string &place_;
+  std::vector<std::unordered_set<std::string>> open_;
+};
+
 json parse_strict(std::string_view text, const std::string &place) {
   check_json_depth(text, place);
-  std::vector<std::unordered_set<std::string>> open;
-  const auto refuse_duplicates = [&](int, json::parse_event_t event, json &value) {
-    if (event == json::parse_event_t::object_start) open.emplace_back();
-    if (event == json::parse_event_t::object_end) open.pop_back();
-    if (event == json::parse_event_t::key &&
-        !open.back().insert(value.get_ref<const std::string &>()).second) {
-      throw Error(ErrorKind::model, place + ": the key " + in_quotes(value.get_ref<const std::string &>()) +
-                                        " stands twice in one object; each key may be given once");
-    }
-    return true;
-  };
   try {
-    return json::parse(text, refuse_duplicates);
+    KeyCheck check(place);
+    json::sax_parse(text, &check);
+    return json::parse(text);
   } catch (const json::exception &error) {
     throw Error(ErrorKind::model, place + ": is not valid JSON: " + parse_message(error));
   }
@@ -156,6 +185,19 @@ JsonObject JsonObject::read(const std::filesystem::path &path) {
   const std::string place = printable(path.string(), 4096);
   if (text.empty()) throw Error(ErrorKind::model, place + ": is empty; expected a JSON object");
   return parse(text, place);
+}
+
+JsonObject JsonObject::with_defaults(const std::string &text, const std::vector<std::string> &nullable) const {
+  auto filled = std::make_shared<json>(*node_);
+  const json defaults = json::parse(text);
+  for (const auto &[key, value] : defaults.items()) {
+    const auto found = filled->find(key);
+    const bool may_be_null =
+        value.is_boolean() || std::find(nullable.begin(), nullable.end(), key) != nullable.end();
+    if (found == filled->end() || (found->is_null() && !may_be_null)) (*filled)[key] = value;
+  }
+  const json *top = filled.get();
+  return {std::move(filled), top, place_, path_};
 }
 
 bool JsonObject::has(const std::string &key) const { return find(key) != nullptr; }

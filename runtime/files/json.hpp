@@ -25,6 +25,10 @@ class JsonObject {
   static JsonObject parse(std::string_view text, const std::string &place);
   static JsonObject read(const std::filesystem::path &path);
 
+  /// The same object where keys that are absent or null have the value that `text`, an object, gives them. A null stays
+  /// for booleans (false) and for the keys of `nullable`, where it means something else than an absent key.
+  JsonObject with_defaults(const std::string &text, const std::vector<std::string> &nullable) const;
+
   bool has(const std::string &key) const;  ///< there and not null
   std::vector<std::string> keys() const;   ///< sorted, those with null included
 

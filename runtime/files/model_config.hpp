@@ -22,6 +22,11 @@ class ModelConfig : public JsonObject {
   static ModelConfig read(const std::filesystem::path &folder);
   static ModelConfig parse(std::string_view text, const std::string &place);
 
+  /// The same configuration with a family's defaults (JsonObject::with_defaults).
+  ModelConfig with_defaults(const std::string &text, const std::vector<std::string> &nullable) const {
+    return ModelConfig(JsonObject::with_defaults(text, nullable));
+  }
+
   std::string model_type;                  ///< "llama"; never empty
   std::vector<std::string> architectures;  ///< {"LlamaForCausalLM"}; may be empty
   std::optional<Dtype> dtype;              ///< `dtype` or `torch_dtype`; none where absent or "auto"

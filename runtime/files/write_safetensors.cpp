@@ -23,19 +23,23 @@ std::vector<const Item *> in_file_order(const std::map<std::string, TensorView> 
   return order;
 }
 
+// Entry by entry: an ordered object of the library searches all its keys for each new one.
 std::string header_text(const std::vector<const Item *> &order,
                         const std::map<std::string, std::string> &metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  using nlohmann::ordered_json;
+  std::string text = "{";
+  if (!metadata.empty()) text += "\"__metadata__\":" + ordered_json(metadata).dump() + ",";
   size_t begin = 0;
   for (const Item *item : order) {
     const TensorView &view = item->second;
-    header[item->first] = {{"dtype", dtype_name(view.dtype)},
-                           {"shape", view.shape},
-                           {"data_offsets", {begin, begin + view.bytes}}};
+    const ordered_json entry = {{"dtype", dtype_name(view.dtype)},
+                                {"shape", view.shape},
+                                {"data_offsets", {begin, begin + view.bytes}}};
+    text += ordered_json(item->first).dump() + ":" + entry.dump() + ",";
     begin += view.bytes;
   }
-  std::string text = header.dump();
+  if (text.back() == ',') text.pop_back();
+  text += "}";
   text.append((8 - text.size() % 8) % 8, ' ');
   return text;
 }

@@ -6,19 +6,27 @@
 #include <memory>
 #include <optional>
 
+#include "runtime/files/model_config.hpp"
+
 namespace kvern {
 
 struct LoadOptions {
   std::optional<Dtype>
       dtype;  ///< f32, bf16 or f16: weights of another type are converted; none = they stay mapped
+  /// No limit of positions where they are computed; a table of learned positions stays one.
+  bool allow_beyond_context = false;
 };
 
 /// Reads config.json and maps the weights of `folder`. Throws Error(model): a file is absent or wrong, the
-/// architecture is unknown, a tensor is missing or of another shape or type than config.json asks for.
+/// model_type is unknown, a tensor is missing or of another shape or type than config.json asks for.
 /// Tensors that the model does not use are no error.
 std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const LoadOptions &options = {});
 
-/// Does config.json of `folder` name an architecture that load_model knows? Throws Error(model) if it cannot be read.
+/// config.json of `folder` with the defaults of its family, as the configuration class of transformers has them. Throws
+/// Error(model) if it cannot be read.
+files::ModelConfig read_model_config(const std::filesystem::path &folder);
+
+/// Does config.json of `folder` name a model type that load_model knows? Throws Error(model) if it cannot be read.
 bool knows_architecture(const std::filesystem::path &folder);
 
 }  // namespace kvern

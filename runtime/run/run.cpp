@@ -109,7 +109,7 @@ GenerationConfig Run::generation() const {
 }
 
 files::GenerationFile Run::generation_file() const {
-  return files::read_generation_config(folder_, files::ModelConfig::read(folder_), generation_options());
+  return files::read_generation_config(folder_, read_model_config(folder_), generation_options());
 }
 
 Cache Run::open_cache(int64_t max_rows, int64_t max_tokens) const {

@@ -3,7 +3,7 @@
 #include <kvern/generation.hpp>
 
 #include "core/generation/driver.hpp"
-#include "runtime/files/model_config.hpp"
+#include "runtime/models/load.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
@@ -38,7 +38,7 @@ std::optional<Ids> recorded_with(const Case &c, const Json &kwargs) {
 /// Does dynamic NTK rope make the ids of a run of that length differ between caches that keep keys and those that do not?
 /// The last token is not fed.
 bool differs_by_design(const Case &c, size_t length) {
-  const auto config = files::ModelConfig::read(model_folder(c));
+  const auto config = read_model_config(model_folder(c));
   return config.rope().type == files::RopeType::dynamic &&
          static_cast<int64_t>(length) - 1 > config.size("max_position_embeddings");
 }

@@ -2,6 +2,7 @@
 
 #include "runtime/files/generation_config.hpp"
 #include "runtime/files/json_option.hpp"
+#include "runtime/models/load.hpp"
 #include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {
@@ -55,7 +56,7 @@ GenerateOptions generate_options(const Case &c) {
   const auto folder = model_folder(c);
   GenerateOptions options;
   const auto declared = generation_options();
-  options.config = files::read_generation_config(folder, files::ModelConfig::read(folder), declared).options;
+  options.config = files::read_generation_config(folder, read_model_config(folder), declared).options;
   options.config.merge(over_defaults(c.json.at("generate_kwargs"), options), declared);
   if (c.json.contains("seed") && c.json["seed"].is_number())
     options.config.seed = c.json["seed"].get<uint64_t>();

@@ -1,5 +1,6 @@
 // Rotary position embedding: its configuration in config.json, and the angles.
-// RoPE: Su et al. 2021. Scalings as transformers names them: linear, dynamic (NTK), llama3, longrope.
+// RoPE: Su et al. 2021. Scalings as transformers names them: linear, dynamic (NTK), llama3,
+// longrope, yarn (Peng et al. 2023).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -8,16 +9,18 @@
 namespace kvern {
 
 struct RopeConfig {
-  enum class Type { standard, linear, dynamic, llama3, longrope };
+  enum class Type { standard, linear, dynamic, llama3, longrope, yarn };
   Type type = Type::standard;
   int64_t rotary_dim = 0;  ///< leading elements of a head that are rotated; even; 0 = no rotary embedding
   double theta = 10000.0;
-  double factor = 1.0;                                   ///< linear, dynamic, llama3, longrope
+  double factor = 1.0;                                   ///< all but standard
   int64_t max_positions = 0;                             ///< max_position_embeddings: dynamic
   double low_freq_factor = 1.0, high_freq_factor = 4.0;  ///< llama3
-  int64_t original_max_positions = 0;                    ///< llama3, longrope
+  int64_t original_max_positions = 0;                    ///< llama3, longrope, yarn
   std::vector<double> short_factor, long_factor;         ///< longrope: [rotary_dim / 2]
-  double attention_factor = 1.0;                         ///< longrope: on cos and sin
+  double attention_factor = 1.0;                         ///< longrope, yarn: on cos and sin
+  double beta_fast = 32.0, beta_slow = 1.0;              ///< yarn: rotations over the original length
+  bool truncate = true;                                  ///< yarn: are the bounds of the ramp whole numbers?
   bool interleaved = false;  ///< pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2)
 };
 

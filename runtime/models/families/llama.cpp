@@ -1,13 +1,24 @@
 // Llama (Touvron et al. 2023; also TinyLlama, SmolLM2, Llama 3): RMS norm, rotary positions, gated MLP.
-#include "runtime/models/families/family.hpp"
+#include "runtime/models/family.hpp"
 
 namespace kvern::models {
 
-DecoderDescription describe_llama(const files::ModelConfig &config) {
+namespace {
+
+DecoderDescription describe(const files::ModelConfig &config) {
   DecoderDescription d = describe_llama_like(config);
   d.names.qkv.bias = d.names.out.bias = config.boolean("attention_bias", false);
   d.names.up.bias = d.names.down.bias = config.boolean("mlp_bias", false);
   return d;
 }
+
+}  // namespace
+
+extern constinit const Family family_llama = {"llama", R"({
+  "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+  "num_attention_heads": 32, "max_position_embeddings": 2048, "rms_norm_eps": 1e-06, "hidden_act": "silu",
+  "rope_theta": 10000.0, "tie_word_embeddings": false, "attention_bias": false, "mlp_bias": false,
+  "bos_token_id": 1, "eos_token_id": 2
+})", describe};
 
 }  // namespace kvern::models

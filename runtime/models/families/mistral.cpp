@@ -1,13 +1,24 @@
 // Mistral (Jiang et al. 2023): Llama where every layer sees a sliding window.
-#include "runtime/models/families/family.hpp"
+#include "runtime/models/family.hpp"
 
 namespace kvern::models {
 
-DecoderDescription describe_mistral(const files::ModelConfig &config) {
+namespace {
+
+DecoderDescription describe(const files::ModelConfig &config) {
   DecoderDescription d = describe_llama_like(config);
-  const int64_t window = read_window(config, "sliding_window", 4096);
+  const int64_t window = read_window(config, "sliding_window");
   for (LayerConfig &layer : d.config.layers) layer.window = window;
   return d;
 }
+
+}  // namespace
+
+extern constinit const Family family_mistral = {"mistral", R"({
+  "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+  "num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 131072, "rms_norm_eps": 1e-06,
+  "hidden_act": "silu", "rope_theta": 10000.0, "sliding_window": 4096, "tie_word_embeddings": false,
+  "bos_token_id": 1, "eos_token_id": 2
+})", describe};
 
 }  // namespace kvern::models

@@ -1,15 +1,16 @@
-// Phi-1, Phi-1.5 and Phi-2 (Gunasekar et al. 2023): a part of each head turns, attention and MLP read the
+// Phi-1, Phi-1.5 and Phi-2 (Gunasekar et al. 2023): a part of each head is rotated, attention and MLP read the
 // same norm.
-#include "runtime/models/families/family.hpp"
+#include "runtime/models/family.hpp"
 
 namespace kvern::models {
 
-DecoderDescription describe_phi(const files::ModelConfig &config) {
-  DecoderDescription d = describe_llama_like(config, {.theta = 10000.0, .partial_rotary_factor = 0.5});
+namespace {
+
+DecoderDescription describe(const files::ModelConfig &config) {
+  DecoderDescription d = describe_llama_like(config);
   DecoderConfig &c = d.config;
   c.norm = Norm::layer;
-  c.norm_eps = static_cast<float>(config.number("layer_norm_eps", 1e-5));
-  c.activation = read_activation(config, "hidden_act", "gelu_new");
+  c.norm_eps = static_cast<float>(config.number("layer_norm_eps"));
   c.parallel_block = true;
   c.gated_mlp = false;
   c.qk_norm = config.boolean("qk_layernorm", false);
@@ -26,5 +27,14 @@ DecoderDescription describe_phi(const files::ModelConfig &config) {
   n.down = {{"mlp.fc2"}, true};
   return d;
 }
+
+}  // namespace
+
+extern constinit const Family family_phi = {"phi", R"({
+  "vocab_size": 51200, "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 24,
+  "num_attention_heads": 32, "max_position_embeddings": 2048, "layer_norm_eps": 1e-05, "hidden_act": "gelu_new",
+  "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "qk_layernorm": false, "tie_word_embeddings": false,
+  "bos_token_id": 1, "eos_token_id": 2
+})", describe};
 
 }  // namespace kvern::models

@@ -15,11 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path own_folder() {
-  const char *source = std::getenv("KVERN_SOURCE_DIR");
-  if (source == nullptr) throw std::runtime_error("KVERN_SOURCE_DIR is not set; ctest sets it");
-  return fs::path(source) / "tests/reference";
-}
+fs::path own_folder() { return source_folder() / "tests/reference"; }
 
 at::Tensor read_logits(const fs::path &file) {
   const files::TensorView view = files::SafetensorsFile(file).tensor("logits");
@@ -48,6 +44,12 @@ ForwardCase read_case(const fs::path &root, const fs::path &file) {
 }
 
 }  // namespace
+
+fs::path source_folder() {
+  const char *source = std::getenv("KVERN_SOURCE_DIR");
+  if (source == nullptr) throw std::runtime_error("KVERN_SOURCE_DIR is not set; ctest sets it");
+  return source;
+}
 
 std::vector<fs::path> reference_folders() {
   std::vector<fs::path> folders = {own_folder() / "decoders", own_folder() / "decoder_options"};

@@ -21,6 +21,9 @@ struct ForwardCase {
 std::vector<std::filesystem::path> reference_folders();
 std::vector<ForwardCase> forward_cases();
 
+/// The project's own folder.
+std::filesystem::path source_folder();
+
 /// The folder of one of this repository's reference models.
 std::filesystem::path reference_model(const std::string &name);
 

@@ -90,6 +90,24 @@ std::vector<std::string> TinyModel::names() const {
   return names;
 }
 
+void TinyModel::copy_layer(const std::string &from, const std::string &to) {
+  for (const std::string &name : names()) {
+    if (name.compare(0, from.size(), from) == 0) tensors_[to + name.substr(from.size())] = tensors_.at(name);
+  }
+}
+
+void TinyModel::write_sharded(const std::filesystem::path &folder, const std::vector<std::string> &more,
+                              const std::vector<std::string> &fewer) const {
+  const std::string shard = "model-1.safetensors";
+  nlohmann::json map;
+  for (const auto &[name, view] : tensors_) map[name] = shard;
+  for (const std::string &name : more) map[name] = shard;
+  for (const std::string &name : fewer) map.erase(name);
+  std::ofstream(folder / "config.json") << config_;
+  std::ofstream(folder / "model.safetensors.index.json") << R"({"weight_map": )" << map << "}";
+  files::write_safetensors(folder / shard, tensors_);
+}
+
 void TinyModel::write(const std::filesystem::path &folder) const {
   std::ofstream(folder / "config.json") << config_;
   files::write_safetensors(folder / "model.safetensors", tensors_);

@@ -30,7 +30,13 @@ class TinyModel {
   void set(const std::string &key, const std::string &json);
   std::vector<std::string> names() const;
 
+  /// Every tensor whose name begins with `from`, under the name that begins with `to`.
+  void copy_layer(const std::string &from, const std::string &to);
+
   void write(const std::filesystem::path &folder) const;
+  /// As one shard model-1.safetensors with an index, which lists the names of `more` too and those of `fewer` not.
+  void write_sharded(const std::filesystem::path &folder, const std::vector<std::string> &more,
+                     const std::vector<std::string> &fewer) const;
 
  private:
   std::map<std::string, files::TensorView> tensors_;

@@ -5,7 +5,7 @@
 #include <kvern/error.hpp>
 #include <utility>
 
-#include "runtime/models/families/family.hpp"
+#include "runtime/models/family.hpp"
 
 namespace kvern::models {
 namespace {
@@ -53,6 +53,21 @@ void read_longrope(const files::ModelConfig &config, const files::RopeParameters
       from.attention_factor.value_or(longrope_attention_factor(rope.factor, rope.original_max_positions));
 }
 
+// What YaRN multiplies attention by, as transformers computes it: by the mscales of DeepSeek if both are given.
+double yarn_attention_factor(const files::RopeParameters &from, double factor) {
+  const auto by = [factor](double mscale) { return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0; };
+  if (from.attention_factor) return *from.attention_factor;
+  const double mscale = from.mscale.value_or(0.0), all = from.mscale_all_dim.value_or(0.0);
+  return mscale != 0.0 && all != 0.0 ? by(mscale) / by(all) : by(1.0);
+}
+
+void read_yarn(const files::RopeParameters &from, RopeConfig &rope) {
+  rope.beta_fast = from.beta_fast;
+  rope.beta_slow = from.beta_slow;
+  rope.truncate = from.truncate;
+  rope.attention_factor = yarn_attention_factor(from, rope.factor);
+}
+
 RopeConfig::Type rope_type(const files::ModelConfig &config, files::RopeType type) {
   switch (type) {
     case files::RopeType::standard:
@@ -65,18 +80,19 @@ RopeConfig::Type rope_type(const files::ModelConfig &config, files::RopeType typ
       return RopeConfig::Type::llama3;
     case files::RopeType::longrope:
       return RopeConfig::Type::longrope;
+    case files::RopeType::yarn:
+      return RopeConfig::Type::yarn;
     default:
       config.fail(config.has("rope_parameters") ? "rope_parameters" : "rope_scaling",
                   "the type '" + files::rope_type_name(type) +
-                      "' cannot be computed; default, linear, dynamic, llama3 and longrope can");
+                      "' cannot be computed; default, linear, dynamic, llama3, longrope and yarn can");
   }
 }
 
 }  // namespace
 
-Activation read_activation(const files::ModelConfig &config, const std::string &key,
-                           const std::string &otherwise) {
-  const std::string name = config.string(key, otherwise);
+Activation read_activation(const files::ModelConfig &config, const std::string &key) {
+  const std::string name = config.string(key);
   std::vector<std::string> known;
   std::string list;
   for (const auto &[candidate, activation] : kActivations) {
@@ -87,16 +103,16 @@ Activation read_activation(const files::ModelConfig &config, const std::string &
   config.fail(key, "the activation '" + name + "' is unknown; known are " + list + did_you_mean(name, known));
 }
 
-RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim,
-                     const files::RopeDefaults &defaults) {
-  const files::RopeParameters from = config.rope(defaults);
+RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim) {
+  const files::RopeParameters from = config.rope();
   RopeConfig rope;
   rope.type = rope_type(config, from.type);
   rope.theta = from.theta;
   rope.rotary_dim = static_cast<int64_t>(static_cast<double>(head_dim) * from.partial_rotary_factor);
   if (rope.rotary_dim % 2 != 0 || rope.rotary_dim == 0) {
-    config.fail("partial_rotary_factor", "makes " + std::to_string(rope.rotary_dim) + " of a head's " +
-                                             std::to_string(head_dim) + " numbers turn; they turn in pairs");
+    config.fail("partial_rotary_factor", "gives rotary_dim = " + std::to_string(rope.rotary_dim) +
+                                             " of head_dim = " + std::to_string(head_dim) +
+                                             "; it must be even and above 0");
   }
   rope.max_positions = config.size("max_position_embeddings");
   rope.factor = from.factor.value_or(1.0);
@@ -104,16 +120,22 @@ RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim,
   rope.high_freq_factor = from.high_freq_factor;
   rope.original_max_positions = from.original_max_position_embeddings.value_or(0);
   if (rope.type == RopeConfig::Type::longrope) read_longrope(config, from, rope);
+  if (rope.type == RopeConfig::Type::yarn) read_yarn(from, rope);
   return rope;
 }
 
-int64_t read_window(const files::ModelConfig &config, const std::string &key, int64_t otherwise) {
-  if (config.has(key)) return config.size(key);
-  const std::vector<std::string> keys = config.keys();
-  return std::binary_search(keys.begin(), keys.end(), key) ? 0 : otherwise;
+int64_t context_length(const RopeConfig &rope) {
+  using Type = RopeConfig::Type;
+  if (rope.type == Type::dynamic) return 0;
+  if (rope.type == Type::standard) return rope.max_positions;
+  const int64_t original = rope.type == Type::linear ? rope.max_positions : rope.original_max_positions;
+  const double stretched = std::min(static_cast<double>(original) * rope.factor, 2147483647.0);
+  return std::max(rope.max_positions, static_cast<int64_t>(stretched));
 }
 
-DecoderDescription describe_llama_like(const files::ModelConfig &config, const files::RopeDefaults &rope) {
+int64_t read_window(const files::ModelConfig &config, const std::string &key) { return config.size(key, 0); }
+
+DecoderDescription describe_llama_like(const files::ModelConfig &config) {
   DecoderDescription d;
   DecoderConfig &c = d.config;
   c.model_type = config.model_type;
@@ -127,9 +149,9 @@ DecoderDescription describe_llama_like(const files::ModelConfig &config, const f
     check_divisible(config, "hidden_size", c.hidden_size, "num_attention_heads", c.q_heads);
   c.head_dim = config.size("head_dim", c.hidden_size / c.q_heads);
   c.norm_eps = static_cast<float>(config.number("rms_norm_eps", 1e-6));
-  c.activation = read_activation(config, "hidden_act", "silu");
-  c.rope = read_rope(config, c.head_dim, rope);
-  c.max_positions = c.rope->type == RopeConfig::Type::dynamic ? 0 : c.rope->max_positions;
+  c.activation = read_activation(config, "hidden_act");
+  c.rope = read_rope(config, c.head_dim);
+  c.max_positions = context_length(*c.rope);
   LayerConfig layer;
   layer.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   c.layers.assign(read_layer_count(config, "num_hidden_layers"), layer);

@@ -1,0 +1,41 @@
+"""Writes the defaults of transformers' configuration classes: make_defaults.py MODEL_TYPE...
+
+Into defaults/MODEL_TYPE.json beside this file goes an entry for the installed version of transformers (torch is not needed):
+every number, text and boolean that an empty config.json gives. What transformers 5 keeps in rope_parameters stands at the
+top, as in version 4. families_test compares them with the defaults of the families.
+"""
+import json
+import pathlib
+import sys
+
+import transformers
+
+IGNORED = {"_name_or_path", "initializer_range", "use_cache", "pretraining_tp", "transformers_version", "chunk_size_feed_forward", "model_type",
+           "_attn_implementation_autoset", "output_attentions", "output_hidden_states", "return_dict", "is_encoder_decoder",
+           "problem_type", "rope_type", "reorder_and_upcast_attn"}
+GENERATION = {"temperature", "top_p", "top_k", "num_beams", "max_length", "min_length", "typical_p", "length_penalty",
+              "num_return_sequences", "num_beam_groups", "diversity_penalty", "repetition_penalty", "encoder_no_repeat_ngram_size",
+              "no_repeat_ngram_size", "torchscript", "tf_legacy_loss", "use_bfloat16", "early_stopping", "do_sample",
+              "remove_invalid_values", "output_scores", "return_dict_in_generate", "cross_attention_hidden_size"}
+
+
+def defaults(model_type):
+    """sliding_window has a default of its own only if use_sliding_window is true."""
+    make = transformers.CONFIG_MAPPING[model_type]
+    values = make().to_dict()
+    if "use_sliding_window" in values:
+        values["sliding_window"] = make(use_sliding_window=True).to_dict()["sliding_window"]
+    values.update(values.pop("rope_parameters", None) or {})
+    return {
+        key: value
+        for key, value in sorted(values.items())
+        if isinstance(value, (bool, int, float, str)) and key not in IGNORED | GENERATION
+        and "dropout" not in key and "pdrop" not in key and not key.startswith("summary_")
+    }
+
+
+for name in sys.argv[1:]:
+    path = pathlib.Path(__file__).parent / "defaults" / f"{name}.json"
+    versions = json.loads(path.read_text()) if path.exists() else {}
+    versions[transformers.__version__] = defaults(name)
+    path.write_text(json.dumps(versions, indent=1, sort_keys=True) + "\n")
