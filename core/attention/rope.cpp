@@ -48,7 +48,8 @@ void scale_llama3(const RopeConfig &c, std::vector<float> &frequencies) {
 /// The pair, counted with a fraction, that rotates `rotations` times over the original length.
 double yarn_pair(const RopeConfig &c, double rotations) {
   const double length = static_cast<double>(c.original_max_positions);
-  return static_cast<double>(c.rotary_dim) * std::log(length / (rotations * 2.0 * M_PI)) / (2.0 * std::log(c.theta));
+  return static_cast<double>(c.rotary_dim) * std::log(length / (rotations * 2.0 * M_PI)) /
+         (2.0 * std::log(c.theta));
 }
 
 /// YaRN: fast pairs are kept, slow ones slowed by `factor`, those between blended.

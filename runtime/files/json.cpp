@@ -84,8 +84,8 @@ class KeyCheck : public nlohmann::json_sax<json> {
   }
   bool key(string_t &name) override {
     if (open_.back().insert(name).second) return true;
-    throw Error(ErrorKind::model,
-                place_ + ": the key " + in_quotes(name) + " stands twice in one object; each key may be given once");
+    throw Error(ErrorKind::model, place_ + ": the key " + in_quotes(name) +
+                                      " stands twice in one object; each key may be given once");
   }
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
@@ -187,7 +187,8 @@ JsonObject JsonObject::read(const std::filesystem::path &path) {
   return parse(text, place);
 }
 
-JsonObject JsonObject::with_defaults(const std::string &text, const std::vector<std::string> &nullable) const {
+JsonObject JsonObject::with_defaults(const std::string &text,
+                                     const std::vector<std::string> &nullable) const {
   auto filled = std::make_shared<json>(*node_);
   const json defaults = json::parse(text);
   for (const auto &[key, value] : defaults.items()) {

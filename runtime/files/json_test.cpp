@@ -1,6 +1,7 @@
 #include "runtime/files/json.hpp"
 
 #include <cmath>
+#include <ctime>
 
 #include "tests/support/error_text.hpp"
 #include "tests/support/test.hpp"
@@ -146,4 +147,18 @@ TEST_CASE("Nesting beyond the limit is refused before anything is parsed") {
                Catch::StartsWith("c.json: line 1 is nested too deep"));
   }
   CHECK_NOTHROW(parsed("{\"a\":" + std::string(127, '[') + std::string(127, ']') + "}"));
+}
+
+TEST_CASE("Reading JSON takes time in proportion to the number of objects") {
+  const auto seconds = [](int n) {
+    std::string text = "{";
+    for (int i = 0; i < n; ++i)
+      text += (i ? ",\"" : "\"") + std::to_string(i) + "\":{\"dtype\":\"F32\",\"shape\":[1]}";
+    text += "}";
+    const std::clock_t begin = std::clock();
+    JsonObject::parse(text, "model.safetensors");
+    return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  };
+  const double few = seconds(2500);
+  CHECK(seconds(40000) < 64 * few + 0.5);  // 16 times as many; by the square it would be 256 times as long
 }

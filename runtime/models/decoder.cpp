@@ -1,132 +1,109 @@
-// The forward pass around the blocks: ids to rows, rows to logits.
+// The forward pass around the sublayers: ids to hidden states, hidden states to logits.
 #include "runtime/models/decoder.hpp"
 
 #include <algorithm>
 #include <kvern/error.hpp>
 
 #include "core/torch/torch.hpp"
-#include "runtime/models/decoder_build.hpp"
+#include "runtime/models/finite.hpp"
 
 namespace kvern::models {
 namespace {
 
-void look_up(const Weight &table, const int64_t *ids, const Rows &out, Queue &queue) {
-  kernels::EmbeddingCall call;
-  call.n = out.rows;
-  call.dim = call.table_stride = table.shape[1];
-  call.ids = ids;
-  call.table = table.data;
-  call.type = table.dtype;
-  call.out = out.data;
-  call.out_stride = out.stride;
-  queue.embed(call);
+void check_shape(const Step &step, const at::Tensor &ids) {
+  if (ids.dim() == 2 && ids.numel() > 0 && ids.scalar_type() == at::kLong && ids.size(0) == step.rows() &&
+      ids.size(1) == step.n_new())
+    return;
+  throw Error(ErrorKind::internal, "a forward pass wants ids, int64 [B, T], as many as its step has");
 }
 
-/// float32 [rows...] as a tensor that owns its memory.
-Rows as_rows(const at::Tensor &tensor) {
-  return {tensor.mutable_data_ptr<float>(), tensor.size(0), tensor.size(1)};
+// The last token of each row.
+Rows last_of(const Rows &rows, int64_t batch, int64_t n_new) {
+  return {rows.data + (n_new - 1) * rows.stride, batch, n_new * rows.stride};
+}
+
+at::Tensor to_tensor(const Rows &rows, int64_t dim, Queue &queue) {
+  const at::Tensor tensor = at::empty({rows.rows, dim}, at::kFloat);
+  queue.download(rows.data, tensor.mutable_data_ptr(), static_cast<size_t>(tensor.nbytes()));
+  return tensor;
 }
 
 }  // namespace
 
-Decoder::Decoder(const DecoderDescription &description, WeightReader reader) : config_(description.config) {
-  const DecoderNames &names = description.names;
-  if (config_.rope) rope_ = std::make_unique<Rope>(*config_.rope);
-  if (rope_)
-    rope_extension_ = std::make_unique<RopeExtension>(*rope_, static_cast<int32_t>(config_.layers.size()));
-  const DecoderBuilder build(config_, names, reader, rope_.get());
-  embedding_ = build.embedding();
-  positions_ = build.positions();
-  for (size_t i = 0; i < config_.layers.size(); ++i) blocks_.push_back(build.block(i));
-  final_norm_ = build.final_norm();
-  head_ = build.head();
-  layers_ = layer_specs(config_);
-  info_ = {config_.model_type,  config_.vocab_size, config_.max_positions,
-           reader.parameters(), reader.bytes(),     host_dtype(embedding_.dtype)};
+Decoder::Decoder(Parts parts) : parts_(std::move(parts)) {
+  for (size_t i = 0; i < parts_.blocks.size(); ++i) {
+    for (const auto &sublayer : parts_.blocks[i]) {
+      order_.push_back({sublayer.get(), i, static_cast<int>(layers_.size())});
+      const std::optional<LayerSpec> spec = sublayer->spec();
+      if (!spec) continue;
+      layers_.push_back(*spec);
+      ropes_.push_back(sublayer->rope());
+    }
+  }
+  if (std::any_of(ropes_.begin(), ropes_.end(), [](const Rope *rope) { return rope != nullptr; }))
+    rope_extension_ = std::make_unique<RopeExtension>(ropes_);
 }
 
-void Decoder::check(const Step &step, const Input &input) const {
-  const at::Tensor &tensor = input.ids;
-  if (tensor.dim() != 2 || tensor.numel() == 0 || tensor.scalar_type() != at::kLong ||
-      tensor.size(0) != step.rows() || tensor.size(1) != step.n_new()) {
-    throw Error(ErrorKind::internal, "a forward pass wants ids, int64 [B, T], as many as its step has");
-  }
-  const at::Tensor contiguous = input.ids.contiguous();
-  const int64_t *ids = contiguous.const_data_ptr<int64_t>();
-  for (int64_t i = 0; i < contiguous.numel(); ++i) {
-    if (ids[i] >= 0 && ids[i] < config_.vocab_size) continue;
-    throw Error(ErrorKind::input, "the id " + std::to_string(ids[i]) +
-                                      " is outside of the vocabulary, which has " +
-                                      std::to_string(config_.vocab_size) + " entries");
-  }
-  if (!positions_) return;
-  for (int64_t first : step.request().row_pos) {
-    const int64_t end = first + input.ids.size(1);
-    if (end <= config_.learned_positions) continue;
-    throw Error(ErrorKind::input, std::to_string(end) + " positions are more than the " +
-                                      std::to_string(config_.learned_positions) +
-                                      " that this model has learned");
+void Decoder::run_blocks(Activations &x, Step &step, bool locate_non_finite) const {
+  for (const Placed &placed : order_) {
+    x.layer = placed.layer;
+    placed.sublayer->add_to(x, step);
+    if (locate_non_finite)
+      check_finite(x.residual, parts_.embedding.hidden_size(), step.queue(),
+                   "layer " + std::to_string(placed.block) + ", " + placed.sublayer->name());
   }
 }
 
-void Decoder::embed(Step &step, const int64_t *ids, const Workspace &work) const {
-  Queue &queue = step.queue();
-  look_up(embedding_, ids, work.residual, queue);
-  if (!positions_) return;
-  // the embedding of padding does not matter: its keys are masked
-  std::vector<int64_t> positions = step.positions();
-  for (int64_t &position : positions) position = std::max<int64_t>(position, 0);
-  look_up(positions_, positions.data(), work.normed, queue);
-  queue.add_scaled({work.residual.rows, config_.hidden_size, work.residual.data, work.residual.stride,
-                    work.normed.data, work.normed.stride, 1.0f});
-}
-
-at::Tensor Decoder::logits(const Rows &normed, Queue &queue) const {
-  const at::Tensor out = at::empty({normed.rows, config_.vocab_size}, at::kFloat);
-  project(head_, normed, as_rows(out), Into::replace, queue);
-  return out;
-}
-
-// Norm and head see only the rows that are asked for.
-Output Decoder::output(const Input &input, const Workspace &work, Queue &queue) const {
+// Norm and head read only the rows that are asked for.
+Output Decoder::output(const Input &input, const Activations &x, Queue &queue) const {
   Output output;
-  Rows rows = work.residual;
-  if (input.logits == Input::Logits::none && !input.hidden) return output;
-  const bool last = input.logits == Input::Logits::last;
-  if (last && !input.hidden) {
-    rows.data += (work.n_new - 1) * work.residual.stride;
-    rows.rows = work.batch;
-    rows.stride = work.n_new * work.residual.stride;
-  }
-  Rows normed{work.normed.data, rows.rows, work.normed.stride};
-  final_norm_(rows, normed, queue);
-  if (input.hidden) {
-    output.hidden = at::empty({rows.rows, config_.hidden_size}, at::kFloat);
-    queue.download(normed.data, output.hidden.mutable_data_ptr(),
-                   static_cast<size_t>(output.hidden.nbytes()));
-    output.hidden = output.hidden.view({work.batch, work.n_new, config_.hidden_size});
-  }
-  if (input.logits == Input::Logits::none) return output;
-  if (last && input.hidden) {
-    normed.data += (work.n_new - 1) * normed.stride;
-    normed.rows = work.batch;
-    normed.stride *= work.n_new;
-  }
-  output.logits = logits(normed, queue).view({work.batch, last ? 1 : work.n_new, config_.vocab_size});
+  const bool none = input.logits == Input::Logits::none, last = input.logits == Input::Logits::last;
+  if (none && !input.hidden) return output;
+  const int64_t dim = parts_.embedding.hidden_size();
+  const bool few = last && !input.hidden;
+  const Rows from = few ? last_of(x.residual, x.batch, x.n_new) : x.residual;
+  Rows normed{x.normed.data, from.rows, x.normed.stride};
+  parts_.head.norm(from, normed, queue);
+  if (input.hidden) output.hidden = to_tensor(normed, dim, queue).view({x.batch, x.n_new, dim});
+  if (none) return output;
+  if (last && input.hidden) normed = last_of(normed, x.batch, x.n_new);
+  output.logits = at::empty({x.batch, last ? 1 : x.n_new, parts_.info.vocab_size}, at::kFloat);
+  parts_.head(normed, output.logits.mutable_data_ptr<float>(), queue);
   return output;
 }
 
 Output Decoder::forward(Step &step, const Input &input) const {
-  check(step, input);
+  check_shape(step, input.ids);
   const at::Tensor ids = input.ids.contiguous();
-  Workspace work(config_, step.rows(), step.n_new(), step.queue());
-  embed(step, ids.const_data_ptr<int64_t>(), work);
-  for (size_t i = 0; i < blocks_.size(); ++i) blocks_[i].run(config_, static_cast<int>(i), step, work);
-  return output(input, work, step.queue());
+  const int64_t *data = ids.const_data_ptr<int64_t>();
+  parts_.embedding.check(data, step);
+  Queue &queue = step.queue();
+  const int64_t dim = parts_.embedding.hidden_size(), n = step.rows() * step.n_new();
+  const size_t bytes = static_cast<size_t>(n * dim) * sizeof(float);
+  const DeviceMemory residual = queue.take(bytes), normed = queue.take(bytes);
+  Scratch scratch(queue);
+  Activations x{{residual.floats(), n, dim},
+                {normed.floats(), n, dim},
+                step.rows(),
+                step.n_new(),
+                0,
+                input.encoded,
+                scratch};
+  parts_.embedding(data, x, step);
+  if (input.locate_non_finite) check_finite(x.residual, dim, queue, "the embedding");
+  run_blocks(x, step, input.locate_non_finite);
+  Output output = this->output(input, x, queue);
+  if (input.locate_non_finite && output.logits.defined())
+    check_finite({output.logits.mutable_data_ptr<float>(), output.logits.numel() / info().vocab_size,
+                  info().vocab_size},
+                 info().vocab_size, cpu_queue(), "the logits");
+  return output;
 }
 
 int64_t Decoder::rope_version(int64_t total_length) const {
-  return rope_ ? rope_->rope_version(total_length) : 0;
+  int64_t version = 0;
+  for (const Rope *rope : ropes_) version = std::max(version, rope ? rope->rope_version(total_length) : 0);
+  return version;
 }
 
 void Decoder::offer_extensions(Host &host) const {

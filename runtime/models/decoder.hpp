@@ -1,22 +1,31 @@
-// A decoder-only transformer put together from its description: the one Model of all families here.
+// A decoder-only model made of sublayers: the one Model of all families here.
 #pragma once
 #include <kvern/model.hpp>
 #include <memory>
 #include <vector>
 
-#include "runtime/models/block.hpp"
-#include "runtime/models/decoder_config.hpp"
+#include "runtime/models/layers/embedding.hpp"
+#include "runtime/models/layers/head.hpp"
+#include "runtime/models/layers/sublayer.hpp"
 #include "runtime/models/rope_extension.hpp"
-#include "runtime/models/weight_reader.hpp"
 
 namespace kvern::models {
 
+/// Run in order. Attention and MLP, as a rule.
+using Block = std::vector<std::unique_ptr<Sublayer>>;
+
 class Decoder : public Model {
  public:
-  /// Reads all weights; throws what WeightReader::read throws.
-  Decoder(const DecoderDescription &description, WeightReader reader);
+  struct Parts {
+    ModelInfo info;
+    Embedding embedding;
+    std::vector<Block> blocks;
+    Head head;
+  };
 
-  const ModelInfo &info() const override { return info_; }
+  explicit Decoder(Parts parts);
+
+  const ModelInfo &info() const override { return parts_.info; }
   const std::vector<LayerSpec> &layers() const override { return layers_; }
   /// Throws Error(input) for an id outside of the vocabulary or a position beyond the table of learned ones.
   Output forward(Step &step, const Input &input) const override;
@@ -24,20 +33,19 @@ class Decoder : public Model {
   void offer_extensions(Host &host) const override;
 
  private:
-  void check(const Step &step, const Input &input) const;
-  void embed(Step &step, const int64_t *ids, const Workspace &work) const;
-  at::Tensor logits(const Rows &normed, Queue &queue) const;
-  Output output(const Input &input, const Workspace &work, Queue &queue) const;
+  void run_blocks(Activations &x, Step &step, bool locate_non_finite) const;
+  Output output(const Input &input, const Activations &x, Queue &queue) const;
 
-  DecoderConfig config_;
-  ModelInfo info_;
+  struct Placed {
+    const Sublayer *sublayer;
+    size_t block;
+    int layer;  // of the cache, if it has one
+  };
+
+  Parts parts_;
+  std::vector<Placed> order_;
   std::vector<LayerSpec> layers_;
-  Weight embedding_;  // [vocab_size, hidden_size]
-  Weight positions_;  // [learned_positions, hidden_size], or empty
-  std::vector<Block> blocks_;
-  NormWeights final_norm_;
-  Matrix head_;
-  std::unique_ptr<Rope> rope_;
+  std::vector<const Rope *> ropes_;  // of each of layers_, nullptr where keys are not rotated
   std::unique_ptr<RopeExtension> rope_extension_;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 using kernels::Activation;
 
-constexpr std::array<std::pair<const char *, Activation>, 8> kActivations{
+constexpr std::array<std::pair<const char *, Activation>, 9> kActivations{
     {{"silu", Activation::silu},
      {"swish", Activation::silu},
      {"gelu", Activation::gelu},
@@ -20,7 +20,8 @@ constexpr std::array<std::pair<const char *, Activation>, 8> kActivations{
      {"gelu_new", Activation::gelu_tanh},
      {"gelu_fast", Activation::gelu_tanh},
      {"gelu_pytorch_tanh", Activation::gelu_tanh},
-     {"relu", Activation::relu}}};
+     {"relu", Activation::relu},
+     {"relu2", Activation::relu}}};
 
 void check_divisible(const files::ModelConfig &config, const char *key, int64_t value, const char *by,
                      int64_t divisor) {
@@ -55,7 +56,9 @@ void read_longrope(const files::ModelConfig &config, const files::RopeParameters
 
 // What YaRN multiplies attention by, as transformers computes it: by the mscales of DeepSeek if both are given.
 double yarn_attention_factor(const files::RopeParameters &from, double factor) {
-  const auto by = [factor](double mscale) { return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0; };
+  const auto by = [factor](double mscale) {
+    return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+  };
   if (from.attention_factor) return *from.attention_factor;
   const double mscale = from.mscale.value_or(0.0), all = from.mscale_all_dim.value_or(0.0);
   return mscale != 0.0 && all != 0.0 ? by(mscale) / by(all) : by(1.0);
@@ -103,8 +106,8 @@ Activation read_activation(const files::ModelConfig &config, const std::string &
   config.fail(key, "the activation '" + name + "' is unknown; known are " + list + did_you_mean(name, known));
 }
 
-RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim) {
-  const files::RopeParameters from = config.rope();
+RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim, const std::string &layer_type) {
+  const files::RopeParameters from = config.rope({}, layer_type);
   RopeConfig rope;
   rope.type = rope_type(config, from.type);
   rope.theta = from.theta;
@@ -135,40 +138,85 @@ int64_t context_length(const RopeConfig &rope) {
 
 int64_t read_window(const files::ModelConfig &config, const std::string &key) { return config.size(key, 0); }
 
-DecoderDescription describe_llama_like(const files::ModelConfig &config) {
-  DecoderDescription d;
-  DecoderConfig &c = d.config;
-  c.model_type = config.model_type;
-  c.vocab_size = config.size("vocab_size");
-  c.hidden_size = config.size("hidden_size");
-  c.intermediate_size = config.size("intermediate_size");
+namespace {
+
+AttentionConfig read_attention(const files::ModelConfig &config, int64_t hidden_size) {
+  AttentionConfig c;
   c.q_heads = config.size("num_attention_heads");
   c.kv_heads = config.size("num_key_value_heads", c.q_heads);
   check_divisible(config, "num_attention_heads", c.q_heads, "num_key_value_heads", c.kv_heads);
   if (!config.has("head_dim"))
-    check_divisible(config, "hidden_size", c.hidden_size, "num_attention_heads", c.q_heads);
-  c.head_dim = config.size("head_dim", c.hidden_size / c.q_heads);
-  c.norm_eps = static_cast<float>(config.number("rms_norm_eps", 1e-6));
-  c.activation = read_activation(config, "hidden_act");
-  c.rope = read_rope(config, c.head_dim);
-  c.max_positions = context_length(*c.rope);
-  LayerConfig layer;
-  layer.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
-  c.layers.assign(read_layer_count(config, "num_hidden_layers"), layer);
+    check_divisible(config, "hidden_size", hidden_size, "num_attention_heads", c.q_heads);
+  c.head_dim = config.size("head_dim", hidden_size / c.q_heads);
+  c.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  return c;
+}
 
-  DecoderNames &n = d.names;
-  n.prefixes = {"model.", ""};
-  n.layer = "layers.";
-  n.embedding = "embed_tokens";
-  n.final_norm = "norm";
-  n.head_tied = config.boolean("tie_word_embeddings", false);
-  n.attention_norm = "input_layernorm";
-  n.mlp_norm = "post_attention_layernorm";
-  n.qkv = {{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, false};
-  n.out = {{"self_attn.o_proj"}, false};
-  n.up = {{"mlp.gate_proj", "mlp.up_proj"}, false};
-  n.down = {{"mlp.down_proj"}, false};
+LayerDescription llama_layer(const files::ModelConfig &config, int64_t hidden_size,
+                             const std::string &activation_key) {
+  LayerDescription layer;
+  layer.attention.config = read_attention(config, hidden_size);
+  layer.attention.residual.norm = "input_layernorm";
+  layer.attention.qkv = {{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, false};
+  layer.attention.out = {{"self_attn.o_proj"}, false};
+  layer.attention.q_norm = "self_attn.q_norm";
+  layer.attention.k_norm = "self_attn.k_norm";
+  layer.mlp.residual.norm = "post_attention_layernorm";
+  layer.mlp.intermediate_size = config.size("intermediate_size");
+  layer.mlp.activation = read_activation(config, activation_key);
+  layer.mlp.squared = config.string(activation_key) == "relu2";
+  layer.mlp.up = {{"mlp.gate_proj", "mlp.up_proj"}, false};
+  layer.mlp.down = {{"mlp.down_proj"}, false};
+  return layer;
+}
+
+}  // namespace
+
+void set_rope(RopeConfig config, DecoderDescription &d) {
+  const auto rope = std::make_shared<const Rope>(std::move(config));
+  for (LayerDescription &layer : d.layers) layer.attention.config.rope = rope;
+  d.max_positions = context_length(rope->config());
+}
+
+DecoderDescription describe_llama_like(const files::ModelConfig &config, const std::string &activation_key,
+                                       const std::string &rope_layer_type) {
+  DecoderDescription d;
+  d.model_type = config.model_type;
+  d.vocab_size = config.size("vocab_size");
+  d.hidden_size = config.size("hidden_size");
+  d.norm.eps = static_cast<float>(config.number("rms_norm_eps", 1e-6));
+  const LayerDescription layer = llama_layer(config, d.hidden_size, activation_key);
+  d.layers.assign(static_cast<size_t>(read_layer_count(config, "num_hidden_layers")), layer);
+  set_rope(read_rope(config, layer.attention.config.head_dim, rope_layer_type), d);
+  d.names.prefixes = {"model.", ""};
+  d.names.layer = "layers.";
+  d.names.embedding = "embed_tokens";
+  d.names.final_norm = "norm";
+  d.head_tied = config.boolean("tie_word_embeddings", false);
   return d;
+}
+
+void set_windows(const files::ModelConfig &config, int64_t window, const std::vector<std::string> &kinds,
+                 DecoderDescription &d) {
+  if (kinds.size() != d.layers.size()) {
+    config.fail("layer_types", "has " + std::to_string(kinds.size()) + " entries; there are " +
+                                   std::to_string(d.layers.size()) + " layers");
+  }
+  const std::vector<std::string> known = {"full_attention", "sliding_attention"};
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    if (kinds[i] == known[1]) d.layers[i].attention.config.window = window;
+    if (std::find(known.begin(), known.end(), kinds[i]) != known.end()) continue;
+    config.fail("layer_types", "'" + kinds[i] + "' should be full_attention or sliding_attention" +
+                                   did_you_mean(kinds[i], known));
+  }
+}
+
+std::vector<std::string> read_layer_types(const files::ModelConfig &config, int64_t layers,
+                                          const std::function<bool(int64_t)> &slides) {
+  if (config.has("layer_types")) return config.strings("layer_types");
+  std::vector<std::string> types;
+  for (int64_t i = 0; i < layers; ++i) types.emplace_back(slides(i) ? "sliding_attention" : "full_attention");
+  return types;
 }
 
 int64_t read_layer_count(const files::ModelConfig &config, const std::string &key) {

@@ -25,7 +25,8 @@ json transformers_defaults(const std::string &model_type) {
 // Follows from other keys: as many key heads as query heads, a head's share of the hidden size, the whole head rotated.
 bool follows(const std::string &key, const json &value, const json &all) {
   if (key == "num_key_value_heads") return value == all.at("num_attention_heads");
-  if (key == "head_dim") return value == all.at("hidden_size").get<int64_t>() / all.at("num_attention_heads").get<int64_t>();
+  if (key == "head_dim")
+    return value == all.at("hidden_size").get<int64_t>() / all.at("num_attention_heads").get<int64_t>();
   if (key == "partial_rotary_factor") return value == 1.0;
   return value == false;
 }
@@ -44,7 +45,8 @@ TEST_CASE("Every family has the defaults of transformers' configuration class") 
         CHECK(theirs.value(key, json(false)) == value);
       }
       for (const auto &[key, value] : theirs.items()) {
-        INFO(family->model_type << " " << version << " " << key << ": " << value << " is not among the defaults");
+        INFO(family->model_type << " " << version << " " << key << ": " << value
+                                << " is not among the defaults");
         CHECK((ours.contains(key) || follows(key, value, theirs)));
       }
     }
@@ -54,7 +56,8 @@ TEST_CASE("Every family has the defaults of transformers' configuration class") 
 TEST_CASE("A key that is null has its default, except where null means something else") {
   const models::Family &mistral = models::find_family(read(R"({"model_type": "mistral"})"));
   const auto filled = models::with_defaults(
-      read(R"({"model_type": "mistral", "rms_norm_eps": null, "num_key_value_heads": null, "sliding_window": null,
+      read(
+          R"({"model_type": "mistral", "rms_norm_eps": null, "num_key_value_heads": null, "sliding_window": null,
                "eos_token_id": null})"),
       mistral);
   CHECK(filled.number("rms_norm_eps") == 1e-6);
@@ -69,10 +72,12 @@ TEST_CASE("A key that is null has its default, except where null means something
 }
 
 TEST_CASE("The model type decides the family, whatever architectures says") {
-  CHECK(std::string(models::find_family(read(R"({"model_type": "mistral", "architectures": ["LlamaForCausalLM"]})"))
-                        .model_type) == "mistral");
-  CHECK(std::string(models::find_family(read(R"({"model_type": "llama", "architectures": ["LLaMAForCausalLM"]})"))
-                        .model_type) == "llama");
+  CHECK(std::string(
+            models::find_family(read(R"({"model_type": "mistral", "architectures": ["LlamaForCausalLM"]})"))
+                .model_type) == "mistral");
+  CHECK(std::string(
+            models::find_family(read(R"({"model_type": "llama", "architectures": ["LLaMAForCausalLM"]})"))
+                .model_type) == "llama");
 }
 
 TEST_CASE("Scaling of the rotation stretches the number of positions") {
@@ -89,8 +94,10 @@ TEST_CASE("Scaling of the rotation stretches the number of positions") {
   CHECK(positions(R"({"rope_type": "linear", "factor": 0.5})", 64) == 64);
   CHECK(positions(R"({"rope_type": "dynamic", "factor": 4.0})", 64) == 0);
   CHECK(positions(R"({"rope_type": "yarn", "factor": 4.0})", 64) == 256);
-  CHECK(positions(R"({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32})", 64) == 128);
-  const std::string llama3 = R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+  CHECK(positions(R"({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32})", 64) ==
+        128);
+  const std::string llama3 =
+      R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
                                  "original_max_position_embeddings": 32})";
   CHECK(positions(llama3, 64) == 256);
   CHECK(positions(llama3, 1024) == 1024);

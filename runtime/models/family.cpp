@@ -21,14 +21,15 @@ const Family &find_family(const files::ModelConfig &config) {
     known.emplace_back(family->model_type);
     list += (list.empty() ? "" : ", ") + known.back();
   }
-  config.fail("model_type", "the model type " + in_quotes(config.model_type) + " is unknown; known are " + list +
-                                did_you_mean(config.model_type, known));
+  config.fail("model_type", "the model type " + in_quotes(config.model_type) + " is unknown; known are " +
+                                list + did_you_mean(config.model_type, known));
 }
 
 files::ModelConfig with_defaults(const files::ModelConfig &config, const Family &family) {
-  // null: as many as query heads; no window; no such token
-  return config.with_defaults(family.defaults, {"num_key_value_heads", "sliding_window", "bos_token_id",
-                                                "eos_token_id", "pad_token_id"});
+  // null: as many as query heads; no window; no softcap; no such token
+  return config.with_defaults(family.defaults,
+                              {"num_key_value_heads", "sliding_window", "attn_logit_softcapping",
+                               "final_logit_softcapping", "bos_token_id", "eos_token_id", "pad_token_id"});
 }
 
 }  // namespace kvern::models

@@ -24,7 +24,7 @@ kvern_status check_layer(const RopeExtension &self, int32_t layer, kvern_error *
                 "kvern.rope/1: there is no layer " + std::to_string(layer) + ", only " +
                     std::to_string(self.layers()));
   }
-  if (self.rope().depends_on_length()) {
+  if (self.rope(layer).depends_on_length()) {
     return fail(error, KVERN_UNSUPPORTED,
                 "kvern.rope/1: this model's rotation depends on the length of the sequence");
   }
@@ -105,7 +105,7 @@ kvern_status rotate(void *ctx, int32_t layer, const DLTensor *x, const int64_t *
   const auto &self = *static_cast<const RopeExtension *>(ctx);
   const kvern_status status = check_layer(self, layer, error);
   if (status != KVERN_OK) return status;
-  const RopeConfig &config = self.rope().config();
+  const RopeConfig &config = self.rope(layer).config();
   if (pos == nullptr || !is_tensor(x, config) || !is_tensor(out, config) ||
       !std::equal(x->shape, x->shape + 4, out->shape)) {
     return fail(error, KVERN_INVALID_ARGUMENT,
@@ -114,7 +114,7 @@ kvern_status rotate(void *ctx, int32_t layer, const DLTensor *x, const int64_t *
                 "float32, float16 or bfloat16, last stride 1, dim at least " +
                     std::to_string(config.rotary_dim));
   }
-  turn(self.rope(), *x, pos, row_stride, turn_only == 0, *out);
+  turn(self.rope(layer), *x, pos, row_stride, turn_only == 0, *out);
   return KVERN_OK;
 } catch (const std::exception &e) {
   return fail(error, KVERN_OUT_OF_MEMORY, std::string("kvern.rope/1: ") + e.what());
@@ -125,11 +125,11 @@ kvern_status tables(void *ctx, int32_t layer, const int64_t *pos, int64_t n, flo
   const auto &self = *static_cast<const RopeExtension *>(ctx);
   const kvern_status status = check_layer(self, layer, error);
   if (status != KVERN_OK) return status;
-  const RopeConfig &config = self.rope().config();
+  const RopeConfig &config = self.rope(layer).config();
   if (rotary_dim) *rotary_dim = static_cast<int32_t>(config.rotary_dim);
   if (interleaved) *interleaved = config.interleaved;
   if (factor) *factor = static_cast<float>(config.attention_factor);
-  if (cos != nullptr && sin != nullptr) self.rope().tables(pos, n, 0, false, cos, sin);
+  if (cos != nullptr && sin != nullptr) self.rope(layer).tables(pos, n, 0, false, cos, sin);
   return KVERN_OK;
 } catch (const std::exception &e) {
   return fail(error, KVERN_OUT_OF_MEMORY, std::string("kvern.rope/1: ") + e.what());
@@ -137,7 +137,14 @@ kvern_status tables(void *ctx, int32_t layer, const int64_t *pos, int64_t n, flo
 
 }  // namespace
 
-RopeExtension::RopeExtension(const Rope &rope, int32_t layers)
-    : rope_(rope), layers_(layers), table_{sizeof(kvern_rope_1), 0, this, &rotate, &tables} {}
+RopeExtension::RopeExtension(std::vector<const Rope *> ropes)
+    : ropes_(std::move(ropes)),
+      none_(RopeConfig{}),
+      table_{sizeof(kvern_rope_1), 0, this, &rotate, &tables} {}
+
+const Rope &RopeExtension::rope(int32_t layer) const {
+  const Rope *rope = ropes_[static_cast<size_t>(layer)];
+  return rope == nullptr ? none_ : *rope;
+}
 
 }  // namespace kvern::models

@@ -39,7 +39,7 @@ struct Heads {
 
 struct Fixture {
   Rope rope{config()};
-  RopeExtension extension{rope, 2};
+  RopeExtension extension{{&rope, &rope, nullptr}};
   kvern_error error{sizeof(kvern_error), 0, {}};
   const kvern_rope_1 *table = extension.table();
   kvern_status rotate(Heads &x, const std::vector<int64_t> &pos, int64_t row_stride, int32_t turn_only = 1) {
@@ -113,9 +113,9 @@ TEST_CASE("What cannot be turned is refused") {
   Fixture f;
   Heads x;
   SECTION("a layer that is not there") {
-    CHECK(f.table->rotate(f.table->ctx, 2, &x.tensor, nullptr, 0, 0, nullptr, &x.tensor, &f.error) ==
+    CHECK(f.table->rotate(f.table->ctx, 3, &x.tensor, nullptr, 0, 0, nullptr, &x.tensor, &f.error) ==
           KVERN_INVALID_ARGUMENT);
-    CHECK(f.error.message == std::string("kvern.rope/1: there is no layer 2, only 2"));
+    CHECK(f.error.message == std::string("kvern.rope/1: there is no layer 3, only 3"));
   }
   SECTION("a head with fewer numbers than turn") {
     x.shape[3] = 2;
@@ -132,10 +132,24 @@ TEST_CASE("A rotation that depends on the length is not offered") {
   c.type = RopeConfig::Type::dynamic;
   c.max_positions = 16;
   const Rope rope(c);
-  const RopeExtension extension(rope, 1);
+  const RopeExtension extension({&rope});
   Heads x;
   kvern_error error{sizeof(kvern_error), 0, {}};
   const int64_t pos[5] = {};
   const kvern_rope_1 &table = *extension.table();
   CHECK(table.rotate(table.ctx, 0, &x.tensor, pos, 0, 0, nullptr, &x.tensor, &error) == KVERN_UNSUPPORTED);
+}
+
+TEST_CASE("The keys of a layer without rotation stay as they are") {
+  Fixture f;
+  const Heads before;
+  Heads x;
+  const std::vector<int64_t> pos = {0, 1, 2, 3, 4};
+  REQUIRE(f.table->rotate(f.table->ctx, 2, &x.tensor, pos.data(), 0, 0, nullptr, &x.tensor, &f.error) ==
+          KVERN_OK);
+  CHECK(x.data == before.data);
+  int32_t rotary_dim = -1;
+  REQUIRE(f.table->tables(f.table->ctx, 2, pos.data(), 5, nullptr, nullptr, &rotary_dim, nullptr, nullptr,
+                          &f.error) == KVERN_OK);
+  CHECK(rotary_dim == 0);
 }

@@ -77,8 +77,8 @@ Dtype host_dtype(kernels::Dtype dtype) {
   return dtype == kernels::Dtype::bf16 ? Dtype::bf16 : Dtype::f16;
 }
 
-WeightReader::WeightReader(files::Weights weights, std::optional<Dtype> dtype)
-    : weights_(std::move(weights)) {
+WeightReader::WeightReader(files::Weights weights, std::optional<Dtype> dtype, Queue &queue)
+    : weights_(std::move(weights)), queue_(queue) {
   if (dtype) dtype_ = kernel_dtype(*dtype);
 }
 
@@ -112,10 +112,19 @@ Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes
     refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) +
                      "; weights should be F32, BF16 or F16" + weights_.quantization_hint());
   }
-  const Weight weight = convert(view, *type);
+  const Weight weight = upload(convert(view, *type));
   parameters_ += weight.size();
   bytes_ += weight.size() * kernels::size_of(weight.dtype);
   return read_.emplace(name, weight).first->second;
+}
+
+// On the host the weights stay where they are: mapped, or converted.
+Weight WeightReader::upload(const Weight &host) const {
+  if (queue_.place().device_type == kDLCPU) return host;
+  const size_t bytes = static_cast<size_t>(host.size()) * kernels::size_of(host.dtype);
+  const auto memory = std::make_shared<DeviceMemory>(queue_.take(bytes));
+  queue_.upload(host.data, memory->data(), bytes);
+  return {memory->data(), host.dtype, host.shape, memory};
 }
 
 Weight WeightReader::convert(const files::TensorView &view, kernels::Dtype from) const {

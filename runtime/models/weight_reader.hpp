@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "devices/cpu/cpu_queue.hpp"
 #include "runtime/files/weights.hpp"
 #include "runtime/models/weight.hpp"
 
@@ -24,7 +25,8 @@ struct Axis {
 class WeightReader {
  public:
   /// `dtype`: the type that every tensor is converted to, none = each stays as it is in the file, mapped.
-  WeightReader(files::Weights weights, std::optional<Dtype> dtype);
+  /// On a queue that is not the host's the weights are uploaded.
+  WeightReader(files::Weights weights, std::optional<Dtype> dtype, Queue &queue = cpu_queue());
 
   /// The tensor of that name. Throws Error(model) that names it and what is expected and found: absent,
   /// another shape, no floating-point type of 16 or 32 bits.
@@ -37,10 +39,12 @@ class WeightReader {
  private:
   std::string nearest(const std::string &name) const;
   Weight convert(const files::TensorView &view, kernels::Dtype from) const;
+  Weight upload(const Weight &host) const;
   [[noreturn]] void refuse(const std::string &name, const std::string &why) const;
 
   files::Weights weights_;
   std::optional<kernels::Dtype> dtype_;
+  Queue &queue_;
   std::map<std::string, Weight> read_;
   int64_t parameters_ = 0, bytes_ = 0;
 };

@@ -2,14 +2,17 @@
 #include "runtime/models/family.hpp"
 
 namespace kvern::models {
-
 namespace {
 
-DecoderDescription describe(const files::ModelConfig &config) {
+std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &loading) {
   DecoderDescription d = describe_llama_like(config);
-  d.names.qkv.bias = d.names.out.bias = config.boolean("attention_bias", false);
-  d.names.up.bias = d.names.down.bias = config.boolean("mlp_bias", false);
-  return d;
+  const bool attention_bias = config.boolean("attention_bias", false),
+             mlp_bias = config.boolean("mlp_bias", false);
+  for (LayerDescription &layer : d.layers) {
+    layer.attention.qkv.bias = layer.attention.out.bias = attention_bias;
+    layer.mlp.up.bias = layer.mlp.down.bias = mlp_bias;
+  }
+  return build_decoder(d, loading);
 }
 
 }  // namespace
@@ -19,6 +22,7 @@ extern constinit const Family family_llama = {"llama", R"({
   "num_attention_heads": 32, "max_position_embeddings": 2048, "rms_norm_eps": 1e-06, "hidden_act": "silu",
   "rope_theta": 10000.0, "tie_word_embeddings": false, "attention_bias": false, "mlp_bias": false,
   "bos_token_id": 1, "eos_token_id": 2
-})", describe};
+})",
+                                              build};
 
 }  // namespace kvern::models

@@ -3,29 +3,31 @@
 #include "runtime/models/family.hpp"
 
 namespace kvern::models {
-
 namespace {
 
-DecoderDescription describe(const files::ModelConfig &config) {
-  DecoderDescription d = describe_llama_like(config);
-  DecoderConfig &c = d.config;
-  c.norm = Norm::layer;
-  c.norm_eps = static_cast<float>(config.number("layer_norm_eps"));
-  c.parallel_block = true;
-  c.gated_mlp = false;
-  c.qk_norm = config.boolean("qk_layernorm", false);
+void describe(bool qk_norm, LayerDescription &layer) {
+  AttentionDescription &attention = layer.attention;
+  attention.qk_norm = qk_norm ? QkNorm::head : QkNorm::none;
+  attention.q_norm = "self_attn.q_layernorm";
+  attention.k_norm = "self_attn.k_layernorm";
+  attention.qkv.bias = true;
+  attention.out = {{"self_attn.dense"}, true};
+  layer.mlp.residual = {SublayerInput::shared_norm, "", "", 1.0f};
+  layer.mlp.gated = false;
+  layer.mlp.up = {{"mlp.fc1"}, true};
+  layer.mlp.down = {{"mlp.fc2"}, true};
+}
 
-  DecoderNames &n = d.names;
-  n.final_norm = "final_layernorm";
-  n.head_bias = true;
-  n.mlp_norm = "";
-  n.q_norm = "self_attn.q_layernorm";
-  n.k_norm = "self_attn.k_layernorm";
-  n.qkv.bias = true;
-  n.out = {{"self_attn.dense"}, true};
-  n.up = {{"mlp.fc1"}, true};
-  n.down = {{"mlp.fc2"}, true};
-  return d;
+std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &loading) {
+  DecoderDescription d = describe_llama_like(config);
+  d.norm.kind = Norm::layer;
+  d.norm.bias = true;
+  d.norm.eps = static_cast<float>(config.number("layer_norm_eps"));
+  d.names.final_norm = "final_layernorm";
+  d.head_bias = true;
+  const bool qk_norm = config.boolean("qk_layernorm", false);
+  for (LayerDescription &layer : d.layers) describe(qk_norm, layer);
+  return build_decoder(d, loading);
 }
 
 }  // namespace
@@ -35,6 +37,7 @@ extern constinit const Family family_phi = {"phi", R"({
   "num_attention_heads": 32, "max_position_embeddings": 2048, "layer_norm_eps": 1e-05, "hidden_act": "gelu_new",
   "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "qk_layernorm": false, "tie_word_embeddings": false,
   "bos_token_id": 1, "eos_token_id": 2
-})", describe};
+})",
+                                            build};
 
 }  // namespace kvern::models

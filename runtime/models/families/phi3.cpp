@@ -3,16 +3,17 @@
 #include "runtime/models/family.hpp"
 
 namespace kvern::models {
-
 namespace {
 
-DecoderDescription describe(const files::ModelConfig &config) {
+std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &loading) {
   DecoderDescription d = describe_llama_like(config);
-  d.names.qkv.names = {"self_attn.qkv_proj"};
-  d.names.up.names = {"mlp.gate_up_proj"};
   const int64_t window = read_window(config, "sliding_window");
-  for (LayerConfig &layer : d.config.layers) layer.window = window;
-  return d;
+  for (LayerDescription &layer : d.layers) {
+    layer.attention.config.window = window;
+    layer.attention.qkv.names = {"self_attn.qkv_proj"};
+    layer.mlp.up.names = {"mlp.gate_up_proj"};
+  }
+  return build_decoder(d, loading);
 }
 
 }  // namespace
@@ -22,6 +23,7 @@ extern constinit const Family family_phi3 = {"phi3", R"({
   "num_attention_heads": 32, "max_position_embeddings": 4096, "original_max_position_embeddings": 4096,
   "rms_norm_eps": 1e-05, "hidden_act": "silu", "rope_theta": 10000.0, "tie_word_embeddings": false,
   "bos_token_id": 1, "eos_token_id": 32000, "pad_token_id": 32000
-})", describe};
+})",
+                                             build};
 
 }  // namespace kvern::models

@@ -52,7 +52,8 @@ fs::path source_folder() {
 }
 
 std::vector<fs::path> reference_folders() {
-  std::vector<fs::path> folders = {own_folder() / "decoders", own_folder() / "decoder_options"};
+  std::vector<fs::path> folders;
+  for (const auto &entry : fs::directory_iterator(own_folder())) folders.push_back(entry.path());
   const char *more = std::getenv("KVERN_REFERENCE_DIRS");
   std::istringstream list(more ? more : "");
   for (std::string folder; std::getline(list, folder, ':');) {
@@ -72,6 +73,12 @@ std::vector<ForwardCase> forward_cases() {
   return cases;
 }
 
-fs::path reference_model(const std::string &name) { return own_folder() / "decoders/models" / name; }
+fs::path reference_model(const std::string &name) {
+  for (const char *folder : {"decoders", "recent"}) {
+    const fs::path path = own_folder() / folder / "models" / name;
+    if (fs::exists(path)) return path;
+  }
+  throw std::runtime_error("there is no reference model " + name);
+}
 
 }  // namespace kvern::testing

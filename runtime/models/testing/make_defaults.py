@@ -12,7 +12,7 @@ import transformers
 
 IGNORED = {"_name_or_path", "initializer_range", "use_cache", "pretraining_tp", "transformers_version", "chunk_size_feed_forward", "model_type",
            "_attn_implementation_autoset", "output_attentions", "output_hidden_states", "return_dict", "is_encoder_decoder",
-           "problem_type", "rope_type", "reorder_and_upcast_attn"}
+           "problem_type", "rope_type", "cache_implementation", "output_router_logits", "reorder_and_upcast_attn"}
 GENERATION = {"temperature", "top_p", "top_k", "num_beams", "max_length", "min_length", "typical_p", "length_penalty",
               "num_return_sequences", "num_beam_groups", "diversity_penalty", "repetition_penalty", "encoder_no_repeat_ngram_size",
               "no_repeat_ngram_size", "torchscript", "tf_legacy_loss", "use_bfloat16", "early_stopping", "do_sample",
@@ -25,11 +25,12 @@ def defaults(model_type):
     values = make().to_dict()
     if "use_sliding_window" in values:
         values["sliding_window"] = make(use_sliding_window=True).to_dict()["sliding_window"]
-    values.update(values.pop("rope_parameters", None) or {})
+    rope = values.pop("rope_parameters", None) or {}
+    values.update(rope.get("full_attention", rope))
     return {
         key: value
         for key, value in sorted(values.items())
-        if isinstance(value, (bool, int, float, str)) and key not in IGNORED | GENERATION
+        if (isinstance(value, (bool, int, float, str)) or key == "eos_token_id" and value) and key not in IGNORED | GENERATION
         and "dropout" not in key and "pdrop" not in key and not key.startswith("summary_")
     }
 

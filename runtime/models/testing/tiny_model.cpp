@@ -90,10 +90,10 @@ std::vector<std::string> TinyModel::names() const {
   return names;
 }
 
-void TinyModel::copy_layer(const std::string &from, const std::string &to) {
-  for (const std::string &name : names()) {
-    if (name.compare(0, from.size(), from) == 0) tensors_[to + name.substr(from.size())] = tensors_.at(name);
-  }
+void TinyModel::fill(const std::string &tensor, float value) {
+  files::TensorView &view = tensors_.at(tensor);
+  view = allocate(files::Dtype::f32, view.shape);
+  std::fill_n(static_cast<float *>(const_cast<void *>(view.data)), count(view.shape), value);
 }
 
 void TinyModel::write_sharded(const std::filesystem::path &folder, const std::vector<std::string> &more,

@@ -22,6 +22,7 @@ class TinyModel {
   }
   void retype(const std::string &tensor, files::Dtype dtype, std::vector<int64_t> shape);
   void add(const std::string &tensor, std::vector<int64_t> shape);  ///< of zeros, f32
+  void fill(const std::string &tensor, float value);                ///< of f32, in a copy
   /// All tensors rounded to a 16-bit type; `keep_f32` writes the rounded numbers as f32.
   void round(files::Dtype dtype, bool keep_f32);
   /// Takes `prefix` off the front of all names.
@@ -29,9 +30,6 @@ class TinyModel {
   /// Replaces a key's value by JSON text, or removes the key where it is empty.
   void set(const std::string &key, const std::string &json);
   std::vector<std::string> names() const;
-
-  /// Every tensor whose name begins with `from`, under the name that begins with `to`.
-  void copy_layer(const std::string &from, const std::string &to);
 
   void write(const std::filesystem::path &folder) const;
   /// As one shard model-1.safetensors with an index, which lists the names of `more` too and those of `fewer` not.

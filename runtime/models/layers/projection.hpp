@@ -1,20 +1,14 @@
-// y = x W + b with weights as they lie in the file. The one place that chooses how such a product is
+// y = x W + b with weights in the type of the file. The one place that chooses how such a product is
 // computed.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "devices/queue.hpp"
+#include "runtime/models/layers/rows.hpp"
 #include "runtime/models/weight.hpp"
 
 namespace kvern::models {
-
-/// Rows of f32 numbers in memory of someone else.
-struct Rows {
-  float *data = nullptr;
-  int64_t rows = 0;
-  int64_t stride = 0;  ///< numbers from row to row
-};
 
 /// One weight matrix with its bias.
 struct Matrix {
@@ -37,6 +31,7 @@ void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queu
 struct Projection {
   std::vector<Matrix> parts;
 
+  int64_t out() const;  ///< of all together
   void operator()(const Rows &x, const Rows &y, Into into, Queue &queue) const;
 };
 

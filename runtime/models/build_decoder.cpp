@@ -1,0 +1,108 @@
+#include "runtime/models/build_decoder.hpp"
+
+namespace kvern::models {
+namespace {
+
+// Files of a model without its head lack the prefix.
+std::string prefix_of(const DecoderDescription &d, const WeightReader &weights) {
+  for (const std::string &prefix : d.names.prefixes) {
+    if (weights.contains(prefix + d.names.embedding + ".weight")) return prefix;
+  }
+  return d.names.prefixes.front();
+}
+
+float rounded(float value, kernels::Dtype dtype) {
+  float memory = 0.0f;
+  kernels::store_element(&memory, dtype, 0, value);
+  return kernels::load_element(&memory, dtype, 0);
+}
+
+Matrix build_head(const DecoderDescription &d, WeightReader &weights, const Weight &embedding) {
+  const Axis out{"vocab_size", d.vocab_size}, in{"hidden_size", d.hidden_size};
+  Matrix head;
+  head.weight = d.head_tied ? embedding : weights.read(d.names.head + ".weight", {out, in});
+  if (d.head_bias) head.bias = weights.read(d.names.head + ".bias", {out});
+  return head;
+}
+
+NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, int64_t heads,
+                        const TensorReader &reader) {
+  const int64_t dim = d.config.head_dim;
+  if (d.qk_norm == QkNorm::none) return {};
+  if (d.qk_norm == QkNorm::head) return reader.norm(name, {"head_dim", dim});
+  return reader.norm(name, {"heads * head_dim", heads * dim});
+}
+
+}  // namespace
+
+Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
+  const TensorReader reader(d, loading.weights, prefix_of(d, loading.weights));
+  Decoder::Parts parts;
+  parts.info.model_type = d.model_type;
+  parts.info.vocab_size = d.vocab_size;
+  parts.info.max_positions = loading.allow_beyond_context && d.learned_positions == 0 ? 0 : d.max_positions;
+  parts.embedding.tokens =
+      reader.tensor(d.names.embedding + ".weight", {{"vocab_size", d.vocab_size}, reader.hidden()});
+  parts.embedding.scale =
+      d.round_embedding_scale ? rounded(d.embedding_scale, parts.embedding.tokens.dtype) : d.embedding_scale;
+  if (d.learned_positions != 0) {
+    parts.embedding.positions =
+        reader.tensor(d.names.positions + ".weight", {{"positions", d.learned_positions}, reader.hidden()});
+  }
+  parts.head.norm = reader.norm(d.names.final_norm, reader.hidden());
+  parts.head.matrix = build_head(d, loading.weights, parts.embedding.tokens);
+  parts.head.scale = d.logits_scale;
+  parts.head.softcap = d.logits_softcap;
+  return parts;
+}
+
+TensorReader layer_reader(const DecoderDescription &d, WeightReader &weights, size_t layer) {
+  return {d, weights, prefix_of(d, weights) + d.names.layer + std::to_string(layer) + "."};
+}
+
+std::unique_ptr<Sublayer> build_attention(const AttentionDescription &d, const TensorReader &reader) {
+  const AttentionConfig &c = d.config;
+  const Axis q{"query heads * head_dim", c.q_heads * c.head_dim},
+      k{"key heads * head_dim", c.kv_heads * c.head_dim};
+  const Axis v{"value heads * head_dim", k.extent};
+  Residual residual = reader.residual(d.residual);
+  AttentionWeights weights;
+  weights.q_norm = build_qk_norm(d, d.q_norm, c.q_heads, reader);
+  weights.k_norm = build_qk_norm(d, d.k_norm, c.kv_heads, reader);
+  weights.qkv = reader.projection(d.qkv, {q, k, v}, reader.hidden());
+  weights.out = reader.projection(d.out, {reader.hidden()}, q);
+  if (!d.sinks.empty()) weights.sinks = reader.tensor(d.sinks, {{"query heads", c.q_heads}});
+  return std::make_unique<Attention>(std::move(residual), c, std::move(weights));
+}
+
+std::unique_ptr<Sublayer> build_mlp(const MlpDescription &d, const TensorReader &reader) {
+  const Axis inner{"intermediate_size", d.intermediate_size};
+  Residual residual = reader.residual(d.residual);
+  MlpWeights weights;
+  weights.up =
+      reader.projection(d.up, d.gated ? std::vector{inner, inner} : std::vector{inner}, reader.hidden());
+  weights.down = reader.projection(d.down, {reader.hidden()}, inner);
+  const MlpKind kind = d.gated ? MlpKind::gated : d.squared ? MlpKind::squared : MlpKind::plain;
+  return std::make_unique<Mlp>(std::move(residual), d.activation, kind, std::move(weights));
+}
+
+std::unique_ptr<Model> finish_decoder(Decoder::Parts parts, const Loading &loading) {
+  parts.info.parameters = loading.weights.parameters();
+  parts.info.weight_bytes = loading.weights.bytes();
+  parts.info.dtype = host_dtype(parts.embedding.tokens.dtype);
+  return std::make_unique<Decoder>(std::move(parts));
+}
+
+std::unique_ptr<Model> build_decoder(const DecoderDescription &d, const Loading &loading) {
+  Decoder::Parts parts = build_ends(d, loading);
+  for (size_t i = 0; i < d.layers.size(); ++i) {
+    const TensorReader reader = layer_reader(d, loading.weights, i);
+    Block block;
+    block.push_back(build_attention(d.layers[i].attention, reader));
+    block.push_back(build_mlp(d.layers[i].mlp, reader));
+    parts.blocks.push_back(std::move(block));
+  }
+  return finish_decoder(std::move(parts), loading);
+}
+
+}  // namespace kvern::models

@@ -1,0 +1,32 @@
+// From a description and its weights to a running model. Families use the parts where their layers are of other sublayers.
+#pragma once
+#include <memory>
+
+#include "runtime/models/decoder.hpp"
+#include "runtime/models/tensor_reader.hpp"
+
+namespace kvern::models {
+
+/// What a model is made of besides its configuration.
+struct Loading {
+  WeightReader &weights;
+  /// No limit of positions where they are computed; a table of learned positions stays one.
+  bool allow_beyond_context = false;
+};
+
+// Each throws what WeightReader::read throws.
+
+/// Attention and MLP as described, one after the other in each layer.
+std::unique_ptr<Model> build_decoder(const DecoderDescription &description, const Loading &loading);
+
+/// Everything but the blocks, which the caller adds.
+Decoder::Parts build_ends(const DecoderDescription &description, const Loading &loading);
+/// Reads the tensors of a layer.
+TensorReader layer_reader(const DecoderDescription &description, WeightReader &weights, size_t layer);
+std::unique_ptr<Sublayer> build_attention(const AttentionDescription &description,
+                                          const TensorReader &reader);
+std::unique_ptr<Sublayer> build_mlp(const MlpDescription &description, const TensorReader &reader);
+/// With the sizes of what was read.
+std::unique_ptr<Model> finish_decoder(Decoder::Parts parts, const Loading &loading);
+
+}  // namespace kvern::models

@@ -1,0 +1,88 @@
+// A decoder described: the sizes of its sublayers and the names of their weights. A tool of families: one that follows Llama
+// fills this in from config.json and changes what differs; build_decoder makes the model.
+#pragma once
+#include <cstdint>
+#include <kvern/rope.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/models/layers/attention.hpp"
+#include "runtime/models/layers/mlp.hpp"
+
+namespace kvern::models {
+
+/// A projection's tensors, NAME.weight (and NAME.bias): one, or several whose outputs lie side by side.
+struct ProjectionNames {
+  std::vector<std::string> names;
+  bool bias = false;
+};
+
+/// The norms of a model are all of one kind.
+struct NormDescription {
+  Norm kind = Norm::rms;
+  float eps = 1e-6f;
+  float offset = 0.0f;  ///< added to each weight
+  bool bias = false;    ///< layer norm only
+};
+
+/// What surrounds a sublayer; names within the layer, empty where there is no such norm.
+struct ResidualDescription {
+  SublayerInput input = SublayerInput::norm;
+  std::string norm, post_norm;
+  float multiplier = 1.0f;
+};
+
+enum class QkNorm {
+  none,
+  head,  ///< over each head, one weight for all: [head_dim]
+  heads  ///< over all heads of a token: [heads * head_dim]
+};
+
+struct AttentionDescription {
+  ResidualDescription residual;
+  AttentionConfig config;
+  QkNorm qk_norm = QkNorm::none;
+  ProjectionNames qkv, out;
+  std::string q_norm, k_norm, sinks;  ///< sinks: a whole name, empty = none
+};
+
+struct MlpDescription {
+  ResidualDescription residual;
+  int64_t intermediate_size = 0;
+  bool gated = true;
+  bool squared = false;  ///< not gated: activation(x) * x, which for relu is its square
+  kernels::Activation activation = kernels::Activation::silu;
+  ProjectionNames up, down;
+};
+
+struct LayerDescription {
+  AttentionDescription attention;
+  MlpDescription mlp;
+};
+
+/// Names without the model's prefix; those of a layer without the layer's too.
+struct DecoderNames {
+  std::vector<std::string> prefixes = {""};  ///< tried in turn with the embedding
+  std::string layer;                         ///< "layers.", the number and a dot follow
+  std::string embedding, positions, final_norm;
+  std::string head = "lm_head";  ///< without a prefix
+};
+
+struct DecoderDescription {
+  std::string model_type;
+  int64_t vocab_size = 0, hidden_size = 0;
+  int64_t max_positions = 0;  ///< as ModelInfo::max_positions
+  NormDescription norm;
+  bool transposed = false;  ///< weight matrices of the layers are stored [in, out]
+  float embedding_scale = 1.0f;
+  bool round_embedding_scale = false;  ///< to the dtype of the embeddings
+  int64_t learned_positions = 0;       ///< rows of a table of positions; 0 = there is none
+  float logits_scale = 1.0f, logits_softcap = 0.0f;
+  bool head_tied = false;  ///< the embedding is the head
+  bool head_bias = false;
+  DecoderNames names;
+  std::vector<LayerDescription> layers;
+};
+
+}  // namespace kvern::models

@@ -1,0 +1,13 @@
+// Where values that are not finite arise: for the message of a run that met some.
+#pragma once
+#include <string>
+
+#include "devices/queue.hpp"
+#include "runtime/models/layers/rows.hpp"
+
+namespace kvern::models {
+
+/// Throws Error(model) that names `place` ("layer 3, attention") if one of x [rows, dim] is NaN or infinite.
+void check_finite(const Rows &x, int64_t dim, Queue &queue, const std::string &place);
+
+}  // namespace kvern::models

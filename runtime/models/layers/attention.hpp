@@ -1,0 +1,45 @@
+// Causal self-attention through the cache: multi-head, multi-query and grouped-query.
+#pragma once
+#include <memory>
+
+#include "runtime/models/layers/sublayer.hpp"
+
+namespace kvern::models {
+
+/// Immutable once filled.
+struct AttentionWeights {
+  Projection qkv;  ///< [q_heads * head_dim, kv_heads * head_dim, the same of values] of hidden_size
+  Projection out;  ///< hidden_size of q_heads * head_dim
+  /// Over each head [head_dim] or over all heads of a token [heads * head_dim], before rotation; or empty.
+  NormLayer q_norm, k_norm;
+  Weight sinks;  ///< float32 [q_heads], or empty
+};
+
+struct AttentionConfig {
+  int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
+  float scale = 1.0f;                ///< of the scores
+  float softcap = 0.0f;              ///< of the scores, 0 = off
+  int64_t window = 0;                ///< 0 = all; else the last `window` positions are visible
+  std::shared_ptr<const Rope> rope;  ///< nullptr: queries and keys are not rotated
+};
+
+class Attention : public ResidualSublayer {
+ public:
+  Attention(Residual residual, AttentionConfig config, AttentionWeights weights);
+
+  const char *name() const override { return "attention"; }
+  std::optional<LayerSpec> spec() const override;
+  const Rope *rope() const override { return config_.rope.get(); }
+
+ protected:
+  void compute(Activations &x, Step &step, const Rows &out, Into into) const override;
+
+ private:
+  void normalize(const NormLayer &norm, const Rows &heads, int64_t n_heads, Queue &queue) const;
+
+  AttentionConfig config_;
+  AttentionWeights weights_;
+  AttentionSpec spec_;
+};
+
+}  // namespace kvern::models

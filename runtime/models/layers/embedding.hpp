@@ -1,0 +1,22 @@
+// Token embeddings, and learned position embeddings where a model has them.
+#pragma once
+#include <kvern/step.hpp>
+
+#include "runtime/models/layers/sublayer.hpp"
+
+namespace kvern::models {
+
+struct Embedding {
+  Weight tokens;       ///< [vocab_size, hidden_size]
+  float scale = 1.0f;  ///< of token embeddings
+  Weight positions;    ///< [positions, hidden_size], or empty
+
+  int64_t vocab_size() const { return tokens.shape[0]; }
+  int64_t hidden_size() const { return tokens.shape[1]; }
+  /// Throws Error(input) for an id outside of the vocabulary, or a position beyond the table of learned ones.
+  void check(const int64_t *ids, const Step &step) const;
+  /// x.residual = the embeddings of ids [batch * n_new]; x.normed may be overwritten.
+  void operator()(const int64_t *ids, Activations &x, Step &step) const;
+};
+
+}  // namespace kvern::models

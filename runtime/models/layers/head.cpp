@@ -1,0 +1,35 @@
+#include "runtime/models/layers/head.hpp"
+
+#include <cmath>
+
+#include "devices/cpu/threads.hpp"
+
+namespace kvern::models {
+namespace {
+
+// The logits are the host's already: who samples reads them there.
+void adjust(float *logits, int64_t n, float scale, float softcap) {
+  if (scale == 1.0f && softcap == 0.0f) return;
+  kernels::parallel_for(parallel(), n, 4096, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float logit = logits[i] * scale;
+      logits[i] = softcap == 0.0f ? logit : softcap * std::tanh(logit / softcap);
+    }
+  });
+}
+
+}  // namespace
+
+void Head::operator()(const Rows &hidden, float *logits, Queue &queue) const {
+  const int64_t n = hidden.rows * vocab_size();
+  if (queue.place().device_type == kDLCPU) {
+    project(matrix, hidden, {logits, hidden.rows, vocab_size()}, Into::replace, queue);
+  } else {
+    const DeviceMemory memory = queue.take(static_cast<std::size_t>(n) * sizeof(float));
+    project(matrix, hidden, {memory.floats(), hidden.rows, vocab_size()}, Into::replace, queue);
+    queue.download(memory.data(), logits, static_cast<std::size_t>(n) * sizeof(float));
+  }
+  adjust(logits, n, scale, softcap);
+}
+
+}  // namespace kvern::models

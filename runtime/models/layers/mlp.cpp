@@ -1,0 +1,44 @@
+#include "runtime/models/layers/mlp.hpp"
+
+#include <algorithm>
+
+namespace kvern::models {
+namespace {
+
+// A long prompt runs in chunks: the hidden rows are several times as wide as the residual stream.
+constexpr int64_t kChunk = 1024;
+
+}  // namespace
+
+Mlp::Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWeights weights)
+    : ResidualSublayer(std::move(residual)),
+      activation_(activation),
+      kind_(kind),
+      weights_(std::move(weights)),
+      up_size_(weights_.up.out()) {}
+
+void Mlp::activate(const Rows &hidden, Queue &queue) const {
+  kernels::ActivationCall call;
+  call.activation = activation_;
+  call.rows = hidden.rows;
+  call.dim = kind_ == MlpKind::gated ? up_size_ / 2 : up_size_;
+  call.x = call.out = hidden.data;
+  if (kind_ != MlpKind::plain) call.up = kind_ == MlpKind::gated ? hidden.data + call.dim : hidden.data;
+  call.x_stride = call.up_stride = call.out_stride = hidden.stride;
+  queue.activate(call);
+}
+
+void Mlp::compute(Activations &x, Step &step, const Rows &out, Into into) const {
+  Queue &queue = step.queue();
+  const int64_t n = x.normed.rows;
+  const Rows all = x.scratch.take(std::min(n, kChunk), up_size_);
+  for (int64_t begin = 0; begin < n; begin += kChunk) {
+    const int64_t end = std::min(n, begin + kChunk);
+    const Rows hidden = all.slice(0, end - begin);
+    weights_.up(x.normed.slice(begin, end), hidden, Into::replace, queue);
+    activate(hidden, queue);
+    weights_.down(hidden, out.slice(begin, end), into, queue);
+  }
+}
+
+}  // namespace kvern::models

@@ -1,0 +1,32 @@
+// down(act(up(x))), gated down(act(gate(x)) * up(x)), or squared down(act(up(x)) * up(x)).
+#pragma once
+#include "runtime/models/layers/sublayer.hpp"
+
+namespace kvern::models {
+
+enum class MlpKind { plain, gated, squared };
+
+struct MlpWeights {
+  Projection up;    ///< intermediate_size of hidden_size; gated: gate, then up
+  Projection down;  ///< hidden_size of intermediate_size
+};
+
+class Mlp : public ResidualSublayer {
+ public:
+  Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWeights weights);
+
+  const char *name() const override { return "MLP"; }
+
+ protected:
+  void compute(Activations &x, Step &step, const Rows &out, Into into) const override;
+
+ private:
+  void activate(const Rows &hidden, Queue &queue) const;
+
+  kernels::Activation activation_;
+  MlpKind kind_;
+  MlpWeights weights_;
+  int64_t up_size_;
+};
+
+}  // namespace kvern::models

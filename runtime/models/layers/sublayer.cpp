@@ -1,0 +1,41 @@
+#include "runtime/models/layers/sublayer.hpp"
+
+namespace kvern::models {
+
+Rows Scratch::take(int64_t rows, int64_t dim) {
+  if (next_ == memory_.size()) memory_.emplace_back();
+  DeviceMemory &memory = memory_[next_++];
+  const std::size_t bytes = static_cast<std::size_t>(rows * dim) * sizeof(float);
+  if (memory.bytes() < bytes) {
+    memory = DeviceMemory();  // before the larger one is there
+    memory = queue_.take(bytes);
+  }
+  return {memory.floats(), rows, dim};
+}
+
+void ResidualSublayer::read_input(Activations &x, Queue &queue) const {
+  if (residual_.input == SublayerInput::shared_norm) return;
+  if (residual_.input == SublayerInput::norm) return residual_.norm(x.residual, x.normed, queue);
+  kernels::ConvertCall copy;  // a product may round its input in place
+  copy.rows = x.residual.rows;
+  copy.dim = x.normed.stride;
+  copy.from = x.residual.data;
+  copy.from_stride = x.residual.stride;
+  copy.to = x.normed.data;
+  copy.to_stride = x.normed.stride;
+  queue.convert(copy);
+}
+
+void ResidualSublayer::add_to(Activations &x, Step &step) const {
+  Queue &queue = step.queue();
+  x.scratch.free_all();
+  read_input(x, queue);
+  if (!residual_.post_norm && residual_.multiplier == 1.0f) return compute(x, step, x.residual, Into::add);
+  const int64_t dim = x.residual.stride;
+  const Rows out = x.scratch.take(x.residual.rows, dim);
+  compute(x, step, out, Into::replace);
+  if (residual_.post_norm) residual_.post_norm(out, out, queue);
+  queue.add_scaled({out.rows, dim, x.residual.data, dim, out.data, out.stride, residual_.multiplier});
+}
+
+}  // namespace kvern::models

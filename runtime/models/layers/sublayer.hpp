@@ -1,0 +1,84 @@
+// What a block is made of: each sublayer adds its output to the residual stream. A new kind of mixer or MLP is a new file
+// beside this one.
+#pragma once
+#include <kvern/cache.hpp>
+#include <kvern/model.hpp>
+#include <kvern/step.hpp>
+#include <optional>
+#include <vector>
+
+#include "runtime/models/layers/norm.hpp"
+#include "runtime/models/layers/projection.hpp"
+#include "runtime/models/layers/rows.hpp"
+
+namespace kvern::models {
+
+/// Memory for one sublayer at a time: what one has taken the next one takes again, so that a pass allocates in its first
+/// block only.
+class Scratch {
+ public:
+  explicit Scratch(Queue &queue) : queue_(queue) {}
+  /// float32 [rows, dim], contents undefined, valid until free_all.
+  Rows take(int64_t rows, int64_t dim);
+  void free_all() { next_ = 0; }
+
+ private:
+  Queue &queue_;
+  std::vector<DeviceMemory> memory_;
+  std::size_t next_ = 0;
+};
+
+/// One forward pass as the sublayers see it.
+struct Activations {
+  Rows residual;  ///< [batch * n_new, hidden_size], the residual stream
+  Rows normed;    ///< of the same shape: input of the sublayer at hand
+  int64_t batch = 0, n_new = 0;
+  int layer = 0;                     ///< the cache's layer of the sublayer at hand, if its spec() has one
+  const Encoded *encoded = nullptr;  ///< as Input::encoded
+  Scratch &scratch;
+};
+
+/// Immutable once made.
+class Sublayer {
+ public:
+  virtual ~Sublayer() = default;
+  virtual const char *name() const = 0;  ///< "attention"
+  /// What it needs of the cache: keys and values, states, or nothing.
+  virtual std::optional<LayerSpec> spec() const { return std::nullopt; }
+  /// The rotary embedding of its keys, or nullptr.
+  virtual const Rope *rope() const { return nullptr; }
+  /// Adds its output to x.residual.
+  virtual void add_to(Activations &x, Step &step) const = 0;
+};
+
+enum class SublayerInput {
+  norm,         ///< the norm of the residual stream
+  shared_norm,  ///< what the sublayer before it has read (parallel attention and MLP)
+  residual      ///< the residual stream as it is
+};
+
+/// What surrounds a sublayer: residual += multiplier * post_norm(sublayer(input)).
+struct Residual {
+  SublayerInput input = SublayerInput::norm;
+  NormLayer norm;       ///< for SublayerInput::norm
+  NormLayer post_norm;  ///< empty: the output as it is
+  float multiplier = 1.0f;
+};
+
+/// A sublayer with that around it.
+class ResidualSublayer : public Sublayer {
+ public:
+  explicit ResidualSublayer(Residual residual) : residual_(std::move(residual)) {}
+  void add_to(Activations &x, Step &step) const final;
+
+ protected:
+  /// out (or out +=, if into is add) = the sublayer of x.normed, which it may overwrite. [batch * n_new, hidden_size]
+  virtual void compute(Activations &x, Step &step, const Rows &out, Into into) const = 0;
+
+ private:
+  void read_input(Activations &x, Queue &queue) const;
+
+  Residual residual_;
+};
+
+}  // namespace kvern::models
