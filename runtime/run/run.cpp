@@ -52,7 +52,7 @@ void take_cache_of_model(config::RunConfig &run) {
   const fs::path folder = run.model ? *run.model : built_in_model();
   if (!is_present(folder / "generation_config.json")) return;
   const auto file =
-      files::read_generation_config(folder, files::ModelConfig::read(folder), generation_options());
+      files::read_generation_config(folder, read_model_config(folder), generation_options());
   if (!file.cache_implementation || !has_plugin(*file.cache_implementation, run.plugin_path)) return;
   run.cache_implementation = *file.cache_implementation;
   if (run.cache_config.empty()) run.cache_config = file.cache_config;

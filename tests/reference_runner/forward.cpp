@@ -1,4 +1,4 @@
-// Kinds "forward" and "chunked_prefill": logits of a prompt fed at once, or in chunks.
+// Kinds "forward", "chunked_prefill" and "stepwise_forward": logits of a prompt fed at once, or in chunks.
 #include <algorithm>
 
 #include "core/generation/driver.hpp"
@@ -54,6 +54,24 @@ void run_chunked_prefill(const Case &c, Context &context) {
   expect_close(got, load(sidecar(whole), "logits"), tolerance_of(c), "logits");
   const auto want = ids_tensor(c.json.at("expected").at("argmax").get<Ids>());
   if (!got.argmax(-1).equal(want)) fail("the most likely ids differ");
+}
+
+void run_stepwise_forward(const Case &c, Context &context) {
+  const auto &model = context.model(model_folder(c));
+  const auto ids = c.json.at("inputs").at("input_ids").get<Ids>();
+  const auto rows = static_cast<int64_t>(ids.size()), length = static_cast<int64_t>(ids.front().size());
+  auto cache = context.open(model, "dynamic", rows, length);
+  Driver driver(model, cache);
+  std::vector<at::Tensor> parts;
+  Ids fed(ids.size());
+  for (const auto chunk : c.json.at("chunks").get<std::vector<int64_t>>()) {
+    for (size_t r = 0; r < ids.size(); ++r) {
+      const auto next = ids[r].begin() + static_cast<std::ptrdiff_t>(fed[r].size());
+      fed[r].insert(fed[r].end(), next, next + chunk);
+    }
+    parts.push_back(driver.feed(fed, std::vector<int64_t>(ids.size(), 0), {chunk, false}).logits);
+  }
+  expect_close(at::cat(parts, 1), load(sidecar(c), "stepwise_logits"), tolerance_of(c), "stepwise_logits");
 }
 
 }  // namespace kvern::reference

@@ -21,6 +21,7 @@ const std::map<std::string, Run> &kinds() {
   static const std::map<std::string, Run> table{
       {"forward", single(run_forward)},
       {"chunked_prefill", single(run_chunked_prefill)},
+      {"stepwise_forward", single(run_stepwise_forward)},
       {"greedy", single(run_generate)},
       {"greedy_batch", single(run_generate)},
       {"stopping", single(run_generate)},

@@ -16,6 +16,7 @@ std::vector<Outcome> run_case(const Case &c, Context &context);
 // One per kind; they return if the case passed and end it otherwise (outcome.hpp).
 void run_forward(const Case &c, Context &context);
 void run_chunked_prefill(const Case &c, Context &context);
+void run_stepwise_forward(const Case &c, Context &context);
 void run_generate(const Case &c, Context &context);
 void run_trained_model(const Case &c, Context &context);
 std::vector<Outcome> run_sorting(const Case &c, Context &context);
