@@ -4,6 +4,7 @@
 
 #include "core/generation/processors.hpp"
 #include "core/generation/stopping.hpp"
+#include "core/generation/strategies.hpp"
 
 namespace kvern {
 
@@ -61,6 +62,7 @@ std::vector<const OptionDeclaration *> collect() {
   for (const auto *entry : processors()) all.insert(all.end(), entry->options.begin(), entry->options.end());
   for (const auto *entry : stopping_rules())
     all.insert(all.end(), entry->options.begin(), entry->options.end());
+  for (const auto *entry : strategies()) all.insert(all.end(), entry->options.begin(), entry->options.end());
   std::sort(all.begin(), all.end(), [](auto *a, auto *b) { return a->name < b->name; });
   all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;

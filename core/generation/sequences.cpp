@@ -1,11 +1,11 @@
-#include "core/generation/rows.hpp"
+#include "core/generation/sequences.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace kvern {
 
-Rows::Rows(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config)
+Sequences::Sequences(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config)
     : ids_(std::move(ids)),
       rules_(make_stopping_rules(config, {length()})),
       pad_(0),
@@ -15,7 +15,7 @@ Rows::Rows(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config
   pad_ = config.get(option::pad_token_id).value_or(eos.empty() ? 0 : eos.front());
 }
 
-std::vector<int64_t> Rows::append(const at::Tensor &next) {
+std::vector<int64_t> Sequences::append(const at::Tensor &next) {
   const auto *chosen = next.const_data_ptr<int64_t>();
   std::vector<int64_t> added;
   for (size_t r = 0; r < ids_.size(); ++r) {
@@ -28,16 +28,30 @@ std::vector<int64_t> Rows::append(const at::Tensor &next) {
   return added;
 }
 
-bool Rows::all_ended() const { return std::find(ended_.begin(), ended_.end(), std::nullopt) == ended_.end(); }
+void Sequences::reorder(const std::vector<int64_t> &index) {
+  const auto ids = std::move(ids_);
+  const auto ended = std::move(ended_);
+  const auto new_tokens = std::move(new_tokens_);
+  ids_.clear(), ended_.clear(), new_tokens_.clear();
+  for (const int64_t i : index) {
+    ids_.push_back(ids.at(static_cast<size_t>(i)));
+    ended_.push_back(ended[static_cast<size_t>(i)]);
+    new_tokens_.push_back(new_tokens[static_cast<size_t>(i)]);
+  }
+}
 
-at::Tensor Rows::tensor() const {
+bool Sequences::all_ended() const {
+  return std::find(ended_.begin(), ended_.end(), std::nullopt) == ended_.end();
+}
+
+at::Tensor Sequences::tensor() const {
   auto t = at::empty({static_cast<int64_t>(ids_.size()), length()}, at::kLong);
   auto *out = t.data_ptr<int64_t>();
   for (const auto &row : ids_) out = std::copy(row.begin(), row.end(), out);
   return t;
 }
 
-void Rows::finish(GenerationResult &result) {
+void Sequences::finish(GenerationResult &result) {
   result.sequences = std::move(ids_);
   result.new_tokens = std::move(new_tokens_);
   for (const auto &reason : ended_) result.finish_reason.push_back(reason.value_or(FinishReason::length));

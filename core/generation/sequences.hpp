@@ -1,4 +1,4 @@
-// The rows of a generation: ids so far, which of them have ended, and why.
+// The sequences of a generation: ids so far, which of them have ended, and why.
 #pragma once
 #include <kvern/generation.hpp>
 #include <vector>
@@ -8,19 +8,22 @@
 
 namespace kvern {
 
-class Rows {
+class Sequences {
  public:
-  Rows(std::vector<std::vector<int64_t>> ids,
-       const GenerationConfig &config);  // rules of the configuration end them
+  Sequences(std::vector<std::vector<int64_t>> ids,
+            const GenerationConfig &config);  // rules of the configuration end them
 
-  /// Adds one token per row; rows that have ended get padding instead. Returns what was added.
+  /// Adds one token to each; sequences that have ended get padding instead. Returns what was added.
   std::vector<int64_t> append(const at::Tensor &next);
+  /// Sequence i becomes what sequence index[i] was.
+  void reorder(const std::vector<int64_t> &index);
   bool all_ended() const;
+  bool ended(int64_t i) const { return ended_[static_cast<size_t>(i)].has_value(); }
   int64_t length() const { return static_cast<int64_t>(ids_.front().size()); }
   const std::vector<std::vector<int64_t>> &ids() const { return ids_; }
   /// int64 [R, L]
   at::Tensor tensor() const;
-  /// Moves the rows into a result, with the reason and the number of tokens of each.
+  /// Moves the sequences into a result, with the reason and the number of tokens of each.
   void finish(GenerationResult &result);
 
  private:

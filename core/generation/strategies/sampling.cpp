@@ -1,0 +1,26 @@
+// Draws tokens by their probability, from LibTorch's CPU generator as PyTorch consumes it: a seed gives the tokens that
+// transformers gives.
+#include <random>
+
+#include "core/generation/strategies.hpp"
+
+namespace kvern {
+namespace {
+
+int64_t rows_per_prompt(const GenerationConfig &config) { return config.get(option::num_return_sequences); }
+
+void run(GenerationLoop &loop) {
+  const uint64_t seed = loop.config().seed ? *loop.config().seed : std::random_device{}();
+  const at::Generator generator = at::detail::createCPUGenerator(seed);
+  loop.set_seed(seed);
+  loop.run([&](const at::Tensor &scores) {
+    return at::multinomial(scores.softmax(-1), 1, false, generator).squeeze(1);
+  });
+}
+
+}  // namespace
+
+extern constinit const StrategyEntry strategy_sampling = {
+    StrategyOrder::sampling, {}, samples, rows_per_prompt, run};
+
+}  // namespace kvern
