@@ -1,8 +1,8 @@
-// A cache that keeps keys and values with fewer bits than they came with, in full-size memory: it costs what `dynamic` costs
-// and shows what a model thinks of 8, 4 or 2 bits before anyone writes the packing.
+// Keys and values rounded to fewer bits, in full-size memory: the memory of `dynamic`, and the quality of 8, 4 or 2 bits before
+// the packing is written.
 #include <cmath>
+#include <kvern/sdk/key_cache.hpp>
 #include <kvern/sdk/plugin.hpp>
-#include <kvern/sdk/slot_cache.hpp>
 
 namespace {
 
@@ -24,27 +24,27 @@ class RoundedLayer : public sdk::DenseLayer {
     });
   }
 
-  RoundedLayer copy(const sdk::Room &used) const { return {DenseLayer::copy(used), steps_}; }
+  RoundedLayer copy(const sdk::Extent &used) const { return {DenseLayer::copy(used), steps_}; }
 
  private:
   RoundedLayer(DenseLayer &&dense, int steps) : DenseLayer(std::move(dense)), steps_(steps) {}
 
   void round(float *x, int64_t dim) const {
-    float most = 0;
-    for (int64_t d = 0; d < dim; ++d) most = std::max(most, std::abs(x[d]));
-    for (int64_t d = 0; d < dim && most > 0; ++d) x[d] = std::round(x[d] / most * steps_) / steps_ * most;
+    float max = 0;
+    for (int64_t d = 0; d < dim; ++d) max = std::max(max, std::abs(x[d]));
+    for (int64_t d = 0; d < dim && max > 0; ++d) x[d] = std::round(x[d] / max * steps_) / steps_ * max;
   }
 
   int steps_;
 };
 
-class Rounded : public sdk::SlotCache<RoundedLayer> {
+class Rounded : public sdk::KeyCache<sdk::LayerStorage<RoundedLayer>> {
  public:
   static constexpr const char *name = "rounded", *version = "1.0.0",
                               *summary = "keeps rounded keys and values";
   static std::vector<sdk::Option> options() { return {sdk::integer_option("nbits", 4)}; }
 
-  explicit Rounded(const sdk::Create &create) : SlotCache(create, {.expected = create.max_tokens}) {}
+  explicit Rounded(const sdk::Create &create) : KeyCache(create, {.expected_slots = create.max_tokens}) {}
   std::unique_ptr<Rounded> clone() const { return std::unique_ptr<Rounded>(new Rounded(*this)); }
 
  private:

@@ -63,7 +63,7 @@ bool Semantics::sees(int64_t query, int64_t key, int64_t window) const {
 }
 
 int64_t Semantics::rotary_position(int64_t key, int64_t query) const {
-  if (sink_window == 0) return key;
+  if (sink_window == 0 || absolute) return key;
   const int64_t dropped = std::max<int64_t>(0, query + 1 - sink_window);
   return key < sink_tokens && key != query ? key : key - dropped;
 }

@@ -46,6 +46,7 @@ class Softmax {
 struct Semantics {
   int64_t sink_tokens = 0, sink_window = 0;  ///< positions counted inside a window; 0 = off
   int64_t window = 0;                        ///< narrower than the layer's; 0 = off
+  bool absolute = false;                     ///< sinks at the text's positions, not counted inside the window
 
   bool sees(int64_t query, int64_t key, int64_t window) const;
   /// Position that the query at `query` rotates the key to (with key = query: its own).

@@ -16,8 +16,7 @@ class DenseLayer {
 
   Extent allocated() const { return keys_.allocated(); }
 
-  /// As DenseTensor::resize for keys and values. If the values find no memory the keys return to their old extent; where there
-  /// is no memory for that either (they shrink by reallocation) they stay over-allocated, contents unchanged.
+  /// As DenseTensor::resize for keys and values; if the values find no memory the keys are restored.
   void resize(const Extent &wanted, const Extent &used) {
     const Extent before = allocated();
     keys_.resize(wanted, used);
@@ -25,9 +24,13 @@ class DenseLayer {
     try {
       values_.resize(wanted, used);
     } catch (...) {
-      restore(keys_, before, used);
+      keys_.restore(before, used);
       throw;
     }
+  }
+  /// As DenseTensor::restore.
+  void restore(const Extent &before, const Extent &used) noexcept {
+    each([&](DenseTensor &part) { part.restore(before, used); });
   }
   void store(int64_t slot, const DLTensor &k, const DLTensor *v) {
     keys_.store(slot, k);
@@ -86,13 +89,6 @@ class DenseLayer {
 
  private:
   DenseLayer() = default;
-
-  static void restore(DenseTensor &part, const Extent &before, const Extent &used) noexcept {
-    try {
-      part.resize(before, used);
-    } catch (...) {
-    }
-  }
 
   DenseTensor keys_, values_;
   int64_t dim_v_ = 0;

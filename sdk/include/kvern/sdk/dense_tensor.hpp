@@ -45,6 +45,14 @@ class DenseTensor {
     buffer_ = std::move(grown);
   }
 
+  /// Undoes a resize. It shrinks by reallocation: where there is no memory for that it stays over-allocated, contents unchanged.
+  void restore(const Extent &before, const Extent &used) noexcept {
+    try {
+      resize(before, used);
+    } catch (...) {
+    }
+  }
+
   void store(int64_t slot, const DLTensor &tensor) {
     const int64_t count = tensor.shape[2];
     if (count == 0) return;

@@ -231,6 +231,9 @@ class KeyCache {
   }
 
  private:
+  static constexpr bool kMasks = requires(const Retention &retention, int64_t position) {
+    retention.sees(position, position);
+  };
   static constexpr bool kClears = requires(Storage & s, int layer, int64_t n) { s.clear(layer, n, n, n); };
 
   /// Layers that keep alike: one retention, one table of slots.
@@ -240,6 +243,7 @@ class KeyCache {
     Storage storage;
     int64_t first_visible = 0;         // of the open step
     std::vector<int64_t> first_pos{};  // [rows] of slot first_visible, where the slots are linear
+    std::vector<int64_t> key_pos{};    // [rows, slots.size()], where the retention masks some
 
     Extent used() const { return {slots.rows(), slots.held()}; }
 
@@ -248,17 +252,32 @@ class KeyCache {
       return -1;
     }
 
-    void show(int64_t rows) {
+    /// What the queries of an opened step see.
+    void show(const Step &step) {
       if constexpr (Retention::drops) {
         first_visible = retention.first_visible(slots);
         first_pos.clear();
-        for (int64_t row = 0; row < rows && slots.linear() && first_visible > 0; ++row)
+        for (int64_t row = 0; row < step.rows && slots.linear() && first_visible > 0; ++row)
           first_pos.push_back(slots.position(row, first_visible));
+      }
+      if constexpr (kMasks) {
+        key_pos.clear();
+        for (int64_t row = 0; row < step.rows && retention.masks(slots); ++row) {
+          for (int64_t slot = 0; slot < slots.size(); ++slot) {
+            const int64_t position = slots.position(row, slot);
+            key_pos.push_back(retention.sees(position, step.row_pos[row]) ? position : -1);
+          }
+        }
       }
     }
 
     void view(kvern_view &view) const {
       slots.view(view);
+      if (!key_pos.empty()) {
+        view.first_pos = nullptr;
+        view.key_pos = key_pos.data();
+        view.row_stride = slots.size();
+      }
       if (first_visible == 0) return;
       view.kv_len -= first_visible;
       if (view.key_pos) view.key_pos += first_visible;
@@ -271,7 +290,7 @@ class KeyCache {
       if constexpr (Retention::drops) {
         const bool alike =
             (slots.held() == 0 || slots.linear()) && !step.ragged && !(step.tentative() && step.rows > 1);
-        need.limit = retention.limit();
+        need.limit = retention.limit(slots, step);
         if (alike) need.kept = std::min(need.kept, need.limit);
       }
       return need;
@@ -301,8 +320,9 @@ class KeyCache {
   void open(Group &group, const Step &step) {
     group.storage.reserve(group.reservation(step));
     try {
+      if constexpr (kMasks) group.slots.reserve(step);
       group.slots.open(step);
-      group.show(step.rows);
+      group.show(step);
     } catch (...) {
       undo(group, step);
       throw;

@@ -55,6 +55,9 @@ class Slots {
     }
   }
 
+  /// Memory for a table of the step's columns, so that a later drop in the middle of linear rows cannot fail.
+  void reserve(const Step &step) { reserve_table(step.rows, held_ + step.n_new); }
+
   /// Adds the columns of a step that check() accepts. Changes nothing if it throws (bad_alloc).
   void open(const Step &step) {
     const bool empty = held_ == 0;

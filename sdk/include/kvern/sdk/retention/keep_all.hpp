@@ -1,10 +1,13 @@
 // A retention says which tokens a KeyCache keeps.
 //
 //   static constexpr bool drops            tokens are dropped; the rest only where this is true
-//   int64_t limit() const                  slots between steps that rows of one length need, slack included
+//   int64_t limit(const Slots &, const Step &)
+//                                          slots that rows of one length need when the step has ended, slack included
 //   SlotRange droppable(const Slots &)     slots that no later query sees, to be dropped when a step has ended; count 0: none
 //   int64_t first_visible(const Slots &)   leading slots that no query of the next step sees
 //   int64_t rollback(const Slots &)        kvern_info.rollback
+//   bool masks(const Slots &)              optional, with `sees`: some slots that are held are not visible
+//   bool sees(position, query)             the query at this position or a later one sees the key
 //   bool operator==                        layers with equal retentions share their slots
 #pragma once
 #include <cstdint>

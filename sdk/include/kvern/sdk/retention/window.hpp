@@ -15,7 +15,7 @@ struct Window {
   bool operator==(const Window &) const = default;
 
   int64_t slack() const { return std::clamp<int64_t>(length / 4, 16, 256); }
-  int64_t limit() const { return seen_before(kept_length()) + 2 * slack(); }
+  int64_t limit(const Slots &, const Step &) const { return seen_before(kept_length()) + 2 * slack(); }
 
   SlotRange droppable(const Slots &slots) const {
     const int64_t count = masked(slots, kept_length());
