@@ -46,15 +46,15 @@ void Attention::attend_packed(const kvern_attend &request, const kvern_view &vie
   runs_.clear();
   rows_.clear();
   for (int64_t row = 0; row < packed.rows(); ++row) {
-    for (const Piece &piece : packed.row(row).pieces) {
-      const std::byte *data = piece.chunk->read(piece.block, piece.block + piece.blocks(tokens));
-      runs_.push_back({data + piece.block * packed.format().bytes, piece.chunk->head_stride(), piece.column,
-                       piece.tokens});
+    for (const BlockSpan &span : packed.row(row).spans) {
+      const std::byte *data = span.slab->read(span.block, span.block + span.blocks(tokens));
+      runs_.push_back(
+          {data + span.block * packed.format().bytes, span.slab->head_stride(), span.column, span.tokens});
     }
   }
   const quant::Run *next = runs_.data();
   for (int64_t row = 0; row < packed.rows(); ++row) {
-    const auto count = static_cast<int64_t>(packed.row(row).pieces.size());
+    const auto count = static_cast<int64_t>(packed.row(row).spans.size());
     rows_.push_back({next, count});
     next += count;
   }
@@ -74,8 +74,8 @@ void Attention::attend_packed(const kvern_attend &request, const kvern_view &vie
 void Attention::attend_dense(const kvern_attend &request, const kvern_view &view, const QuantizedLayer &layer,
                              float *lse, const kernels::Parallel &parallel) {
   DLTensor k, v;
-  sdk::OutTensor k_holder, v_holder;
-  layer.read_dense(view.kv_len, k_holder, &k, v_holder, &v);
+  sdk::OutTensor k_desc, v_desc;
+  layer.read_dense(view.kv_len, k_desc, &k, v_desc, &v);
   const PackedRows &packed = layer.packed();
   const int64_t rows = request.q->shape[0];
   for (int64_t begin = 0, end = 0; begin < rows; begin = end) {

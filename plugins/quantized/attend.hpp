@@ -1,11 +1,11 @@
-// Attention of a step's queries over one layer: the packed part on its blocks, the dense part where it lies, merged by the
-// log of the sum of exponentials. Nothing is unpacked but inside the kernel, and no key is copied.
+// Attention of a step's queries over one layer: the packed part on its blocks, the residual window in place, merged by
+// log-sum-exp. Blocks are unpacked inside the kernel only, and no key is copied.
 #pragma once
 #include "plugins/quantized/quantized_layer.hpp"
 
 namespace kvern::quantized {
 
-/// Working memory that one cache keeps from step to step; it grows with the number of pieces and of queries only.
+/// Workspace kept from step to step; it grows with the number of spans and of queries only.
 class Attention {
  public:
   explicit Attention(quant::Arithmetic arithmetic) : arithmetic_(arithmetic) {}

@@ -24,61 +24,61 @@ void for_all(const kernels::Parallel &parallel, int64_t tasks, int64_t heads, F 
 
 }  // namespace
 
-int64_t PackedRows::least_begin() const {
-  int64_t least = rows_.empty() ? 0 : rows_[0].begin;
-  for (const PackedRow &row : rows_) least = std::min(least, row.begin);
-  return least;
+int64_t PackedRows::min_begin() const {
+  int64_t min = rows_.empty() ? 0 : rows_[0].begin;
+  for (const RowBlocks &row : rows_) min = std::min(min, row.begin);
+  return min;
 }
 
-int64_t PackedRows::least_end() const {
-  int64_t least = rows_.empty() ? 0 : rows_[0].end;
-  for (const PackedRow &row : rows_) least = std::min(least, row.end);
-  return least;
+int64_t PackedRows::min_end() const {
+  int64_t min = rows_.empty() ? 0 : rows_[0].end;
+  for (const RowBlocks &row : rows_) min = std::min(min, row.end);
+  return min;
 }
 
 bool PackedRows::empty() const {
-  return std::all_of(rows_.begin(), rows_.end(), [](const PackedRow &row) { return row.pieces.empty(); });
+  return std::all_of(rows_.begin(), rows_.end(), [](const RowBlocks &row) { return row.spans.empty(); });
 }
 
-ChunkPtr PackedRows::chunk(int64_t blocks) const {
-  return std::make_shared<Chunk>(host_, layer_, heads_, blocks, format_.bytes);
+SlabPtr PackedRows::slab(int64_t blocks) const {
+  return std::make_shared<Slab>(host_, layer_, heads_, blocks, format_.bytes);
 }
 
 void PackedRows::reserve(int64_t number, int64_t blocks) {
-  PackedRow &row = rows_[static_cast<std::size_t>(number)];
+  RowBlocks &row = rows_[static_cast<std::size_t>(number)];
   const int64_t free = row.open ? row.open->blocks - row.open->used : 0;
-  row.pieces.reserve(row.pieces.size() + 2);
+  row.spans.reserve(row.spans.size() + 2);
   if (blocks <= free) return;
   counted_ = false;
   const int64_t before = (row.end - row.begin) / format_.tokens;
-  row.reserve = chunk(std::max(blocks - free, std::clamp<int64_t>(before, 1, kMostBlocksAhead)));
+  row.reserve = slab(std::max(blocks - free, std::clamp<int64_t>(before, 1, kMostBlocksAhead)));
 }
 
 void PackedRows::drop_reserves() {
-  for (PackedRow &row : rows_) {
+  for (RowBlocks &row : rows_) {
     if (row.reserve) counted_ = false;
     row.reserve.reset();
   }
 }
 
-/// Blocks of one row that are to be written into one chunk.
+/// Blocks of one row that are to be written into one slab.
 class Packing {
  public:
   explicit Packing(PackedRows &rows) : rows_(rows) {}
 
-  void take(PackedRow &row, int64_t number, int64_t blocks, int64_t base) {
+  void take(RowBlocks &row, int64_t number, int64_t blocks, int64_t base) {
     const int64_t tokens = rows_.format_.tokens;
     while (blocks > 0) {
       if (!row.open || row.open->used == row.open->blocks) row.open = std::move(row.reserve);
-      Chunk &chunk = *row.open;
-      const int64_t count = std::min(blocks, chunk.blocks - chunk.used);
-      std::byte *data = chunk.fill(chunk.used, chunk.used + count);
+      Slab &slab = *row.open;
+      const int64_t count = std::min(blocks, slab.blocks - slab.used);
+      std::byte *data = slab.fill(slab.used, slab.used + count);
       for (int64_t i = 0; i < count; ++i) {
-        tasks_.push_back({data + (chunk.used + i) * chunk.block_bytes, chunk.head_stride(), number,
+        tasks_.push_back({data + (slab.used + i) * slab.block_bytes, slab.head_stride(), number,
                           row.end - base + i * tokens});
       }
       extend(row, count * tokens);
-      chunk.used += count;
+      slab.used += count;
       row.end += count * tokens;
       blocks -= count;
     }
@@ -102,19 +102,19 @@ class Packing {
     int64_t head_stride, row, slot;
   };
 
-  /// The piece that the new blocks of the row's open chunk belong to.
-  void extend(PackedRow &row, int64_t tokens) {
+  /// The span that the new blocks of the row's open slab belong to.
+  void extend(RowBlocks &row, int64_t tokens) {
     const int64_t block_tokens = rows_.format_.tokens;
-    if (!row.pieces.empty()) {
-      Piece &last = row.pieces.back();
-      const bool follows = last.chunk == row.open && last.tokens % block_tokens == 0 &&
+    if (!row.spans.empty()) {
+      BlockSpan &last = row.spans.back();
+      const bool follows = last.slab == row.open && last.tokens % block_tokens == 0 &&
                            last.block + last.tokens / block_tokens == row.open->used;
       if (follows) {
         last.tokens += tokens;
         return;
       }
     }
-    row.pieces.push_back({row.open, row.open->used, row.end, tokens});
+    row.spans.push_back({row.open, row.open->used, row.end, tokens});
   }
 
   PackedRows &rows_;
@@ -133,22 +133,22 @@ void PackedRows::pack(const std::function<int64_t(int64_t row)> &blocks, const D
 
 void PackedRows::cut(int64_t column) {
   counted_ = false;
-  for (PackedRow &row : rows_) {
+  for (RowBlocks &row : rows_) {
     if (row.end <= column) continue;
     row.begin = std::min(row.begin, column);
     row.end = column;
-    while (!row.pieces.empty() && row.pieces.back().column >= column) row.pieces.pop_back();
-    if (!row.pieces.empty()) {
-      Piece &last = row.pieces.back();
+    while (!row.spans.empty() && row.spans.back().column >= column) row.spans.pop_back();
+    if (!row.spans.empty()) {
+      BlockSpan &last = row.spans.back();
       last.tokens = std::min(last.tokens, column - last.column);
     }
     if (!row.open) continue;
     // what nobody has any more can be written again
     int64_t own = 0, used = 0;
-    for (const Piece &piece : row.pieces) {
-      if (piece.chunk != row.open) continue;
+    for (const BlockSpan &span : row.spans) {
+      if (span.slab != row.open) continue;
       ++own;
-      used = std::max(used, piece.block + piece.blocks(format_.tokens));
+      used = std::max(used, span.block + span.blocks(format_.tokens));
     }
     if (row.open.use_count() == own + 1) row.open->used = used;
     if (row.open->used == 0) row.open.reset();
@@ -156,15 +156,15 @@ void PackedRows::cut(int64_t column) {
 }
 
 void PackedRows::move(int64_t by) {
-  for (PackedRow &row : rows_) {
+  for (RowBlocks &row : rows_) {
     row.begin += by;
     row.end += by;
-    for (Piece &piece : row.pieces) piece.column += by;
+    for (BlockSpan &span : row.spans) span.column += by;
   }
 }
 
 void PackedRows::gather(std::span<const int64_t> order) {
-  std::vector<PackedRow> gathered;
+  std::vector<RowBlocks> gathered;
   gathered.reserve(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
     gathered.push_back(rows_[static_cast<std::size_t>(order[i])]);
@@ -178,62 +178,62 @@ void PackedRows::gather(std::span<const int64_t> order) {
   counted_ = false;
 }
 
-std::vector<std::span<const Piece>> joined(const PackedRow &row, int64_t block_tokens) {
-  std::vector<std::span<const Piece>> groups;
+std::vector<std::span<const BlockSpan>> joined(const RowBlocks &row, int64_t block_tokens) {
+  std::vector<std::span<const BlockSpan>> groups;
   std::size_t first = 0;
-  for (std::size_t i = 1; i <= row.pieces.size(); ++i) {
-    if (i < row.pieces.size() && row.pieces[i - 1].tokens % block_tokens == 0) continue;
-    groups.push_back(std::span(row.pieces).subspan(first, i - first));
+  for (std::size_t i = 1; i <= row.spans.size(); ++i) {
+    if (i < row.spans.size() && row.spans[i - 1].tokens % block_tokens == 0) continue;
+    groups.push_back(std::span(row.spans).subspan(first, i - first));
     first = i;
   }
   return groups;
 }
 
-int64_t tokens_of(std::span<const Piece> group) { return group.back().end() - group.front().column; }
+int64_t tokens_of(std::span<const BlockSpan> group) { return group.back().end() - group.front().column; }
 
-PackedRow PackedRows::copy(const PackedRow &from, int64_t by) const {
-  PackedRow row;
+RowBlocks PackedRows::copy(const RowBlocks &from, int64_t by) const {
+  RowBlocks row;
   row.begin = from.begin + by;
   row.end = from.end + by;
-  for (const std::span<const Piece> group : joined(from, format_.tokens)) {
+  for (const std::span<const BlockSpan> group : joined(from, format_.tokens)) {
     const int64_t tokens = tokens_of(group), blocks = (tokens + format_.tokens - 1) / format_.tokens;
-    const ChunkPtr to = chunk(blocks);
+    const SlabPtr to = slab(blocks);
     std::byte *target = to->fill(0, blocks);
-    for (const Piece &piece : group) {
-      const int64_t count = piece.blocks(format_.tokens), bytes = format_.bytes;
-      const std::byte *source = piece.chunk->read(piece.block, piece.block + count);
+    for (const BlockSpan &span : group) {
+      const int64_t count = span.blocks(format_.tokens), bytes = format_.bytes;
+      const std::byte *source = span.slab->read(span.block, span.block + count);
       for (int64_t head = 0; head < heads_; ++head) {
         std::memcpy(target + head * to->head_stride() + to->used * bytes,
-                    source + head * piece.chunk->head_stride() + piece.block * bytes,
+                    source + head * span.slab->head_stride() + span.block * bytes,
                     static_cast<std::size_t>(count * bytes));
       }
       to->used += count;
     }
-    row.pieces.push_back({to, 0, group.front().column + by, tokens});
+    row.spans.push_back({to, 0, group.front().column + by, tokens});
   }
   return row;
 }
 
-std::vector<PackedRow> PackedRows::copies(const PackedRows &other, int64_t by) const {
-  std::vector<PackedRow> rows;
-  for (const PackedRow &row : other.rows_) rows.push_back(copy(row, by));
+std::vector<RowBlocks> PackedRows::copies(const PackedRows &other, int64_t by) const {
+  std::vector<RowBlocks> rows;
+  for (const RowBlocks &row : other.rows_) rows.push_back(copy(row, by));
   return rows;
 }
 
-void PackedRows::join(std::vector<PackedRow> rows) {
+void PackedRows::join(std::vector<RowBlocks> rows) {
   counted_ = false;
-  for (PackedRow &row : rows) rows_.push_back(std::move(row));
+  for (RowBlocks &row : rows) rows_.push_back(std::move(row));
 }
 
 void PackedRows::unpack(int64_t number, const DLTensor &k, const DLTensor &v,
                         const kernels::Parallel &parallel) const {
   const int64_t tokens = format_.tokens, k_stride = sdk::stride_of(k, 2), v_stride = sdk::stride_of(v, 2);
-  for (const Piece &piece : row(number).pieces) {
-    const int64_t count = piece.blocks(tokens);
-    const std::byte *data = piece.chunk->read(piece.block, piece.block + count);
+  for (const BlockSpan &span : row(number).spans) {
+    const int64_t count = span.blocks(tokens);
+    const std::byte *data = span.slab->read(span.block, span.block + count);
     for_all(parallel, count, heads_, [&](int64_t i, int64_t head) {
-      const std::byte *block = data + head * piece.chunk->head_stride() + (piece.block + i) * format_.bytes;
-      const int64_t n = std::min(tokens, piece.tokens - i * tokens), column = piece.column + i * tokens;
+      const std::byte *block = data + head * span.slab->head_stride() + (span.block + i) * format_.bytes;
+      const int64_t n = std::min(tokens, span.tokens - i * tokens), column = span.column + i * tokens;
       quant::dequantize_keys(format_, block, 0, n, true, token_of(k, number, head, column), type_, k_stride);
       quant::dequantize_values(format_, block, 0, n, true, token_of(v, number, head, column), type_,
                                v_stride);
@@ -243,34 +243,34 @@ void PackedRows::unpack(int64_t number, const DLTensor &k, const DLTensor &v,
 
 namespace {
 
-/// Every chunk once, with the blocks of it that some row has.
+/// Every slab once, with the blocks of it that some row has.
 template <class Visit>
-void visit_chunks(const std::vector<const PackedRow *> &rows, int64_t block_tokens, Visit visit) {
+void visit_slabs(const std::vector<const RowBlocks *> &rows, int64_t block_tokens, Visit visit) {
   struct Share {
-    const Chunk *chunk;
+    const Slab *slab;
     int64_t used;
   };
   std::vector<Share> shares;
-  for (const PackedRow *row : rows) {
-    for (const Piece &piece : row->pieces) {
-      shares.push_back({piece.chunk.get(), piece.block + piece.blocks(block_tokens)});
+  for (const RowBlocks *row : rows) {
+    for (const BlockSpan &span : row->spans) {
+      shares.push_back({span.slab.get(), span.block + span.blocks(block_tokens)});
     }
     if (row->open) shares.push_back({row->open.get(), 0});
     if (row->reserve) shares.push_back({row->reserve.get(), 0});
   }
   std::sort(shares.begin(), shares.end(), [](const Share &a, const Share &b) {
-    return a.chunk != b.chunk ? a.chunk < b.chunk : a.used > b.used;
+    return a.slab != b.slab ? a.slab < b.slab : a.used > b.used;
   });
-  const Chunk *last = nullptr;
+  const Slab *last = nullptr;
   for (const Share &share : shares) {
-    if (share.chunk != last) visit(*share.chunk, share.used);
-    last = share.chunk;
+    if (share.slab != last) visit(*share.slab, share.used);
+    last = share.slab;
   }
 }
 
-std::vector<const PackedRow *> pointers(const std::vector<PackedRow> &rows) {
-  std::vector<const PackedRow *> pointers;
-  for (const PackedRow &row : rows) pointers.push_back(&row);
+std::vector<const RowBlocks *> pointers(const std::vector<RowBlocks> &rows) {
+  std::vector<const RowBlocks *> pointers;
+  for (const RowBlocks &row : rows) pointers.push_back(&row);
   return pointers;
 }
 
@@ -279,9 +279,9 @@ std::vector<const PackedRow *> pointers(const std::vector<PackedRow> &rows) {
 void PackedRows::count() const {
   if (counted_) return;
   bytes_ = bytes_used_ = 0;
-  visit_chunks(pointers(rows_), format_.tokens, [&](const Chunk &chunk, int64_t used) {
-    bytes_ += chunk.buffer.bytes();
-    bytes_used_ += used * chunk.heads * chunk.block_bytes;
+  visit_slabs(pointers(rows_), format_.tokens, [&](const Slab &slab, int64_t used) {
+    bytes_ += slab.buffer.bytes();
+    bytes_used_ += used * slab.heads * slab.block_bytes;
   });
   counted_ = true;
 }

@@ -39,11 +39,11 @@ void PackedStorage::reserve_layers(Reserve reserve, int64_t held) {
         try {
           reserve(layer, i);
         } catch (...) {
-          layer.abandon(held);
+          layer.undo_reserve(held);
           throw;
         }
       },
-      [held](QuantizedLayer &layer, std::size_t) { layer.abandon(held); });
+      [held](QuantizedLayer &layer, std::size_t) { layer.undo_reserve(held); });
 }
 
 void PackedStorage::reserve(const sdk::Reservation &step) {
@@ -51,7 +51,7 @@ void PackedStorage::reserve(const sdk::Reservation &step) {
   reserve_layers([&](QuantizedLayer &layer, std::size_t) { layer.open(step.rows, step.held, step.n_new); },
                  step.held);
   try {
-    each([&](QuantizedLayer &layer) { layer.open_long(step.rows, step.held, step.n_new); });
+    each([&](QuantizedLayer &layer) { layer.reserve_prefill(step.rows, step.held, step.n_new); });
     if (reads) reserve_unpacked(step.rows, step.held + step.n_new);
   } catch (...) {
     undo({step.rows, step.held});
@@ -62,7 +62,7 @@ void PackedStorage::reserve(const sdk::Reservation &step) {
 }
 
 void PackedStorage::undo(const sdk::Extent &used) noexcept {
-  each([&](QuantizedLayer &layer) { layer.abandon(used.slots); });
+  each([&](QuantizedLayer &layer) { layer.undo_reserve(used.slots); });
   joining_.clear();
 }
 
@@ -172,7 +172,7 @@ void PackedStorage::truncate(const sdk::Extent &used) {
 int64_t PackedStorage::unheld(const sdk::Extent &used) const {
   int64_t min = used.slots;
   for (const auto &layer : layers_) {
-    if (layer) min = std::min(min, layer->packed().least_begin());
+    if (layer) min = std::min(min, layer->packed().min_begin());
   }
   return min;
 }

@@ -70,7 +70,7 @@ class PackedStorage {
   DLDataType type_;
   const kvern_parallel_1 *parallel_;
   std::vector<std::optional<QuantizedLayer>> layers_;
-  std::vector<std::vector<PackedRow>> joining_;  // between reserve_append and append
+  std::vector<std::vector<RowBlocks>> joining_;  // between reserve_append and append
   bool reads_ = false;       // this step, or the one before, exported what had to be unpacked
   bool reads_only_ = false;  // the step brings no tokens
   sdk::Buffer unpacked_k_, unpacked_v_;

@@ -14,8 +14,8 @@ QuantizedLayer::QuantizedLayer(const sdk::LayerCreate &layer, const Settings &se
       keep_(settings.residual_length + stagger),
       packed_(layer.create.host, layer.number, layer.layer.kv_heads, format_of(settings, layer.layer),
               to_kernel(layer.create.type), settings.search),
-      steady_(layer),
-      long_(layer) {
+      residual_(layer),
+      prefill_(layer) {
   if (layer.layer.values_in_keys()) {
     sdk::fail(KVERN_UNSUPPORTED, "quantized packs keys and values apart; the values of layer ", layer.number,
               " lie in its keys");
@@ -23,7 +23,7 @@ QuantizedLayer::QuantizedLayer(const sdk::LayerCreate &layer, const Settings &se
   longest_ = rounded_up(keep_ + packed_.format().tokens + kShortStep);
 }
 
-int64_t QuantizedLayer::due(int64_t dense_tokens) const {
+int64_t QuantizedLayer::blocks_to_pack(int64_t dense_tokens) const {
   return std::max<int64_t>(0, (dense_tokens - keep_) / packed_.format().tokens);
 }
 
@@ -31,23 +31,23 @@ QuantizedLayer::QuantizedLayer(const QuantizedLayer &other, int64_t held)
     : shape_(other.shape_),
       keep_(other.keep_),
       longest_(other.longest_),
-      packed_(other.packed_.empty_twin()),
-      steady_(other.steady_.copy(other.used(held))),
-      long_(other.long_.copy({})),
-      room_(held > other.base_ ? other.used(held) : sdk::Room{}),
+      packed_(other.packed_.empty_like()),
+      residual_(other.residual_.copy(other.used(held))),
+      prefill_(other.prefill_.copy({})),
+      allocated_(held > other.base_ ? other.used(held) : sdk::Extent{}),
       base_(other.base_) {
   if (held > 0) packed_.join(packed_.copies(other.packed_, 0));
 }
 
-/// steady_ has at least this much room then and keeps what is used; or nothing changes.
-void QuantizedLayer::grow(const sdk::Room &room, const sdk::Room &used) {
-  const sdk::Room wanted{std::max(room.rows, room_.rows), std::max(room.slots, room_.slots)};
-  before_ = room_;
-  if (wanted.rows == room_.rows && wanted.slots == room_.slots) return;
-  if (used.rows == 0 || used.slots == 0) before_ = {};  // what holds nothing is not kept
-  room_ = before_;
-  steady_.resize(wanted, used);
-  room_ = wanted;
+/// Reserves at least `room` in residual_ and keeps what is used; no effect if it throws.
+void QuantizedLayer::grow(const sdk::Extent &room, const sdk::Extent &used) {
+  const sdk::Extent wanted{std::max(room.rows, allocated_.rows), std::max(room.slots, allocated_.slots)};
+  allocated_before_ = allocated_;
+  if (wanted.rows == allocated_.rows && wanted.slots == allocated_.slots) return;
+  if (used.rows == 0 || used.slots == 0) allocated_before_ = {};  // nothing to restore
+  allocated_ = allocated_before_;
+  residual_.resize(wanted, used);
+  allocated_ = wanted;
 }
 
 void QuantizedLayer::open(int64_t rows, int64_t held, int64_t n_new) {
@@ -55,31 +55,31 @@ void QuantizedLayer::open(int64_t rows, int64_t held, int64_t n_new) {
     packed_.assign(rows);
     base_ = 0;
   }
-  const sdk::Room before = used(held);
+  const sdk::Extent before = used(held);
   const int64_t need = before.slots + n_new;
   grow({rows, std::max<int64_t>(1, std::min(longest_, rounded_up(need + need / 2)))}, before);
   for (int64_t row = 0; row < rows; ++row) {
-    const int64_t blocks = due(held + n_new - packed_.row(row).end);
+    const int64_t blocks = blocks_to_pack(held + n_new - packed_.row(row).end);
     if (blocks > 0) packed_.reserve(row, blocks);
   }
 }
 
-void QuantizedLayer::open_long(int64_t rows, int64_t held, int64_t n_new) {
-  const sdk::Room before = used(held);
+void QuantizedLayer::reserve_prefill(int64_t rows, int64_t held, int64_t n_new) {
+  const sdk::Extent before = used(held);
   if (before.slots + n_new <= longest_) return;
-  long_.resize({rows, before.slots + n_new}, {});
-  if (before.slots > 0) long_.append(0, 0, steady_, before);
-  long_step_ = true;
+  prefill_.resize({rows, before.slots + n_new}, {});
+  if (before.slots > 0) prefill_.append(0, 0, residual_, before);
+  in_prefill_ = true;
 }
 
-void QuantizedLayer::abandon(int64_t held) noexcept {
+void QuantizedLayer::undo_reserve(int64_t held) noexcept {
   packed_.drop_reserves();
-  long_.resize({}, {});
-  long_step_ = false;
+  prefill_.resize({}, {});
+  in_prefill_ = false;
   if (held == 0) packed_.assign(0);
   try {
-    steady_.resize(before_, used(held));
-    room_ = before_;
+    residual_.resize(allocated_before_, used(held));
+    allocated_ = allocated_before_;
   } catch (...) {  // it keeps more room than before, where there is no memory for less
   }
 }
@@ -88,17 +88,19 @@ void QuantizedLayer::close(int64_t held, const kernels::Parallel &parallel) {
   if (held == 0) {
     packed_.assign(0);
     base_ = 0;
-    long_.resize({}, {});
-    long_step_ = false;
+    prefill_.resize({}, {});
+    in_prefill_ = false;
     return;
   }
   bool any = false;
-  for (int64_t row = 0; row < packed_.rows(); ++row) any = any || due(held - packed_.row(row).end) > 0;
+  for (int64_t row = 0; row < packed_.rows(); ++row)
+    any = any || blocks_to_pack(held - packed_.row(row).end) > 0;
   if (any) {
     DLTensor k, v;
-    sdk::OutTensor k_holder, v_holder;
-    read_dense(held, k_holder, &k, v_holder, &v);
-    packed_.pack([&](int64_t row) { return due(held - packed_.row(row).end); }, {k, v, base_}, parallel);
+    sdk::OutTensor k_desc, v_desc;
+    read_dense(held, k_desc, &k, v_desc, &v);
+    packed_.pack([&](int64_t row) { return blocks_to_pack(held - packed_.row(row).end); }, {k, v, base_},
+                 parallel);
   }
   packed_.drop_reserves();
   advance(held);
@@ -106,24 +108,24 @@ void QuantizedLayer::close(int64_t held, const kernels::Parallel &parallel) {
 
 /// Forgets the dense tokens that every row has packed, and the long step.
 void QuantizedLayer::advance(int64_t held) {
-  const int64_t base = std::min(held, packed_.least_end());
+  const int64_t base = std::min(held, packed_.min_end());
   dense().drop_front(used(held), base - base_);
   base_ = base;
-  if (!long_step_) return;
-  if (held > base_) steady_.append(0, 0, long_, used(held));
-  long_.resize({}, {});
-  long_step_ = false;
+  if (!in_prefill_) return;
+  if (held > base_) residual_.append(0, 0, prefill_, used(held));
+  prefill_.resize({}, {});
+  in_prefill_ = false;
 }
 
-void QuantizedLayer::read_dense(int64_t size, sdk::OutTensor &k_holder, DLTensor *k, sdk::OutTensor &v_holder,
+void QuantizedLayer::read_dense(int64_t size, sdk::OutTensor &k_desc, DLTensor *k, sdk::OutTensor &v_desc,
                                 DLTensor *v) const {
-  dense().read({packed_.rows(), size - base_}, k_holder, k, v_holder, v);
+  dense().read({packed_.rows(), size - base_}, k_desc, k, v_desc, v);
 }
 
 namespace {
 
 /// Columns row.end .. of one row from the dense tensor, which begins at column base, and zeros before row.begin.
-void fill_row(const PackedRow &packed, int64_t row, int64_t base, const DLTensor &dense,
+void fill_row(const RowBlocks &packed, int64_t row, int64_t base, const DLTensor &dense,
               const DLTensor &out) {
   const int64_t slot = out.shape[3] * sdk::element_bytes(out.dtype), heads = out.shape[1],
                 size = out.shape[2];
@@ -143,8 +145,8 @@ void fill_row(const PackedRow &packed, int64_t row, int64_t base, const DLTensor
 void QuantizedLayer::unpack(int64_t size, const DLTensor &k, const DLTensor &v,
                             const kernels::Parallel &parallel) const {
   DLTensor dense_k, dense_v;
-  sdk::OutTensor k_holder, v_holder;
-  read_dense(size, k_holder, &dense_k, v_holder, &dense_v);
+  sdk::OutTensor k_desc, v_desc;
+  read_dense(size, k_desc, &dense_k, v_desc, &dense_v);
   for (int64_t row = 0; row < packed_.rows(); ++row) {
     packed_.unpack(row, k, v, parallel);
     fill_row(packed_.row(row), row, base_, dense_k, k);
@@ -160,17 +162,17 @@ void QuantizedLayer::truncate(int64_t held) {
 
 void QuantizedLayer::release() {
   packed_.assign(0);
-  steady_.resize({}, {});
-  long_.resize({}, {});
-  long_step_ = false;
-  room_ = {};
+  residual_.resize({}, {});
+  prefill_.resize({}, {});
+  in_prefill_ = false;
+  allocated_ = {};
   base_ = 0;
 }
 
 void QuantizedLayer::grow_rows(int64_t rows, int64_t held) { grow({rows, 1}, used(held)); }
 
 void QuantizedLayer::gather(std::span<const int64_t> rows, int64_t held, std::vector<std::byte> &scratch) {
-  if (held > base_) steady_.gather(rows, held - base_, scratch);
+  if (held > base_) residual_.gather(rows, held - base_, scratch);
   packed_.gather(rows);
   advance(held);
 }
@@ -180,7 +182,7 @@ void QuantizedLayer::drop_front(int64_t columns) {
   base_ -= columns;
 }
 
-std::vector<PackedRow> QuantizedLayer::prepare_append(const QuantizedLayer &other, int64_t held,
+std::vector<RowBlocks> QuantizedLayer::prepare_append(const QuantizedLayer &other, int64_t held,
                                                       int64_t others_held, int64_t size) {
   if (held == 0) packed_.assign(0);
   const int64_t slots = std::max(held - base_, others_held - other.base_);
@@ -188,14 +190,14 @@ std::vector<PackedRow> QuantizedLayer::prepare_append(const QuantizedLayer &othe
   return packed_.copies(other.packed_, size - others_held);
 }
 
-void QuantizedLayer::append(const QuantizedLayer &other, std::vector<PackedRow> packed, int64_t held,
+void QuantizedLayer::append(const QuantizedLayer &other, std::vector<RowBlocks> packed, int64_t held,
                             int64_t others_held, int64_t size) {
-  const sdk::Room ours = used(held), theirs = other.used(others_held);
+  const sdk::Extent ours = used(held), theirs = other.used(others_held);
   const int64_t slots = std::max(ours.slots, theirs.slots);
-  if (ours.rows > 0 && slots > ours.slots) steady_.shift(ours, slots - ours.slots);
-  if (theirs.slots > 0) steady_.append(ours.rows, slots - theirs.slots, other.steady_, theirs);
+  if (ours.rows > 0 && slots > ours.slots) residual_.shift(ours, slots - ours.slots);
+  if (theirs.slots > 0) residual_.append(ours.rows, slots - theirs.slots, other.residual_, theirs);
   for (int64_t row = 0; row < theirs.rows && theirs.slots < slots; ++row) {
-    steady_.clear(ours.rows + row, 0, slots - theirs.slots);
+    residual_.clear(ours.rows + row, 0, slots - theirs.slots);
   }
   packed_.move(size - held);
   packed_.join(std::move(packed));

@@ -159,7 +159,7 @@ TEST_CASE("attend takes no more memory than one unpacked block and what dense at
         const int64_t dense = taken(bits, axis, group, 1500, false),
                       packed = taken(bits, axis, group, 1500, true);
         CHECK(packed <= dense + block + 8192);
-        // whatever there is to attend to: lists of pieces do not grow with it here, one step having packed them all
+        // whatever there is to attend to: lists of spans do not grow with it here, one step having packed them all
         CHECK(taken(bits, axis, group, 3000, true) <= packed + 256);
       }
     }

@@ -1,8 +1,8 @@
-#include "plugins/quantized/chunk.hpp"
+#include "plugins/quantized/slab.hpp"
 
 namespace kvern::quantized {
 
-Chunk::Chunk(const sdk::Host &host, int layer, int64_t heads, int64_t blocks, int64_t block_bytes)
+Slab::Slab(const sdk::Host &host, int layer, int64_t heads, int64_t blocks, int64_t block_bytes)
     : buffer(host, layer, {kDLUInt, 8, 1}, {heads, blocks, block_bytes}),
       heads(heads),
       blocks(blocks),

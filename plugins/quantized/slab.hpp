@@ -1,5 +1,4 @@
-// Where packed blocks lie: pieces of memory that several rows may share. A block that is written is never changed. Nothing
-// here knows positions.
+// Memory of packed blocks, which several rows may share. A written block is never changed. No positions.
 #pragma once
 #include <kvern/sdk/buffer.hpp>
 #include <memory>
@@ -9,25 +8,25 @@ namespace kvern::quantized {
 
 namespace sdk = kvern::sdk;
 
-/// Memory for some blocks of every head, [heads, blocks, block bytes]. Blocks 0 .. used - 1 are written; the rest belongs to
-/// the one row that holds the chunk as its `open` one.
-struct Chunk {
+/// Blocks of every head, [heads, blocks, block bytes]. Blocks 0 .. used - 1 are written; the others belong to the row whose `open`
+/// slab this is.
+struct Slab {
   sdk::Buffer buffer;
   int64_t heads = 0, blocks = 0, block_bytes = 0, used = 0;
 
   /// Throws the host's failure.
-  Chunk(const sdk::Host &host, int layer, int64_t heads, int64_t blocks, int64_t block_bytes);
+  Slab(const sdk::Host &host, int layer, int64_t heads, int64_t blocks, int64_t block_bytes);
 
   int64_t head_stride() const { return blocks * block_bytes; }
   const std::byte *read(int64_t begin, int64_t end) const { return buffer.read({1, begin, end}); }
   std::byte *fill(int64_t begin, int64_t end) const { return buffer.fill({1, begin, end}); }
 };
 
-using ChunkPtr = std::shared_ptr<Chunk>;
+using SlabPtr = std::shared_ptr<Slab>;
 
-/// Tokens of one row that follow each other: those of blocks `block` and later of a chunk, all full but the last.
-struct Piece {
-  ChunkPtr chunk;
+/// Tokens of one row that follow each other: those of blocks `block` and later of a slab, all full but the last.
+struct BlockSpan {
+  SlabPtr slab;
   int64_t block;
   int64_t column;  ///< of the first token
   int64_t tokens;
@@ -37,11 +36,11 @@ struct Piece {
 };
 
 /// One row: its columns [begin, end) are packed, without a gap; what follows is not.
-struct PackedRow {
-  std::vector<Piece> pieces;
+struct RowBlocks {
+  std::vector<BlockSpan> spans;
   int64_t begin = 0, end = 0;
-  ChunkPtr open;     ///< takes the next blocks while it has some free
-  ChunkPtr reserve;  ///< and this one then: only within a step
+  SlabPtr open;     ///< receives the next blocks while some are free
+  SlabPtr reserve;  ///< receives those after them; only within a step
 };
 
 }  // namespace kvern::quantized
