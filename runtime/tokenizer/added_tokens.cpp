@@ -64,8 +64,11 @@ void AddedTokens::TokenSet::insert(std::string_view text, uint32_t id) {
   trie.insert(text, id);
 }
 
-std::optional<Trie::Hit> AddedTokens::TokenSet::find(std::string_view text, size_t position) const {
-  const auto hit = trie.longest_prefix(text.substr(position));
+std::optional<Trie::Hit> AddedTokens::TokenSet::find(std::string_view text, size_t position,
+                                                     TrieSteps &steps) const {
+  size_t walked = 0;
+  const auto hit = trie.longest_prefix(text.substr(position), walked);
+  steps.take(walked);
   if (hit || !empty) return hit;
   return Trie::Hit{0, *empty};
 }
@@ -134,7 +137,7 @@ const std::string *AddedTokens::token_of(int64_t id) const {
   return found == tokens_.end() ? nullptr : &found->second.content;
 }
 
-void AddedTokens::cut_piece(Piece &piece, const TokenSet &set, Pieces &out) const {
+void AddedTokens::cut_piece(Piece &piece, const TokenSet &set, Pieces &out, TrieSteps &steps) const {
   const std::string_view text = piece.text;
   size_t covered = 0;
   const auto give = [&](size_t begin, size_t end, int64_t id) {
@@ -145,7 +148,7 @@ void AddedTokens::cut_piece(Piece &piece, const TokenSet &set, Pieces &out) cons
   std::optional<size_t> last_end;
   SpacesRight spaces;
   for (size_t position = 0; position <= text.size();) {
-    const auto hit = set.find(text, position);
+    const auto hit = set.find(text, position, steps);
     if (!hit || (hit->length == 0 && position == last_end)) {
       position += position < text.size() ? utf8_step(text, position).length : 1;
       continue;
@@ -167,11 +170,14 @@ void AddedTokens::cut_piece(Piece &piece, const TokenSet &set, Pieces &out) cons
 
 void AddedTokens::cut(Pieces &pieces, const TokenSet &set) const {
   Pieces out;
+  size_t bytes = 0;
+  for (const Piece &piece : pieces) bytes += piece.text.size();
+  TrieSteps steps(bytes);
   for (Piece &piece : pieces) {
     if (piece.is_token())
       out.push_back(std::move(piece));
     else
-      cut_piece(piece, set, out);
+      cut_piece(piece, set, out, steps);
   }
   pieces = std::move(out);
 }

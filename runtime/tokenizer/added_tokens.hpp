@@ -58,7 +58,7 @@ class AddedTokens {
     std::optional<uint32_t>
         empty;  // of a token of which its normalizer leaves nothing: it is found everywhere
     void insert(std::string_view text, uint32_t id);
-    std::optional<Trie::Hit> find(std::string_view text, size_t position) const;
+    std::optional<Trie::Hit> find(std::string_view text, size_t position, TrieSteps &steps) const;
   };
 
   int64_t next_id() const;
@@ -66,7 +66,7 @@ class AddedTokens {
   void add(const AddedToken &token);
   void index();
   void cut(Pieces &pieces, const TokenSet &set) const;
-  void cut_piece(Piece &piece, const TokenSet &set, Pieces &out) const;
+  void cut_piece(Piece &piece, const TokenSet &set, Pieces &out, TrieSteps &steps) const;
 
   const Model &model_;
   const Normalizer *normalizer_;

@@ -231,3 +231,26 @@ TEST_CASE("A normalizer that makes a text explode ends with an error") {
   const Tokenizer tokenizer = words(R"("normalizer":{"type":"Sequence","normalizers":[)" + steps + "]},");
   CHECK_THAT(error_of([&] { tokenizer.encode("a", true); }).what(), Catch::Contains("grow"));
 }
+
+TEST_CASE("Control characters of a file do not reach a message") {
+  const Error error = error_of([] { words(R"("normalizer":{"type":"\u001b[31mred"},)"); });
+  CHECK_THAT(error.what(), Catch::Contains("\\x1b[31mred") && !Catch::Contains("\x1b"));
+  CHECK_THAT(error_of([] {
+               words(R"("decoder":{"type":"Replace","pattern":{"Regex":"(\u001b"},"content":""},)");
+             }).what(),
+             !Catch::Contains("\x1b"));
+}
+
+TEST_CASE("A long word costs WordPiece linear time, and a token as long as the text ends with an error") {
+  const std::string letters(40'000, 'a');
+  const Tokenizer word_piece = Tokenizer::from_json(
+      R"({"model":{"type":"WordPiece","vocab":{"[UNK]":0,"a":1,"##a":2,"##aa":3},"unk_token":"[UNK]",)"
+      R"("max_input_chars_per_word":1000000}})");
+  CHECK(word_piece.encode(letters, false).size() == 20'001);
+  const std::string token = letters + "b";
+  const Tokenizer added = words(R"("added_tokens":[{"content":")" + token + R"("}],)");
+  CHECK_THAT(error_of([&] { added.encode(letters, false); }).what(), Catch::Contains("too many steps"));
+  const Tokenizer unigram = Tokenizer::from_json(
+      R"({"model":{"type":"Unigram","unk_id":0,"vocab":[["a",0],[")" + token + R"(",0]]}})");
+  CHECK(error_of([&] { unigram.encode(letters, false); }).kind() == ErrorKind::input);
+}

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/support/json_depth.hpp"
+#include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
 #include "runtime/tokenizer/text/utf8.hpp"
 
@@ -18,7 +19,9 @@ JsonNode::JsonNode(const nlohmann::json &value, std::shared_ptr<const std::strin
     : value_(&value), file_(std::move(file)), key_(std::move(key)), depth_(depth) {}
 
 void JsonNode::fail(const std::string &message) const {
-  throw Error(ErrorKind::model, *file_ + ": " + (key_.empty() ? "" : key_ + ": ") + message);
+  constexpr size_t kMaxMessage = 1000;
+  throw Error(ErrorKind::model,
+              printable(*file_ + ": " + (key_.empty() ? "" : key_ + ": ") + message, kMaxMessage));
 }
 
 bool JsonNode::has(std::string_view key) const {
@@ -87,8 +90,8 @@ nlohmann::json parse_json(std::string_view text, const std::string &file) {
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error &e) {
-    throw Error(ErrorKind::model,
-                file + ": not a JSON file: an error at byte " + std::to_string(e.byte) + ": " + e.what());
+    throw Error(ErrorKind::model, file + ": not a JSON file: an error at byte " + std::to_string(e.byte) +
+                                      ": " + printable(e.what(), 500));
   } catch (const nlohmann::json::exception &e) {  // a number that is too large
     throw Error(ErrorKind::model, file + ": " + e.what());
   }

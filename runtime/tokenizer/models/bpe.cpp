@@ -4,6 +4,7 @@
 #include <kvern/error.hpp>
 #include <utility>
 
+#include "runtime/support/printable.hpp"
 #include "runtime/tokenizer/models/byte_token.hpp"
 #include "runtime/tokenizer/text/utf8.hpp"
 
@@ -60,7 +61,7 @@ int64_t BpeModel::unk_id() const {
   const auto id = vocabulary_.id_of(*unk_token_);
   if (!id)
     throw Error(ErrorKind::model,
-                "tokenizer.json: model.unk_token '" + *unk_token_ + "' is not in the vocabulary");
+                "tokenizer.json: model.unk_token " + in_quotes(*unk_token_) + " is not in the vocabulary");
   return *id;
 }
 

@@ -5,6 +5,7 @@
 #include <kvern/error.hpp>
 #include <limits>
 
+#include "runtime/support/printable.hpp"
 #include "runtime/tokenizer/models/byte_token.hpp"
 #include "runtime/tokenizer/text/utf8.hpp"
 
@@ -53,20 +54,22 @@ const std::string *UnigramModel::token_of(int64_t id) const {
 
 int64_t UnigramModel::unk_id(std::string_view text) const {
   if (unk_id_) return *unk_id_;
-  throw Error(ErrorKind::input, "the tokenizer has no token for '" + std::string(text) + "' and no unk_id");
+  throw Error(ErrorKind::input, "the tokenizer has no token for " + in_quotes(text) + " and no unk_id");
 }
 
 std::vector<std::string_view> UnigramModel::best_cut(std::string_view piece) const {
   std::vector<PathEnd> ends(piece.size() + 1);
+  TrieSteps steps(piece.size());
   for (size_t start = 0; start < piece.size();) {
     const size_t length = utf8_step(piece, start).length;
     const double score = ends[start].score;
     bool covers_character = false;
-    trie_.each_prefix(piece.substr(start), [&](size_t token_length, uint32_t id) {
+    const size_t walked = trie_.each_prefix(piece.substr(start), [&](size_t token_length, uint32_t id) {
       ends[start + token_length].offer(scores_[id] + score, start,
                                        unk_id_ && static_cast<int64_t>(id) == *unk_id_);
       covers_character |= token_length == length;
     });
+    steps.take(walked);
     if (!covers_character) {
       unk_id(piece.substr(start, length));
       ends[start + length].offer(min_score_ - kUnknownPenalty + score, start, true);

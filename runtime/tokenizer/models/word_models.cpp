@@ -3,6 +3,7 @@
 
 #include <kvern/error.hpp>
 
+#include "runtime/support/printable.hpp"
 #include "runtime/tokenizer/text/utf8.hpp"
 
 namespace kvern::tokenizer {
@@ -12,8 +13,9 @@ WordLevelModel::WordLevelModel(const JsonNode &node)
 
 int64_t WordLevelModel::unk_id(std::string_view piece) const {
   if (const auto id = vocabulary_.id_of(unk_token_)) return *id;
-  throw Error(ErrorKind::input, "the tokenizer has no token for '" + std::string(piece) +
-                                    "', and its unk_token '" + unk_token_ + "' is not in the vocabulary");
+  throw Error(ErrorKind::input, "the tokenizer has no token for " + in_quotes(piece) +
+                                    ", and its unk_token " + in_quotes(unk_token_) +
+                                    " is not in the vocabulary");
 }
 
 void WordLevelModel::encode(std::string_view piece, std::vector<int64_t> &ids) const {
@@ -24,20 +26,27 @@ void WordLevelModel::encode(std::string_view piece, std::vector<int64_t> &ids) c
 WordPieceModel::WordPieceModel(const JsonNode &node)
     : WordLevelModel(node),
       prefix_(node.string_or("continuing_subword_prefix", "##")),
-      max_chars_(static_cast<size_t>(node.integer_or("max_input_chars_per_word", 0, INT32_MAX, 100))) {}
+      max_chars_(static_cast<size_t>(node.integer_or("max_input_chars_per_word", 0, INT32_MAX, 100))) {
+  index_parts(node.at("vocab"));
+}
+
+void WordPieceModel::index_parts(const JsonNode &vocab) {
+  for (const auto &[token, id] : vocab.json().items()) {
+    first_.insert(token, static_cast<uint32_t>(id.get<int64_t>()));
+    if (token.starts_with(prefix_))
+      next_.insert(std::string_view(token).substr(prefix_.size()), static_cast<uint32_t>(id.get<int64_t>()));
+  }
+}
 
 bool WordPieceModel::append_parts(std::string_view piece, std::vector<int64_t> &ids) const {
+  TrieSteps steps(piece.size());
   for (size_t start = 0; start < piece.size();) {
-    size_t end = piece.size();
-    std::optional<int64_t> id;
-    while (start < end && !id) {
-      const std::string part = (start > 0 ? prefix_ : "") + std::string(piece.substr(start, end - start));
-      id = vocabulary_.id_of(part);
-      if (!id) previous_char(piece, end);
-    }
-    if (!id) return false;
-    ids.push_back(*id);
-    start = end;
+    size_t walked = 0;
+    const auto hit = (start == 0 ? first_ : next_).longest_prefix(piece.substr(start), walked);
+    steps.take(walked);
+    if (!hit) return false;
+    ids.push_back(hit->value);
+    start += hit->length;
   }
   return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "runtime/tokenizer/models/model.hpp"
 #include "runtime/tokenizer/models/vocabulary.hpp"
+#include "runtime/tokenizer/text/trie.hpp"
 
 namespace kvern::tokenizer {
 
@@ -27,8 +28,10 @@ class WordPieceModel : public WordLevelModel {
   void encode(std::string_view piece, std::vector<int64_t> &ids) const override;
 
  private:
+  void index_parts(const JsonNode &vocab);
   bool append_parts(std::string_view piece, std::vector<int64_t> &ids) const;
 
+  Trie first_, next_;   // tokens that begin a word; those that continue one, without their prefix
   std::string prefix_;  // continuing_subword_prefix
   size_t max_chars_;    // longer words are unknown
 };

@@ -1,9 +1,17 @@
 // Open addressing with linear probing, at most half full.
 #include "runtime/tokenizer/text/trie.hpp"
 
+#include <kvern/error.hpp>
 #include <utility>
 
 namespace kvern::tokenizer {
+
+void TrieSteps::take(size_t steps) {
+  if (steps > left_)
+    throw Error(ErrorKind::input,
+                "the text takes too many steps to be cut into tokens: the tokenizer has very long tokens");
+  left_ -= steps;
+}
 
 Trie::Trie() : slots_(64, Slot{0, kNone}), values_{kNone} {}
 
@@ -40,9 +48,9 @@ void Trie::insert(std::string_view key, uint32_t value) {
   if (values_[node] == kNone) values_[node] = value;
 }
 
-std::optional<Trie::Hit> Trie::longest_prefix(std::string_view text) const {
+std::optional<Trie::Hit> Trie::longest_prefix(std::string_view text, size_t &walked) const {
   std::optional<Hit> best;
-  each_prefix(text, [&](size_t length, uint32_t value) { best = Hit{length, value}; });
+  walked += each_prefix(text, [&](size_t length, uint32_t value) { best = Hit{length, value}; });
   return best;
 }
 

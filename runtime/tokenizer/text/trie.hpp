@@ -7,6 +7,19 @@
 
 namespace kvern::tokenizer {
 
+/// The limit of bytes that searches for the tokens in one text may look at: with a token as long as the text they are
+/// quadratic.
+class TrieSteps {
+ public:
+  explicit TrieSteps(size_t bytes) : left_(kLeast + kPerByte * bytes) {}
+  /// Throws Error (input) when the steps are used up.
+  void take(size_t steps);
+
+ private:
+  static constexpr size_t kLeast = 50'000'000, kPerByte = 100;
+  size_t left_;
+};
+
 class Trie {
  public:
   Trie();
@@ -17,17 +30,19 @@ class Trie {
     size_t length;
     uint32_t value;
   };
-  /// The longest string of the set with which `text` begins.
-  std::optional<Hit> longest_prefix(std::string_view text) const;
-  /// Calls visit(length, value) for every string of the set with which `text` begins, shortest first.
+  /// The longest string of the set with which `text` begins. Adds the bytes that it looked at to `walked`.
+  std::optional<Hit> longest_prefix(std::string_view text, size_t &walked) const;
+  /// Calls visit(length, value) for every string of the set with which `text` begins, shortest first. Returns how many
+  /// bytes it looked at.
   template <class Visit>
-  void each_prefix(std::string_view text, const Visit &visit) const {
+  size_t each_prefix(std::string_view text, const Visit &visit) const {
     uint32_t node = 0;
     for (size_t i = 0; i < text.size(); ++i) {
       node = child(node, static_cast<unsigned char>(text[i]));
-      if (node == kNone) return;
+      if (node == kNone) return i;
       if (values_[node] != kNone) visit(i + 1, values_[node]);
     }
+    return text.size();
   }
 
  private:
