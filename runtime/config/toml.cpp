@@ -73,6 +73,9 @@ toml::table parse_checked(std::string_view text, const std::string &file) {
   }
   if (const size_t line = line_beyond_depth(text))
     refuse(at_line(file, line), "is nested more than " + std::to_string(kMaxDepth) + " deep");
+  if (const size_t line = line_of_stray_character(text))
+    refuse(at_line(file, line),
+           "is not valid TOML: a character that cannot stand there; texts stand in quotes");
   try {
     return toml::parse(text);
   } catch (const toml::parse_error &error) {

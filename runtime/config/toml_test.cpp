@@ -168,6 +168,20 @@ TEST_CASE("A value that begins like TOML must be TOML") {
         "quotes");
 }
 
+TEST_CASE("Characters that the parser takes for granted are checked before it") {
+  const auto refused = [](const std::string &text) {
+    return kvern::test::error_text(kvern::ErrorKind::config, [&] { parse_toml(text, "run.toml"); });
+  };
+  const std::string text = "is not valid TOML: a character that cannot stand there; texts stand in quotes";
+  CHECK(refused("a = 1\n[(b]\n") == "run.toml:2: " + text);
+  CHECK(refused("[[ =b]]") == "run.toml:1: " + text);
+  CHECK(refused("[\n") == "run.toml:1: " + text);
+  CHECK(refused("a = {1..n\xc6\xaa}") == "run.toml:1: " + text);
+  CHECK(refused("\xc3\xa4 = 1") == "run.toml:1: " + text);
+  CHECK_NOTHROW(parse_toml(
+      "# \xc3\xa4\n[ \"\xc3\xa4\" ]\nb = [\n [1],\n [ [2] ],\n]\nc = '\xc3\xa4'\n[[d]]\n", "run.toml"));
+}
+
 TEST_CASE("All parts of a value on its own have its place") {
   const Option option = parse_toml_value("{ a = [1] }", "--set c={ a = [1] }");
   const auto &inner = std::get<OptionTable>(option.value)[0].second;
