@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 parts=(format release asan tsan fuzz)
-fuzz_seconds=30
+fuzz_seconds=15
 
 usage() {
   cat <<END
