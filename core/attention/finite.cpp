@@ -1,6 +1,8 @@
 #include <kvern/finite.hpp>
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <vector>
 
 namespace kvern {
@@ -30,14 +32,22 @@ bool all_finite(Queue &queue, const float *x, int64_t rows, int64_t dim, int64_t
   return true;
 }
 
-Error non_finite_error(const std::string &where) {
-  return {ErrorKind::model, "the model computes values that are not finite (NaN or infinity), first after " +
-                                where + ": its weights hold such values or are too large"};
+Error non_finite_error(const std::string &where, const std::string &what) {
+  return {ErrorKind::model,
+          where + ": computed " + what + "; the weights hold such values, or are too large"};
 }
 
 void require_finite(Queue &queue, const float *x, int64_t rows, int64_t dim, int64_t stride,
                     const std::string &where) {
-  if (!all_finite(queue, x, rows, dim, stride)) throw non_finite_error(where);
+  if (all_finite(queue, x, rows, dim, stride)) return;
+  std::vector<float> row(static_cast<size_t>(dim));
+  bool nan = false;
+  for (int64_t r = 0; r < rows && !nan; ++r) {
+    queue.download(x + r * stride, row.data(), row.size() * sizeof(float));
+    queue.finish();
+    nan = std::any_of(row.begin(), row.end(), [](float value) { return std::isnan(value); });
+  }
+  throw non_finite_error(where, nan ? "NaN" : "an infinite value");
 }
 
 }  // namespace kvern

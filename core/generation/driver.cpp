@@ -82,7 +82,7 @@ Output Driver::compute(Step &step, const Chunk &chunk, const Input &input) {
   Input detailed = input;
   detailed.locate_non_finite = true;
   model_.forward(again, detailed);
-  throw non_finite_error("the last norm, in the logits");
+  throw non_finite_error("the logits", "values that are not finite");
 }
 
 Output Driver::run(const Chunk &chunk, Input input) {

@@ -190,8 +190,7 @@ TEST_CASE(
   model.spoil(5, std::numeric_limits<float>::infinity());
   const auto message = error_text(ErrorKind::model, [&] { driver.feed({head(kFirst, 5)}, {0}); });
   CHECK(message ==
-        "the model computes values that are not finite (NaN or infinity), first after the embedding: its "
-        "weights hold such values or are too large");
+        "the embedding: computed an infinite value; the weights hold such values, or are too large");
   CHECK(cache.info().tokens == 3);
   CHECK_THROWS_AS(driver.propose({head(kFirst, 5)}, {0}, 2), Error);
   CHECK(cache.info().tokens == 3);

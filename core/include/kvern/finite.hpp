@@ -14,10 +14,11 @@ bool all_finite(const float *x, int64_t n);
 /// [rows, dim] float32 in the queue's memory, rows `stride` elements apart. Waits for the queue.
 bool all_finite(Queue &queue, const float *x, int64_t rows, int64_t dim, int64_t stride);
 
-/// What arose where, as the program reports it: Error(model) "... not finite (NaN or infinity), first after WHERE ...".
-Error non_finite_error(const std::string &where);
+/// Error(model): "WHERE: computed WHAT; the weights ...".
+Error non_finite_error(const std::string &where, const std::string &what);
 
-/// For Input::locate_non_finite: throws non_finite_error unless all elements are finite. where: "layer 3, attention".
+/// For Input::locate_non_finite: throws non_finite_error, which says NaN or infinite, unless all elements are finite.
+/// where: "layer 3, attention".
 void require_finite(Queue &queue, const float *x, int64_t rows, int64_t dim, int64_t stride,
                     const std::string &where);
 
