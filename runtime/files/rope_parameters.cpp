@@ -102,8 +102,8 @@ void read_yarn(const JsonObject &rope, RopeParameters &out) {
   out.truncate = rope.boolean("truncate", true);
 }
 
-// How long the model was in pretraining: beside the rope object before inside of it, and for the types that
-// stretch, where nobody says it, what the model is now.
+// Context length of pretraining: the key beside the rope object takes precedence over the one inside; types that stretch
+// default to max_position_embeddings.
 void read_original_length(const JsonObject &config, const JsonObject &rope, RopeParameters &out) {
   constexpr const char *kOriginal = "original_max_position_embeddings", *kNow = "max_position_embeddings";
   const bool stretches =

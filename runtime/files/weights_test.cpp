@@ -121,7 +121,7 @@ TEST_CASE("An index may not lead out of its folder, and must be one") {
         at(folder, "model.safetensors.index.json", "weight_map.a: expected a string, found the integer 1"));
 }
 
-TEST_CASE("What is no folder is refused in words of its own") {
+TEST_CASE("A path that is not a model folder is refused by what it is") {
   const TemporaryFolder folder;
   CHECK(refusal(folder / "absent") ==
         at(folder, "absent", "no such folder; a model is a folder with config.json"));

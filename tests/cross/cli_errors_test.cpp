@@ -177,7 +177,8 @@ TEST_CASE("A text that cannot be compared on is refused") {
   expect("Once upon a time", "do not fill one window of 512");
   expect("ab\xff", "text is not UTF-8: byte 2 is 0xFF");
   expect_error({"compare", "--text-file", "/no/such/file", "--cache", "static"}, 6, "no such file");
-  expect_error({"compare", "--text-file", "/tmp", "--cache", "static"}, 6, "--text-file /tmp: is a directory");
+  expect_error({"compare", "--text-file", "/tmp", "--cache", "static"}, 6,
+               "--text-file /tmp: is a directory");
   const auto model = model_copy(folder);
   fs::remove(model / "tokenizer.json");
   expect_error({"compare", "--text-file", source_path("bench/text/mill.txt"), "--cache", "static", "--model",

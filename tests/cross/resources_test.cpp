@@ -22,7 +22,7 @@ constexpr int kCalls = 1000;
 #endif
 
 struct Memory {
-  int64_t live;      ///< bytes that malloc has handed out and not got back, by heap and by mmap
+  int64_t live;      ///< bytes allocated and not freed, on the heap and by mmap
   int64_t resident;  ///< bytes of the process
 };
 

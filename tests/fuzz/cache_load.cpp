@@ -39,7 +39,7 @@ const kvern_option *no_residual(const kvern_plugin &plugin) {
   return nullptr;
 }
 
-/// Everything that was loaded is handed out, or there is no memory for it.
+/// Every loaded token is returned, or memory is exhausted.
 void read_all(CacheHarness &harness) {
   const std::vector<int64_t> positions(static_cast<std::size_t>(harness.info().rows), 0);
   kvern_step step{};
@@ -53,7 +53,7 @@ void read_all(CacheHarness &harness) {
   for (int layer = 0; layer < 2; ++layer) {
     DLTensor k, v;
     expect(harness.ops().update(harness.cache, layer, nullptr, nullptr, &k, &v, &harness.error) == KVERN_OK,
-           "a loaded cache hands nothing out");
+           "update of a loaded cache fails");
   }
   expect(harness.ops().end(harness.cache, 0, &harness.error) == KVERN_OK, "a step that reads does not end");
 }
@@ -82,7 +82,7 @@ void load(const uint8_t *data, std::size_t size) {
 
 }  // namespace
 
-/// As it is, and with the check sum that whoever means ill would put behind it.
+/// The stream as given, and with a matching checksum appended as an attacker would.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   load(data, size);
   if (size < 8) return 0;

@@ -1,5 +1,5 @@
-// Any bytes are a safetensors file or one clear refusal, and every tensor of an accepted one lies inside of
-// it.
+// Any bytes are a safetensors file or one clear refusal, and every tensor of an accepted one is inside
+// of it.
 #include <cstdint>
 #include <cstdlib>
 #include <kvern/error.hpp>
