@@ -12,14 +12,14 @@ Installs what is missing of
   - the Debian packages kvern is built from (as root, or by sudo);
   - LibTorch, from the torch wheel without its CUDA dependencies, in ~/.cache/kvern (or $XDG_CACHE_HOME/kvern).
 
-  --tests   also the packages of scripts/test.sh: clang with its fuzzer, clang-format
+  --tests   also the packages of scripts/test.sh: clang with its fuzzer, clang-format, clang-tidy
   --help    this text
 END
 }
 
 packages=(g++ cmake ninja-build python3 python3-pip libboost-dev libboost-filesystem-dev libboost-system-dev
   libboost-program-options-dev libtomlplusplus-dev nlohmann-json3-dev libpcre2-dev libicu-dev libdlpack-dev catch2)
-test_packages=(clang libclang-rt-dev clang-format)
+test_packages=(clang libclang-rt-dev clang-format clang-tidy)
 
 torch_version=2.11.0
 # the wheel's libtorch_cpu.so names two libraries of the CUDA runtime; these are the versions that this torch asks for

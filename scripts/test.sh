@@ -4,18 +4,19 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 parts=(format release asan tsan fuzz)
-fuzz_seconds=15
+fuzz_seconds=15      # for each target at most
+fuzz_all_seconds=240 # for all of them
 
 usage() {
   cat <<END
 usage: scripts/test.sh [--only PART]...
 
 Installs what is missing (scripts/setup.sh --tests), builds and tests. Without --only every part runs, in this order:
-  format    clang-format and a few rules of the project
+  format    clang-format, clang-tidy and a few rules of the project
   release   all tests, optimised
   asan      all tests with the address and undefined behaviour sanitizers
   tsan      the tests labelled 'threaded' with the thread sanitizer
-  fuzz      every fuzz target for $fuzz_seconds s, from its kept inputs
+  fuzz      every fuzz target for at most $fuzz_seconds s, from its kept inputs
 
 KVERN_REFERENCE_DIRS, where set, names further folders of reference cases (docs/reference.md).
 END
@@ -94,6 +95,9 @@ part_fuzz() {
     count 0 1 "no fuzz targets"
     return
   fi
+  if [ $((fuzz_all_seconds * $(nproc) / targets)) -lt "$fuzz_seconds" ]; then
+    fuzz_seconds=$((fuzz_all_seconds * $(nproc) / targets))
+  fi
   export UBSAN_OPTIONS=print_stacktrace=1
   export -f fuzz_one
   export here fuzz_seconds
@@ -123,6 +127,30 @@ rule() {
   fi
 }
 
+# Sources that are compiled without LibTorch, which would take clang-tidy minutes, and without SIMD intrinsics.
+tidy_sources() {
+  (cd "$here" && find kernels devices core/support core/host core/attention plugins sdk/examples -name '*.cpp' \
+    -not -name '*_test.cpp' -not -path '*/testing/*' -not -path '*/simd/*' -not -path '*/bench/*')
+}
+
+part_tidy() {
+  local log=$here/build/tidy.log
+  if ! command -v clang-tidy >/dev/null; then
+    say "skip  clang-tidy: not installed"
+    return
+  fi
+  mkdir -p "$here/build"
+  if (cd "$here" && tidy_sources | xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- -std=c++20 -Icore/include -Isdk/include \
+    -I. '-DKVERN_LIBTORCH_VERSION="0"') >"$log" 2>&1; then
+    say "ok    clang-tidy ($(tidy_sources | wc -l) sources)"
+    count 1 0 clang-tidy
+  else
+    grep -E 'error:' "$log" | sort -u || true
+    say "FAIL  clang-tidy: see $log"
+    count 0 1 clang-tidy
+  fi
+}
+
 # The contract's headers are tables laid out by hand.
 part_format() {
   if ! command -v clang-format >/dev/null; then
@@ -134,6 +162,7 @@ part_format() {
     say "FAIL  format of the sources: run clang-format -i on the files above"
     count 0 1 format
   fi
+  part_tidy
   rule "tests include Catch2 through tests/support/test.hpp" '#include <catch2/' 'tests/support/(test\.hpp|main\.cpp)$'
   rule "LibTorch comes through core/torch/torch.hpp" '#include [<"](torch/|ATen/|c10/)' 'core/(torch|include/kvern)/[a-z_]+\.hpp$'
   rule "shared libraries are never unloaded" '\bdlclose *\('
