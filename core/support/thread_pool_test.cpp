@@ -1,6 +1,11 @@
 #include "core/support/thread_pool.hpp"
 
+#include <sys/resource.h>
+
 #include <atomic>
+#include <chrono>
+#include <ctime>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -78,4 +83,46 @@ TEST_CASE("A loop inside a loop runs in place") {
       },
       &nested);
   CHECK(nested.sum == 24);
+}
+
+TEST_CASE("An exception of a body reaches the caller, and the pool goes on") {
+  ThreadPool pool(4);
+  for (int i = 0; i < 50; ++i) {
+    CHECK_THROWS_AS(pool.run(
+                        100, 1, [](void *, int64_t, int64_t) { throw std::bad_alloc(); }, nullptr),
+                    std::bad_alloc);
+    Count count(100, 1);
+    pool.run(100, 1, &Count::body, &count);
+    CHECK(count.all_once());
+  }
+}
+
+TEST_CASE(
+    "A pool of many more threads than processors does all of the work and uses no processor between loops") {
+  ThreadPool pool(200);
+  CHECK(pool.threads() == 200);
+  for (int i = 0; i < 100; ++i) {
+    Count count(1000, 1);
+    pool.run(1000, 1, &Count::body, &count);
+    CHECK(count.all_once());
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the last workers fall asleep
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(std::clock() - before < CLOCKS_PER_SEC / 20);
+}
+
+TEST_CASE("A pool has fewer threads where the system refuses more") {
+  rlimit limit;
+  REQUIRE(getrlimit(RLIMIT_AS, &limit) == 0);
+  rlimit low = limit;
+  low.rlim_cur = 0;  // no address space for more stacks than those of threads that ended
+  REQUIRE(setrlimit(RLIMIT_AS, &low) == 0);
+  ThreadPool pool(64);
+  REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+  CHECK(pool.threads() >= 1);
+  CHECK(pool.threads() < 64);
+  Count count(100, 1);
+  pool.run(100, 1, &Count::body, &count);
+  CHECK(count.all_once());
 }

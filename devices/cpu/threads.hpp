@@ -1,14 +1,23 @@
-// The threads of the process that compute: one pool for kvern's kernels. LibTorch's own pool is not used. Free of LibTorch.
+// The compute threads of the process: one pool for kvern's kernels. LibTorch's own pool is not used. Free of LibTorch.
 #pragma once
+#include <cstdint>
+#include <string>
+
 #include "kernels/parallel.hpp"
 
 namespace kvern {
 
-/// Sets how many threads compute; 0 = one per processor. Before work starts, from one thread.
-void set_threads(int threads);
+/// More threads than this are refused.
+constexpr int64_t kMaxThreads = 1024;
+
+/// Sets the number of compute threads; 0 = as many as the process may use processors (affinity, cgroup quota). Returns what the
+/// user is to be warned of, or "": more threads than processors, or that the system refused some, so that fewer compute. Throws
+/// kvern::Error (config) for a number below 0 or above kMaxThreads, and for a KVERN_CPU that is not available. Before work
+/// starts, from one thread.
+std::string set_threads(int64_t threads);
 int threads();
 
-/// What kernels take. Good until the next set_threads.
+/// For kernel calls. Valid until the next set_threads.
 kernels::Parallel parallel();
 
 }  // namespace kvern

@@ -3,9 +3,10 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <iostream>
 #include <utility>
 
-#include "core/torch/torch.hpp"
+#include "core/torch/single_thread.hpp"
 #include "devices/cpu/threads.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/support/printable.hpp"
@@ -87,8 +88,9 @@ CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64
 }
 
 Run::Run(config::RunConfig config) : config_(std::move(config)) {
-  set_threads(static_cast<int>(config_.threads.value_or(0)));
-  at::set_num_threads(1);  // its operators see a few rows of logits; its thread pool is never started
+  keep_torch_single_threaded();
+  const std::string warning = set_threads(config_.threads.value_or(0));
+  if (!warning.empty()) std::cerr << "kvern: warning: " << warning << '\n';
   folder_ = config_.model ? *config_.model : built_in_model();
   LoadOptions options;
   options.dtype = dtype_option(config_.dtype);

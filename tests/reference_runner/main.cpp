@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/torch/single_thread.hpp"
 #include "core/torch/torch.hpp"
 #include "devices/cpu/threads.hpp"
 #include "tests/reference_runner/kinds.hpp"
@@ -96,8 +97,8 @@ int run(Arguments &a) {
     for (const auto &c : cases) std::cout << c.kind << '\t' << c.name << '\n';
     return 0;
   }
+  keep_torch_single_threaded();
   set_threads(a.threads);
-  at::set_num_threads(1);  // LibTorch's own pool is never started
   c10::InferenceMode no_gradients;
   if (a.context.cache) find_plugin(*a.context.cache, a.context.plugin_path);
   Report report;
