@@ -21,6 +21,11 @@ foreach(_lib c10 torch_cpu)
   add_library(kvern_lib${_lib} SHARED IMPORTED GLOBAL)
   set_target_properties(kvern_lib${_lib} PROPERTIES IMPORTED_LOCATION ${KVERN_TORCH_DIR}/lib/lib${_lib}.so)
 endforeach()
+# Programs of the build folder have the RUNPATH of installed ones, LibTorch's folder alone. CMake pads the RUNPATH of a build with
+# ':', and an empty entry is the working directory: `kvern --model .` would load libraries out of a downloaded folder.
+set(CMAKE_INSTALL_RPATH ${KVERN_TORCH_DIR}/lib)
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+
 add_library(kvern_torch INTERFACE)
 add_library(kvern::torch ALIAS kvern_torch)
 target_include_directories(kvern_torch SYSTEM INTERFACE ${KVERN_TORCH_DIR}/include)

@@ -1,6 +1,6 @@
 #include "plugins/quantized/attend.hpp"
 
-#include "kernels/kernel_call.hpp"
+#include <kvern/sdk/kernel_call.hpp>
 
 namespace kvern::quantized {
 namespace {
@@ -26,7 +26,7 @@ void Attention::run(const kvern_attend &request, const QuantizedLayer &layer, co
   kvern_view view{};
   slots.view(view);
   const bool packed = !layer.packed().empty();
-  float *lse = query_call(request, q_pos_.data(), 0, step.rows).lse;
+  float *lse = sdk::query_call(request, q_pos_.data(), 0, step.rows).lse;
   if (packed && !lse) {
     lse_.resize(static_cast<std::size_t>(step.rows * request.q->shape[1] * step.n_new));
     lse = lse_.data();
@@ -52,14 +52,14 @@ void Attention::attend_packed(const kvern_attend &request, const kvern_view &vie
           {data + span.block * packed.format().bytes, span.slab->head_stride(), span.column, span.tokens});
     }
   }
-  const quant::Run *next = runs_.data();
+  const quant::BlockRun *next = runs_.data();
   for (int64_t row = 0; row < packed.rows(); ++row) {
     const auto count = static_cast<int64_t>(packed.row(row).spans.size());
     rows_.push_back({next, count});
     next += count;
   }
   // Queries are not rounded to bf16: keys and values of 8 bits have not lost as much.
-  kernels::AttentionCall call = query_call(request, q_pos_.data(), 0, packed.rows());
+  kernels::AttentionCall call = sdk::query_call(request, q_pos_.data(), 0, packed.rows());
   call.kv_heads = layer.shape().kv_heads;
   call.kv_len = view.kv_len;
   call.first_pos = view.first_pos;
@@ -84,13 +84,13 @@ void Attention::attend_dense(const kvern_attend &request, const kvern_view &view
     first_pos_.clear();
     for (int64_t row = begin; row < end && view.first_pos; ++row)
       first_pos_.push_back(view.first_pos[row] + column);
-    const KeySource keys = {&k,
-                            &v,
-                            view.first_pos ? first_pos_.data() : nullptr,
-                            moved(view.key_pos, begin * view.row_stride + column),
-                            view.row_stride,
-                            0};
-    kernels::AttentionCall part = kernel_call(request, q_pos_.data(), keys, begin, end - begin);
+    const sdk::KeySource keys = {&k,
+                                 &v,
+                                 view.first_pos ? first_pos_.data() : nullptr,
+                                 moved(view.key_pos, begin * view.row_stride + column),
+                                 view.row_stride,
+                                 0};
+    kernels::AttentionCall part = sdk::kernel_call(request, q_pos_.data(), keys, begin, end - begin);
     const int64_t size = kernels::size_of(part.kv_type);
     part.k =
         static_cast<const char *>(part.k) + (begin * part.k_stride.row + slot * part.k_stride.pos) * size;

@@ -8,7 +8,7 @@ namespace kvern::quantized {
 /// Workspace kept from step to step; it grows with the number of spans and of queries only.
 class Attention {
  public:
-  explicit Attention(quant::Arithmetic arithmetic) : arithmetic_(arithmetic) {}
+  explicit Attention(quant::ComputeDtype arithmetic) : arithmetic_(arithmetic) {}
 
   /// The new tokens' keys are stored already.
   void run(const kvern_attend &request, const QuantizedLayer &layer, const sdk::Slots &slots,
@@ -21,10 +21,10 @@ class Attention {
   void attend_dense(const kvern_attend &request, const kvern_view &view, const QuantizedLayer &layer,
                     float *lse, const kernels::Parallel &parallel);
 
-  quant::Arithmetic arithmetic_;
+  quant::ComputeDtype arithmetic_;
   std::vector<int64_t> q_pos_, first_pos_;
   std::vector<float> lse_;
-  std::vector<quant::Run> runs_;
+  std::vector<quant::BlockRun> runs_;
   std::vector<quant::PackedRow> rows_;
 };
 

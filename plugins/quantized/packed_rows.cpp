@@ -89,8 +89,8 @@ class Packing {
     for_all(parallel, static_cast<int64_t>(tasks_.size()), rows_.heads_, [&](int64_t i, int64_t head) {
       const Task &task = tasks_[static_cast<std::size_t>(i)];
       std::byte *block = task.block + head * task.head_stride;
-      const quant::Rows k{token_of(from.k, task.row, head, task.slot), rows_.type_, k_stride};
-      const quant::Rows v{token_of(from.v, task.row, head, task.slot), rows_.type_, v_stride};
+      const quant::HeadView k{token_of(from.k, task.row, head, task.slot), rows_.type_, k_stride};
+      const quant::HeadView v{token_of(from.v, task.row, head, task.slot), rows_.type_, v_stride};
       quant::quantize_keys(rows_.format_, k, rows_.format_.tokens, rows_.search_, block);
       quant::quantize_values(rows_.format_, v, rows_.format_.tokens, rows_.search_, block);
     });

@@ -1,7 +1,7 @@
 // What `attend` says against attention over what `update` hands out in the same step, for every way to pack.
 #include <cmath>
 
-#include "plugins/quantized/quantized_driver.hpp"
+#include "plugins/quantized/testing/driver.hpp"
 
 using namespace kvern::quantized_testing;
 

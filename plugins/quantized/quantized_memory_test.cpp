@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "core/host/testing/counting_new.hpp"
-#include "plugins/quantized/quantized_driver.hpp"
+#include "plugins/quantized/testing/driver.hpp"
 
 using namespace kvern::quantized_testing;
 

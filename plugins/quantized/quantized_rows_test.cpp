@@ -1,5 +1,5 @@
 // What is packed stays as it is, whatever is done to rows: nothing is quantized twice.
-#include "plugins/quantized/quantized_driver.hpp"
+#include "plugins/quantized/testing/driver.hpp"
 
 using namespace kvern::quantized_testing;
 

@@ -1,6 +1,6 @@
 // The quantized cache with several threads; a program of its own, for the thread sanitizer.
 #include "core/support/thread_pool.hpp"
-#include "plugins/quantized/quantized_driver.hpp"
+#include "plugins/quantized/testing/driver.hpp"
 
 using namespace kvern::quantized_testing;
 

@@ -1,8 +1,7 @@
 #include "plugins/quantized/settings.hpp"
 
-#include <kvern/error.hpp>
-
-#include "kernels/kernel_call.hpp"
+#include <kvern/sdk/kernel_call.hpp>
+#include <stdexcept>
 
 namespace kvern::quantized {
 namespace {
@@ -19,11 +18,11 @@ quant::Axis axis_of(const sdk::Options &options, const char *key) {
   return options.integer_of(key, {0, 1, -1}) == 0 ? quant::Axis::token : quant::Axis::channel;
 }
 
-quant::Arithmetic arithmetic_of(std::string_view name) {
-  if (name == "float32") return quant::Arithmetic::f32;
-  if (name == "bfloat16") return quant::Arithmetic::bf16;
-  if (name == "float16") return quant::Arithmetic::f16;
-  return quant::Arithmetic::automatic;
+quant::ComputeDtype arithmetic_of(std::string_view name) {
+  if (name == "float32") return quant::ComputeDtype::f32;
+  if (name == "bfloat16") return quant::ComputeDtype::bf16;
+  if (name == "float16") return quant::ComputeDtype::f16;
+  return quant::ComputeDtype::automatic;
 }
 
 quant::Search search_of(std::string_view name) {
@@ -68,13 +67,13 @@ quant::BlockFormat format_of(const Settings &settings, const sdk::Layer &layer) 
   value.dim = layer.head_dim_v;
   try {
     return quant::BlockFormat(key, value);
-  } catch (const Error &error) {
+  } catch (const std::invalid_argument &error) {
     sdk::fail(KVERN_INVALID_ARGUMENT, error.what());
   }
 }
 
 kernels::Dtype to_kernel(DLDataType type) {
-  if (const auto found = find_kernel_type(type)) return *found;
+  if (const auto found = sdk::find_kernel_type(type)) return *found;
   sdk::fail(KVERN_UNSUPPORTED, "quantized takes keys of type float32, bfloat16 or float16");
 }
 

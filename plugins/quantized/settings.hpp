@@ -12,7 +12,7 @@ namespace quant = kernels::quant;
 struct Settings {
   quant::TensorFormat key, value;  ///< without dim, which is the layer's
   int64_t residual_length = 0;     ///< the last tokens of a row that are never packed
-  quant::Arithmetic arithmetic = quant::Arithmetic::automatic;
+  quant::ComputeDtype arithmetic = quant::ComputeDtype::automatic;
   quant::Search search = quant::Search::fast;
 };
 

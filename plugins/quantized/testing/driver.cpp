@@ -1,4 +1,4 @@
-#include "plugins/quantized/quantized_driver.hpp"
+#include "plugins/quantized/testing/driver.hpp"
 
 #include <cmath>
 #include <cstring>
