@@ -1,8 +1,9 @@
 # What `cmake --install` puts where, and the target kvern_plugins. Included last: it takes what the folders have made.
 #   bin/                      kvern, kvern-reference
 #   lib/kvern/plugins/        the caches
-#   lib/cmake/kvern/          find_package(kvern): kvern::sdk and kvern_add_plugin
-#   include/kvern/            abi/, and the SDK's headers
+#   lib/kvern/                libkvern_kernels.a
+#   lib/cmake/kvern/          find_package(kvern): kvern::sdk, kvern::kernels and kvern_add_plugin
+#   include/kvern/            abi/, and the headers of the SDK and of the kernels
 #   share/kvern/              models/demo, configs
 # The tree can be moved: programs find their own things from where they are, and LibTorch by its absolute path.
 include(GNUInstallDirs)
@@ -39,7 +40,6 @@ endif()
 
 foreach(_program kvern kvern-reference)
   if(TARGET ${_program})
-    set_target_properties(${_program} PROPERTIES INSTALL_RPATH ${KVERN_TORCH_DIR}/lib)
     install(TARGETS ${_program} RUNTIME DESTINATION bin)
   endif()
 endforeach()
@@ -48,6 +48,11 @@ install(DIRECTORY core/include/kvern/abi DESTINATION include/kvern FILES_MATCHIN
 if(EXISTS ${PROJECT_SOURCE_DIR}/sdk/include)
   install(DIRECTORY sdk/include/ DESTINATION include FILES_MATCHING PATTERN "*.hpp")
 endif()
+
+# #include "kernels/attention.hpp", as here
+install(TARGETS kernels ARCHIVE DESTINATION lib/kvern)
+install(DIRECTORY kernels DESTINATION include/kvern FILES_MATCHING PATTERN "*.hpp"
+  PATTERN "bench" EXCLUDE PATTERN "simd" EXCLUDE PATTERN "test_support.hpp" EXCLUDE PATTERN "packed_case.hpp" EXCLUDE)
 
 foreach(_folder models/demo configs)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${_folder})

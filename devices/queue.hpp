@@ -1,5 +1,5 @@
-// A device as a queue of kernels: work is done in the order in which it is given; on a CPU before the call returns. Pointers
-// in calls are the device's. Free of LibTorch. One queue serves one thread at a time.
+// A device as a queue of kernels: calls are executed in order, on a CPU before they return. Pointers in calls are device memory.
+// Free of LibTorch. A queue serves one thread at a time.
 #pragma once
 #include <dlpack/dlpack.h>
 
@@ -34,8 +34,8 @@ struct ArgmaxCall {
   int64_t *ids = nullptr;
 };
 
-/// Memory of a device, freed with the object: in the order of the queue that it came from, so work that was given before may
-/// still use it. Contents are undefined at first. Aligned to 64 bytes.
+/// Device memory, freed with the object in the order of its queue: calls given before may still use it. Uninitialized. Aligned to
+/// 64 bytes.
 class DeviceMemory {
  public:
   using Release = void (*)(void *owner, void *data, std::size_t bytes);
@@ -76,7 +76,7 @@ class Queue {
   /// For kvern_step.stream; NULL on a CPU.
   virtual void *stream() const = 0;
 
-  // arithmetic: the call structs are those of the CPU kernels
+  // The kernels, with the call structs of kernels/.
   virtual void matmul(const kernels::MatmulCall &call) = 0;
   virtual void norm(Norm kind, const kernels::NormCall &call) = 0;
   virtual void activate(const kernels::ActivationCall &call) = 0;
@@ -88,12 +88,15 @@ class Queue {
   virtual void argmax(const ArgmaxCall &call) = 0;
 
   // memory
-  /// Throws std::bad_alloc.
+  /// Allocates device memory. Throws std::bad_alloc.
   virtual DeviceMemory take(std::size_t bytes) = 0;
+  /// Copies all elements; shapes are equal, strides, devices and float dtypes may differ. Throws std::invalid_argument for tensors
+  /// that do not fit.
+  virtual void copy(const DLTensor &from, const DLTensor &to) = 0;
   /// Copies bytes from host memory to the device, or back.
   virtual void upload(const void *from, void *to, std::size_t bytes) = 0;
   virtual void download(const void *from, void *to, std::size_t bytes) = 0;
-  /// Returns when all work that was given is done.
+  /// Waits for all calls given so far.
   virtual void finish() = 0;
 };
 

@@ -1,11 +1,11 @@
-// Cuts an attention into tiles, hands them to threads, and splits the keys where tiles are too few.
+// Partitions an attention into tiles for threads, and splits the keys (split-KV) where tiles are too few.
 #include "kernels/attention.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <kvern/error.hpp>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 
 #include "kernels/attention_rows.hpp"
@@ -15,42 +15,43 @@
 namespace kvern::kernels {
 namespace {
 
-constexpr int64_t kLeastSplit = 256;          // keys below which a split is not worth its merge
-constexpr int64_t kSerialProducts = 1 << 17;  // multiplications below which threads are not worth waking
+constexpr int64_t kMinSplit = 256;             // fewer keys do not pay for the merge of a split
+constexpr int64_t kMinParallelMacs = 1 << 17;  // multiply-accumulates below which waking threads does not pay
 
-void refuse(const std::string &what) { throw Error(ErrorKind::internal, "attention: " + what); }
+void refuse(const std::string &what) { throw std::invalid_argument("attention: " + what); }
 
-/// Splits so that every thread gets the same number of tiles, if there are keys enough.
+/// Number of splits that gives every thread the same number of tiles, if there are enough keys.
 int64_t count_splits(const AttentionCall &call, int64_t tiles, int64_t threads) {
   if (threads < 2 || tiles >= 8 * threads) return 1;
   int64_t wanted = threads / std::gcd(tiles, threads);
-  return std::clamp<int64_t>(call.kv_len / kLeastSplit, 1, wanted);
+  return std::clamp<int64_t>(call.kv_len / kMinSplit, 1, wanted);
 }
 
-struct Plan {
+struct SplitPlan {
   const AttentionCall &call;
   const AttentionShape &shape;
   const TileAttend &attend;
-  const LevelOps &ops = level_ops();
+  const KernelTable &ops = kernel_table();
   int64_t tiles_per_head, tiles, splits;
-  float *sums = nullptr;  // of all tiles and splits, if there are splits
+  float *sums = nullptr;  // accumulators of all tiles and splits, if there are splits
 
-  Plan(const AttentionCall &c, const AttentionShape &s, const TileAttend &a, int64_t threads)
+  SplitPlan(const AttentionCall &c, const AttentionShape &s, const TileAttend &a, int64_t threads)
       : call(c), shape(s), attend(a) {
     tiles_per_head = (shape.group * c.n_new + shape.tile_queries - 1) / shape.tile_queries;
     tiles = c.rows * c.kv_heads * tiles_per_head;
     splits = count_splits(c, tiles, threads);
   }
-  int64_t sums_floats() const {
-    return ScratchCutter::floats<float>(shape.tile_queries * shape.dim_v_padded) +
-           ScratchCutter::floats<SoftmaxState>(shape.tile_queries);
+  int64_t accumulator_floats() const {
+    return ScratchArena::floats<float>(shape.tile_queries * shape.dim_v_padded) +
+           ScratchArena::floats<OnlineSoftmaxState>(shape.tile_queries);
   }
-  TileSums cut_sums(float *base) const {
-    ScratchCutter cutter(base);
-    float *out = cutter.take<float>(shape.tile_queries * shape.dim_v_padded);
-    return {out, shape.dim_v_padded, cutter.take<SoftmaxState>(shape.tile_queries)};
+  TileAccumulator take_accumulators(float *base) const {
+    ScratchArena arena(base);
+    float *out = arena.take<float>(shape.tile_queries * shape.dim_v_padded);
+    return {out, shape.dim_v_padded, arena.take<OnlineSoftmaxState>(shape.tile_queries)};
   }
-  /// Late tiles of a prompt see more keys than early ones: they are numbered in turn from both ends.
+  /// Late tiles of a causal prompt see more keys than early ones: numbers alternate between both ends, for
+  /// load balance.
   AttentionTile tile(int64_t number, int64_t split) const {
     int64_t in_head = number % tiles_per_head, head = number / tiles_per_head;
     in_head = in_head % 2 == 0 ? in_head / 2 : tiles_per_head - 1 - in_head / 2;
@@ -60,9 +61,10 @@ struct Plan {
   }
 };
 
-void run_whole_tiles(const Plan &plan, const Parallel &parallel) {
+void run_whole_tiles(const SplitPlan &plan, const Parallel &parallel) {
   parallel_for(parallel, plan.tiles, 1, [&plan](int64_t begin, int64_t end) {
-    TileSums sums = plan.cut_sums(thread_scratch(ScratchUser::sums, plan.sums_floats()));
+    TileAccumulator sums =
+        plan.take_accumulators(thread_scratch(ScratchUser::accumulators, plan.accumulator_floats()));
     for (int64_t i = begin; i < end; ++i) {
       AttentionTile tile = plan.tile(i, 0);
       plan.attend(tile, sums);
@@ -71,10 +73,10 @@ void run_whole_tiles(const Plan &plan, const Parallel &parallel) {
   });
 }
 
-void run_split_tiles(const Plan &plan, const Parallel &parallel) {
+void run_split_tiles(const SplitPlan &plan, const Parallel &parallel) {
   int64_t pieces = plan.tiles * plan.splits;
-  float *all = thread_scratch(ScratchUser::caller, pieces * plan.sums_floats());
-  auto sums = [&](int64_t piece) { return plan.cut_sums(all + piece * plan.sums_floats()); };
+  float *all = thread_scratch(ScratchUser::caller, pieces * plan.accumulator_floats());
+  auto sums = [&](int64_t piece) { return plan.take_accumulators(all + piece * plan.accumulator_floats()); };
   parallel_for(parallel, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       plan.attend(plan.tile(i / plan.splits, i % plan.splits), sums(i));
@@ -82,9 +84,9 @@ void run_split_tiles(const Plan &plan, const Parallel &parallel) {
   });
   for (int64_t i = 0; i < plan.tiles; ++i) {
     AttentionTile tile = plan.tile(i, 0);
-    TileSums whole = sums(i * plan.splits);
+    TileAccumulator whole = sums(i * plan.splits);
     for (int64_t split = 1; split < plan.splits; ++split) {
-      merge_sums(whole, sums(i * plan.splits + split), tile.queries, plan.call.dim_v);
+      merge_accumulators(whole, sums(i * plan.splits + split), tile.queries, plan.call.dim_v);
     }
     finish_tile(plan.call, plan.shape, plan.ops, tile, whole);
   }
@@ -108,8 +110,8 @@ void attend_in_tiles(const AttentionCall &call, const AttentionShape &shape, con
                      const Parallel &parallel) {
   int64_t products = call.rows * call.q_heads * call.n_new * call.kv_len * (call.dim_k + call.dim_v);
   const Parallel alone = serial();
-  const Parallel &threads = products < kSerialProducts ? alone : parallel;
-  Plan plan(call, shape, attend, threads.threads);
+  const Parallel &threads = products < kMinParallelMacs ? alone : parallel;
+  SplitPlan plan(call, shape, attend, threads.threads);
   if (plan.splits > 1) return run_split_tiles(plan, threads);
   run_whole_tiles(plan, threads);
 }
@@ -117,7 +119,7 @@ void attend_in_tiles(const AttentionCall &call, const AttentionShape &shape, con
 void attention(const AttentionCall &call, const Parallel &parallel) {
   check_attention(call);
   if (call.rows == 0 || call.n_new == 0) return;
-  const LevelOps &ops = level_ops();
+  const KernelTable &ops = kernel_table();
   const AttentionShape shape(call, ops);
   attend_by_products(
       call, shape, ops, [&](const AttentionTile &tile) { return DenseRows(call, shape, ops, tile); },

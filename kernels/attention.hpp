@@ -1,5 +1,5 @@
-// Attention of new queries over dense keys and values. What a query sees follows from positions alone: there
-// is no mask tensor. Keys and values are read where they lie, grouped heads are never repeated.
+// Attention of new queries over dense keys and values. Masking by position; no mask tensor. Keys and values
+// are read in place; GQA heads are not repeated.
 #pragma once
 #include <cstdint>
 
@@ -17,13 +17,13 @@ struct AttentionStrides {
 /// q [rows, q_heads, n_new, dim_k], k [rows, kv_heads, kv_len, dim_k], v [rows, kv_heads, kv_len, dim_v],
 /// out [rows, q_heads, n_new, dim_v]. Query head h reads key head h / (q_heads / kv_heads).
 ///
-/// Key j of row r, head h is at position p = first_pos[r] + j or, if key_pos is set,
-/// key_pos[r * key_pos_row_stride + h * key_pos_head_stride + j]. A query at position t sees it if and only
-/// if p >= 0, and p <= t if causal, and p > t - window if window > 0 and p >= keep_first. Slots that nobody
-/// sees must hold finite numbers; they contribute nothing and may not be read.
+/// Key j of row r, head h is at position p = first_pos[r] + j or, if key_pos is set, key_pos[r *
+/// key_pos_row_stride + h * key_pos_head_stride + j]. A query at position t sees it if and only if p >= 0,
+/// and p <= t if causal, and p > t - window if window > 0 and p >= keep_first. Masked slots must hold finite
+/// elements; they contribute nothing and may be skipped.
 ///
-/// The logit of a seen key is softcap * tanh(scale * q.k / softcap) (without the tanh if softcap is 0) +
-/// bias. Sums are f32. Where q and k, v are all bf16, products are those of bf16 numbers, and weights may be
+/// The logit of a visible key is softcap * tanh(scale * q.k / softcap) (without the tanh if softcap is 0) +
+/// bias. Accumulators are f32. If q, k and v are all bf16, products are bf16, and softmax weights may be
 /// rounded to bf16.
 struct AttentionCall {
   int64_t rows = 0, q_heads = 0, kv_heads = 0, n_new = 0, kv_len = 0, dim_k = 0, dim_v = 0;
@@ -58,11 +58,11 @@ struct AttentionCall {
 };
 
 /// Writes out and lse. A query that sees nothing gets 0 and lse -infinity (with sinks: the sink's logit).
-/// Throws kvern::Error (internal) if the call contradicts itself. Allocates only scratch kept by each thread,
+/// Throws std::invalid_argument if the call contradicts itself. Allocates only scratch kept by each thread,
 /// whose size does not depend on kv_len. [any thread; calls on disjoint outputs may run at once]
 void attention(const AttentionCall &call, const Parallel &parallel);
 
-/// The same by the definition, slowly, in double precision; what tests compare `attention` with.
+/// Reference implementation in double precision; tests compare `attention` with it.
 void attention_reference(const AttentionCall &call);
 
 /// Merges two results of disjoint keys: (out, lse) and (part, part_lse) become (out, lse). rows x dim f32,

@@ -1,4 +1,4 @@
-// The slow twin of attention.cpp: one query, one key at a time, by the definition, in double precision.
+// Reference implementation of attention.cpp in double precision, one query and one key at a time.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -43,7 +43,7 @@ double logit(const AttentionCall &c, const Query &q, int64_t j) {
   return x;
 }
 
-/// Sums weights and weighted values of what one query sees; returns the log of the sum.
+/// Accumulates weights and weighted values of the visible keys of one query; returns the log of the sum.
 double attend(const AttentionCall &c, const Query &q, std::vector<double> &out) {
   std::vector<double> logits(static_cast<size_t>(c.kv_len));
   double top = c.sinks ? c.sinks[q.head] : -std::numeric_limits<double>::infinity();

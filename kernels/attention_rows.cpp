@@ -7,15 +7,15 @@
 namespace kvern::kernels {
 namespace {
 
-// How memory is kept busy, by measurement. Two queries leave it no time to idle: the processor's own prefetching does
-// best. Three take about as long as reading: what the next product reads is fetched during this one. More take
-// longer, and rows that are turned are asked for late: what is fetched is then a little ahead in the same rows.
+// Software prefetch, by measurement. Up to two queries: none, the hardware prefetcher is best. Three take about as long as
+// reading: the rows of the next product are prefetched during this one. More queries take longer, and rows that are transposed
+// are read late: rows at a fixed distance ahead in the same product are prefetched.
 constexpr int64_t kFewQueries = 3;
-constexpr int64_t kAheadBytes = 8192;
+constexpr int64_t kPrefetchBytes = 8192;
 
 }  // namespace
 
-RowProducts::RowProducts(const AttentionShape &shape, const LevelOps &ops) : shape_(shape), ops_(ops) {
+RowProducts::RowProducts(const AttentionShape &shape, const KernelTable &ops) : shape_(shape), ops_(ops) {
   const int64_t longest = std::max(shape.dim_k_padded, shape.key_block);
   const int64_t panel = shape.by_panels ? 2 * ops.width * longest : 0;
   panel_ = thread_scratch(ScratchUser::products, panel);
@@ -46,7 +46,7 @@ void RowProducts::part_logits(const FloatRows &q, const RowBlock &k, float *out,
   }
 }
 
-/// In place: pairs of bf16 weights take the first half of each row.
+/// In place: pairs of bf16 weights fill the first half of each row.
 void RowProducts::to_bf16(const FloatRows &weights, int64_t n) {
   for (int64_t i = 0; i < weights.rows; ++i) {
     float *row = weights.data + i * weights.stride;
@@ -55,7 +55,7 @@ void RowProducts::to_bf16(const FloatRows &weights, int64_t n) {
   }
 }
 
-void RowProducts::values_by_panels(const FloatRows &weights, const RowBlock &v, const TileSums &sums) {
+void RowProducts::values_by_panels(const FloatRows &weights, const RowBlock &v, const TileAccumulator &sums) {
   const int64_t width = 2 * ops_.width;
   for (int64_t column = 0; column < v.dim; column += width) {
     RowBlock part = v;
@@ -71,7 +71,7 @@ void RowProducts::values_by_panels(const FloatRows &weights, const RowBlock &v, 
   }
 }
 
-void RowProducts::values(const FloatRows &weights, const TileSums &sums) {
+void RowProducts::values(const FloatRows &weights, const TileAccumulator &sums) {
   FloatRows left = weights;
   for (int64_t part = 0; part < parts(); ++part) {
     const RowBlock v = value_rows(part);
@@ -80,20 +80,20 @@ void RowProducts::values(const FloatRows &weights, const TileSums &sums) {
   }
 }
 
-void RowProducts::part_values(const FloatRows &weights, const RowBlock &v, const TileSums &sums) {
+void RowProducts::part_values(const FloatRows &weights, const RowBlock &v, const TileAccumulator &sums) {
   if (shape_.in_bf16) to_bf16(weights, v.rows);
   if (shape_.by_panels) return values_by_panels(weights, v, sums);
   (shape_.in_bf16 ? ops_.sum_rows_bf16 : ops_.sum_rows)(weights, v, sums.out, sums.out_stride);
 }
 
-DenseRows::DenseRows(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+DenseRows::DenseRows(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
                      const AttentionTile &tile)
     : RowProducts(shape, ops), call_(call), tile_(tile), key_block_(shape.key_block) {
   if (shape.by_panels) return;
   if (tile.queries > kFewQueries)
-    fetch_ = Fetch::a_little_ahead;
+    prefetch_ = Prefetcher::next_rows;
   else if (tile.queries > 2 && call.kv_type != Dtype::f32)
-    fetch_ = Fetch::what_comes_next;
+    prefetch_ = Prefetcher::next_block;
 }
 
 void DenseRows::start(const FloatRows &, int64_t begin, int64_t end) {
@@ -115,13 +115,13 @@ RowBlock DenseRows::rows(const void *data, const AttentionStrides &stride, int64
   return {element_at(data, call_.kv_type, at), call_.kv_type, stride.pos, range.n, dim};
 }
 
-/// Work on `rows` fetches of them what is a little ahead, or `next`.
-RowBlock DenseRows::fetching(RowBlock rows, const RowBlock &next) const {
-  if (fetch_ == Fetch::nothing) return rows;
-  const bool ahead = fetch_ == Fetch::a_little_ahead;
+/// Work on `rows` prefetches rows a fixed distance ahead, or the rows of `next`.
+RowBlock DenseRows::prefetching(RowBlock rows, const RowBlock &next) const {
+  if (prefetch_ == Prefetcher::nothing) return rows;
+  const bool ahead = prefetch_ == Prefetcher::next_rows;
   const RowBlock &from = ahead ? rows : next;
   const int64_t size = size_of(call_.kv_type), bytes = from.dim * size, lines = (bytes + 63) / 64;
-  const int64_t skipped = ahead ? kAheadBytes / bytes + 1 : 0;
+  const int64_t skipped = ahead ? kPrefetchBytes / bytes + 1 : 0;
   // where rows touch, the next row as well and a line more: of hints that come at once some are lost
   rows.ahead = {static_cast<const char *>(from.data) + skipped * from.stride * size, from.stride * size,
                 from.stride == from.dim ? 2 * lines + 1 : lines};
@@ -129,16 +129,16 @@ RowBlock DenseRows::fetching(RowBlock rows, const RowBlock &next) const {
 }
 
 RowBlock DenseRows::key_rows(int64_t) {
-  return fetching(rows(call_.k, call_.k_stride, call_.dim_k, tile_.kv_head, range_),
-                  rows(call_.v, call_.v_stride, call_.dim_v, tile_.kv_head, range_));
+  return prefetching(rows(call_.k, call_.k_stride, call_.dim_k, tile_.kv_head, range_),
+                     rows(call_.v, call_.v_stride, call_.dim_v, tile_.kv_head, range_));
 }
 
 /// After a head's last values come the first keys of the next head, if the same thread has that.
 RowBlock DenseRows::value_rows(int64_t) {
   const bool last = at_ >= end_;
   const int64_t head = std::min(tile_.kv_head + (last ? 1 : 0), call_.kv_heads - 1);
-  return fetching(rows(call_.v, call_.v_stride, call_.dim_v, tile_.kv_head, range_),
-                  rows(call_.k, call_.k_stride, call_.dim_k, head, {last ? begin_ : at_, range_.n}));
+  return prefetching(rows(call_.v, call_.v_stride, call_.dim_v, tile_.kv_head, range_),
+                     rows(call_.k, call_.k_stride, call_.dim_k, head, {last ? begin_ : at_, range_.n}));
 }
 
 }  // namespace kvern::kernels

@@ -1,5 +1,4 @@
-// Keys and values go by in blocks: logits of a block, the running softmax, weighted values. The products themselves are
-// made by a TileProducts.
+// Online softmax over blocks of keys: logits, rescale, weighted values. TileProducts computes q k^T and p v.
 #include "kernels/attention_tile.hpp"
 
 #include <algorithm>
@@ -15,16 +14,16 @@ namespace kvern::kernels {
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
-constexpr int64_t kDotQueries = 16;  // up to this many queries of a key head packing does not pay
+constexpr int64_t kDotQueries = 16;  // up to this many queries of a key head packing panels does not pay
 constexpr int64_t kPanelKeys = 128;  // keys packed together
-// Keys of a block without packing, for one or two queries and for more: long blocks make long streams.
+// Keys of a block without packing, for one or two queries and for more: long blocks give long streams.
 constexpr int64_t kDotKeys = 1024, kDotKeysOfMany = 512;
 constexpr int64_t kPanelQueries = 96;  // queries of a tile that share packed keys and values
 
 class TileWork {
  public:
-  TileWork(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-           const AttentionTile &tile, const TileSums &sums, TileProducts &products);
+  TileWork(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
+           const AttentionTile &tile, const TileAccumulator &sums, TileProducts &products);
   void run();
 
  private:
@@ -39,19 +38,19 @@ class TileWork {
 
   const AttentionCall &call_;
   const AttentionShape &shape_;
-  const LevelOps &ops_;
+  const KernelTable &ops_;
   const AttentionTile &tile_;
-  TileSums sums_;
+  TileAccumulator sums_;
   TileProducts &products_;
   KeyPositions positions_;
   float *q_, *s_, *row_;
   int64_t *q_pos_;
-  float logit_factor_;  ///< what the softmax still multiplies logits with: in bf16 q is not scaled
+  float logit_factor_;  ///< scale left to the softmax: in bf16 q is not scaled
   int64_t q_min_ = std::numeric_limits<int64_t>::max(), q_max_ = std::numeric_limits<int64_t>::min();
 };
 
-TileWork::TileWork(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                   const AttentionTile &tile, const TileSums &sums, TileProducts &products)
+TileWork::TileWork(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
+                   const AttentionTile &tile, const TileAccumulator &sums, TileProducts &products)
     : call_(call),
       shape_(shape),
       ops_(ops),
@@ -63,13 +62,13 @@ TileWork::TileWork(const AttentionCall &call, const AttentionShape &shape, const
   logit_factor_ = shape.in_bf16 && !adjusted ? call.scale : 1.0f;
   int64_t sizes[] = {shape.tile_queries * shape.dim_k_padded, shape.tile_queries * shape.key_block,
                      shape.dim_k_padded};
-  int64_t total = ScratchCutter::floats<int64_t>(shape.tile_queries);
-  for (int64_t size : sizes) total += ScratchCutter::floats<float>(size);
-  ScratchCutter cutter(thread_scratch(ScratchUser::worker, total));
-  q_pos_ = cutter.take<int64_t>(shape.tile_queries);
-  q_ = cutter.take<float>(sizes[0]);
-  s_ = cutter.take<float>(sizes[1]);
-  row_ = cutter.take<float>(sizes[2]);
+  int64_t total = ScratchArena::floats<int64_t>(shape.tile_queries);
+  for (int64_t size : sizes) total += ScratchArena::floats<float>(size);
+  ScratchArena arena(thread_scratch(ScratchUser::worker, total));
+  q_pos_ = arena.take<int64_t>(shape.tile_queries);
+  q_ = arena.take<float>(sizes[0]);
+  s_ = arena.take<float>(sizes[1]);
+  row_ = arena.take<float>(sizes[2]);
 }
 
 void TileWork::load_queries() {
@@ -116,7 +115,7 @@ void TileWork::adjust_logits(const KeyRange &keys, Visible visible) {
 
 void TileWork::weights(int64_t n) {
   for (int64_t i = 0; i < tile_.queries; ++i) {
-    SoftmaxState &state = sums_.state[i];
+    OnlineSoftmaxState &state = sums_.state[i];
     ops_.softmax(s_ + i * shape_.key_block, round_up(n, ops_.width), logit_factor_, &state);
     if (state.factor != 1.0f) ops_.scale(sums_.out + i * sums_.out_stride, shape_.dim_v_padded, state.factor);
   }
@@ -140,7 +139,7 @@ void TileWork::run() {
 
 }  // namespace
 
-AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
+AttentionShape::AttentionShape(const AttentionCall &call, const KernelTable &ops) {
   group = call.q_heads / call.kv_heads;
   by_panels = group * call.n_new > kDotQueries;
   bool q_in_bf16 = call.q_type == Dtype::bf16 || call.round_to_bf16;
@@ -152,15 +151,16 @@ AttentionShape::AttentionShape(const AttentionCall &call, const LevelOps &ops) {
   order = by_panels || in_bf16 ? Dtype::f32 : call.kv_type;
 }
 
-void attend_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                 const AttentionTile &tile, const TileSums &sums, TileProducts &products) {
+void attend_tile(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
+                 const AttentionTile &tile, const TileAccumulator &sums, TileProducts &products) {
   TileWork(call, shape, ops, tile, sums, products).run();
 }
 
-void merge_sums(const TileSums &whole, const TileSums &part, int64_t queries, int64_t dim) {
+void merge_accumulators(const TileAccumulator &whole, const TileAccumulator &part, int64_t queries,
+                        int64_t dim) {
   for (int64_t i = 0; i < queries; ++i) {
-    SoftmaxState &a = whole.state[i];
-    const SoftmaxState &b = part.state[i];
+    OnlineSoftmaxState &a = whole.state[i];
+    const OnlineSoftmaxState &b = part.state[i];
     float top = std::max(a.max, b.max);
     if (top == kNone) continue;
     float keep = std::exp(a.max - top), add = std::exp(b.max - top);
@@ -173,12 +173,13 @@ void merge_sums(const TileSums &whole, const TileSums &part, int64_t queries, in
 
 namespace {
 
-/// What the sums of one query are multiplied with, what its old output is multiplied with, and the new lse.
-struct Shares {
+/// Weights of a log-sum-exp merge for one query: of the accumulator, of the previous output; and the merged
+/// lse.
+struct MergeWeights {
   float part, old, lse;
 };
 
-Shares shares(const SoftmaxState &state, const float *sink, const float *old_lse) {
+MergeWeights merge_weights(const OnlineSoftmaxState &state, const float *sink, const float *old_lse) {
   float top = sink ? std::max(state.max, *sink) : state.max;
   if (old_lse) top = std::max(top, *old_lse);
   if (top == kNone) return {0.0f, 0.0f, kNone};
@@ -189,26 +190,26 @@ Shares shares(const SoftmaxState &state, const float *sink, const float *old_lse
 
 }  // namespace
 
-void finish_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                 const AttentionTile &tile, const TileSums &sums) {
+void finish_tile(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
+                 const AttentionTile &tile, const TileAccumulator &sums) {
   float *row = thread_scratch(ScratchUser::worker, 2 * shape.dim_v_padded), *old = row + shape.dim_v_padded;
   for (int64_t i = 0; i < tile.queries; ++i) {
     int64_t token = (tile.first_query + i) / shape.group;
     int64_t head = tile.kv_head * shape.group + (tile.first_query + i) % shape.group;
     float *lse = call.lse ? call.lse + (tile.row * call.q_heads + head) * call.n_new + token : nullptr;
-    Shares share =
-        shares(sums.state[i], call.sinks ? call.sinks + head : nullptr, call.merge ? lse : nullptr);
+    MergeWeights weight =
+        merge_weights(sums.state[i], call.sinks ? call.sinks + head : nullptr, call.merge ? lse : nullptr);
     ops.restore_pairs(shape.order, sums.out + i * sums.out_stride, row, call.dim_v);
-    ops.scale(row, call.dim_v, share.part);
+    ops.scale(row, call.dim_v, weight.part);
     if (shape.rotate_out) quant::rotate(row, call.dim_v);
     int64_t at = tile.row * call.out_stride.row + head * call.out_stride.head + token * call.out_stride.pos;
     void *out = element_at(call.out, call.out_type, at);
-    if (call.merge && share.old > 0.0f) {
+    if (call.merge && weight.old > 0.0f) {
       ops.convert_row(out, call.out_type, old, Dtype::f32, call.dim_v);
-      ops.add_scaled_row(row, old, share.old, call.dim_v);
+      ops.add_scaled_row(row, old, weight.old, call.dim_v);
     }
     ops.convert_row(row, Dtype::f32, out, call.out_type, call.dim_v);
-    if (lse) *lse = share.lse;
+    if (lse) *lse = weight.lse;
   }
 }
 

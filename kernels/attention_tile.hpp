@@ -1,10 +1,9 @@
-// One piece of an attention: a few queries that share a key head, over a range of keys. Internal to the
-// kernels.
+// One tile of an attention: a few queries of one key head over a range of keys. Internal to the kernels.
 #pragma once
 #include <cstdint>
 
 #include "kernels/attention.hpp"
-#include "kernels/simd/level_ops.hpp"
+#include "kernels/simd/kernel_table.hpp"
 
 namespace kvern::kernels {
 
@@ -12,26 +11,26 @@ namespace kvern::kernels {
 /// i % group.
 struct AttentionTile {
   int64_t row, kv_head, first_query, queries;
-  int64_t split, splits;  ///< which share of the visible keys
+  int64_t split, splits;  ///< which part of the visible keys
 };
 
-/// Sums of a tile before division. out [queries, out_stride] in the order of `ordered_type`'s pairs.
-struct TileSums {
+/// Unnormalized accumulators of a tile. out [queries, out_stride] in pair order (AttentionShape::order).
+struct TileAccumulator {
   float *out;
   int64_t out_stride;
-  SoftmaxState *state;  ///< [queries]
+  OnlineSoftmaxState *state;  ///< [queries]
 };
 
 /// How a call is cut: the same for all its tiles.
 struct AttentionShape {
-  AttentionShape(const AttentionCall &call, const LevelOps &ops);
+  AttentionShape(const AttentionCall &call, const KernelTable &ops);
   bool by_panels;  ///< packed matrix products instead of dot products
-  bool in_bf16;    ///< products of bf16 numbers
+  bool in_bf16;    ///< bf16 products
   int64_t group;   ///< query heads to a key head
   int64_t tile_queries;
   int64_t dim_k_padded, dim_v_padded;
-  int64_t key_block;  ///< keys that go by together
-  Dtype order;        ///< whose pair order q and the sums are in (f32: as they are)
+  int64_t key_block;  ///< keys of one iteration
+  Dtype order;        ///< dtype whose pair order q and the accumulators are in (f32: plain order)
   bool rotate_q = false,
        rotate_out = false;  ///< as quant::rotate does, where keys or values are stored rotated
 };
@@ -41,64 +40,66 @@ struct KeyRange {
   int64_t begin, n;
 };
 
-/// What multiplies a tile's queries with keys and its weights with values, wherever these lie and in whatever numbers.
+/// Computes q k^T and p v of a tile, for any storage and dtype of keys and values.
 class TileProducts {
  public:
-  /// Once, before all else: q as the shape says; of columns only those of [begin, end) can be seen.
+  /// Called first, once: q as the shape says; only columns of [begin, end) are visible.
   virtual void start(const FloatRows &q, int64_t begin, int64_t end) = 0;
-  /// Goes on to the next columns of the tile's share, at most key_block of them; false at the end.
+  /// Moves on to the next columns of the tile's part, at most key_block of them; false at the end.
   virtual bool next(KeyRange *range) = 0;
   /// out[i * out_stride + j] = query i . key j of the range; what follows up to key_block may be overwritten.
   virtual void logits(const FloatRows &q, float *out, int64_t out_stride) = 0;
-  /// Adds the range's weighted values to the sums. Behind the range's end weights are 0 up to the next multiple of the
-  /// level's width; they may be destroyed.
-  virtual void values(const FloatRows &weights, const TileSums &sums) = 0;
+  /// Adds the range's weighted values to the accumulators. Behind the range's end weights are 0 up to the
+  /// next multiple of the vector width; they may be overwritten.
+  virtual void values(const FloatRows &weights, const TileAccumulator &sums) = 0;
 
  protected:
   ~TileProducts() = default;
 };
 
-/// Computes a tile's sums from nothing; sinks are left out. Uses the worker's scratch.
-void attend_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                 const AttentionTile &tile, const TileSums &sums, TileProducts &products);
+/// Computes a tile's accumulators; sinks are not included. Uses the worker's workspace.
+void attend_tile(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
+                 const AttentionTile &tile, const TileAccumulator &sums, TileProducts &products);
 
-/// Adds the sums of `part` to those of `whole`, [queries].
-void merge_sums(const TileSums &whole, const TileSums &part, int64_t queries, int64_t dim);
+/// Merges the accumulators of `part` into those of `whole`, [queries].
+void merge_accumulators(const TileAccumulator &whole, const TileAccumulator &part, int64_t queries,
+                        int64_t dim);
 
-/// Divides, rotates back, adds sinks, merges with what out holds if the call says so, and writes out and lse. Destroys the
-/// sums.
-void finish_tile(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
-                 const AttentionTile &tile, const TileSums &sums);
+/// Normalizes, applies the inverse Hadamard rotation, adds sinks, merges with the previous output if
+/// call.merge, and writes out and lse. Overwrites the accumulators.
+void finish_tile(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
+                 const AttentionTile &tile, const TileAccumulator &sums);
 
-/// Throws kvern::Error (internal) if the call contradicts itself.
+/// Throws std::invalid_argument if the call contradicts itself.
 void check_attention(const AttentionCall &call);
 
-/// How the sums of one tile are computed; called by several threads at once.
+/// Computes the accumulators of one tile; called by several threads at once.
 struct TileAttend {
-  virtual void operator()(const AttentionTile &tile, const TileSums &sums) const = 0;
+  virtual void operator()(const AttentionTile &tile, const TileAccumulator &sums) const = 0;
 
  protected:
   ~TileAttend() = default;
 };
 
-/// Cuts a call into tiles (and keys into shares), has their sums computed by `parallel`'s threads and finishes them.
+/// Partitions a call into tiles (and keys into splits), computes their accumulators on `parallel`'s threads
+/// and finishes them.
 void attend_in_tiles(const AttentionCall &call, const AttentionShape &shape, const TileAttend &attend,
                      const Parallel &parallel);
 
 /// The same for tiles whose products are what products_of(tile) returns.
 template <class ProductsOf>
-void attend_by_products(const AttentionCall &call, const AttentionShape &shape, const LevelOps &ops,
+void attend_by_products(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
                         const ProductsOf &products_of, const Parallel &parallel) {
   struct Attend final : TileAttend {
-    Attend(const AttentionCall &c, const AttentionShape &s, const LevelOps &o, const ProductsOf &p)
+    Attend(const AttentionCall &c, const AttentionShape &s, const KernelTable &o, const ProductsOf &p)
         : call(c), shape(s), ops(o), products_of(p) {}
-    void operator()(const AttentionTile &tile, const TileSums &sums) const override {
+    void operator()(const AttentionTile &tile, const TileAccumulator &sums) const override {
       auto products = products_of(tile);
       attend_tile(call, shape, ops, tile, sums, products);
     }
     const AttentionCall &call;
     const AttentionShape &shape;
-    const LevelOps &ops;
+    const KernelTable &ops;
     const ProductsOf &products_of;
   };
   attend_in_tiles(call, shape, Attend(call, shape, ops, products_of), parallel);

@@ -1,5 +1,5 @@
-// The number formats that kernels read and write, and their scalar conversions (round to nearest, ties to
-// even). Vectorised conversion of whole rows is in elementwise.hpp.
+// The dtypes that kernels read and write, and their scalar conversions (round to nearest, ties to even).
+// Vectorised conversion of whole rows is in elementwise.hpp.
 #pragma once
 #include <bit>
 #include <cstdint>
@@ -38,7 +38,7 @@ inline uint16_t f32_to_f16(float x) {
   u &= 0x7fffffffu;
   if (u > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | ((u >> 13) & 0x1ffu));
   if (u >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // rounds to infinity
-  if (u < 0x38800000u) {  // subnormal in f16: adding 0.5 puts the unit in the last place where f16 has it
+  if (u < 0x38800000u) {  // subnormal in f16: adding 0.5 aligns the unit in the last place with that of f16
     float shifted = std::bit_cast<float>(u) + 0.5f;
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u));
   }

@@ -1,7 +1,7 @@
 // The small operations between matrix products, fused where that saves a pass over memory: norms,
 // activations, rotary embedding, conversion, argmax, embedding lookup. Everything is f32 but where a Dtype is
-// given. Strides count elements, rows are contiguous. Each function has a slow twin in
-// elementwise_reference.hpp. [any thread]
+// given. Strides count elements, rows are contiguous. Reference implementations: elementwise_reference.hpp.
+// [any thread]
 #pragma once
 #include <cstdint>
 
@@ -10,8 +10,8 @@
 
 namespace kvern::kernels {
 
-/// Rows of `dim` numbers to be normalised. If residual is set, x is added to it first, and the sum, which
-/// stays in residual, is what is normalised. out may be x.
+/// Rows of `dim` elements to normalize. If residual is set, x is added to it first, and the sum, which stays
+/// in residual, is normalized. out may be x.
 struct NormCall {
   int64_t rows = 0, dim = 0;
   const float *x = nullptr;
@@ -53,8 +53,9 @@ void activate(const ActivationCall &call, const Parallel &parallel);
 void add_scaled(float *out, int64_t out_stride, const float *x, int64_t x_stride, float scale, int64_t rows,
                 int64_t dim, const Parallel &parallel);
 
-/// Rotates the first rotary_dim of each head's `dim` numbers, in place. x [tokens, heads, dim]; cos, sin
-/// [tokens, rotary_dim / 2] contiguous. Pairs are (i, i + rotary_dim / 2), or (2 i, 2 i + 1) if interleaved.
+/// Applies rotary embedding to the first rotary_dim of each head's `dim` elements, in place. x [tokens,
+/// heads, dim]; cos, sin [tokens, rotary_dim / 2] contiguous. Pairs are (i, i + rotary_dim / 2), or (2 i, 2 i
+/// + 1) if interleaved.
 struct RotaryCall {
   int64_t tokens = 0, heads = 0, dim = 0, rotary_dim = 0;
   float *x = nullptr;
@@ -64,7 +65,7 @@ struct RotaryCall {
 };
 void rotate(const RotaryCall &call, const Parallel &parallel);
 
-/// Rows of `dim` numbers from one format to another, rounded to nearest, ties to even.
+/// Converts rows of `dim` elements from one dtype to another, rounded to nearest, ties to even.
 struct ConvertCall {
   int64_t rows = 0, dim = 0;
   const void *from = nullptr;
@@ -76,7 +77,7 @@ struct ConvertCall {
 };
 void convert(const ConvertCall &call, const Parallel &parallel);
 
-/// out[i] = scale * table[ids[i]], f32. Ids are not checked: they must lie within the table.
+/// out[i] = scale * table[ids[i]], f32. Ids are not checked: they must be rows of the table.
 struct EmbeddingCall {
   int64_t n = 0, dim = 0;
   const int64_t *ids = nullptr;
@@ -89,7 +90,7 @@ struct EmbeddingCall {
 };
 void embed(const EmbeddingCall &call, const Parallel &parallel);
 
-/// Index of the largest of n numbers, the first one among equals; NaN is never the largest. 0 if n is 0.
+/// Index of the largest of n elements, the first one among equals; NaN is never the largest. 0 if n is 0.
 int64_t argmax(const float *x, int64_t n);
 
 }  // namespace kvern::kernels

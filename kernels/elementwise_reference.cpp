@@ -1,4 +1,4 @@
-// The slow twins of elementwise.cpp.
+// Reference implementations of elementwise.cpp.
 #include "kernels/elementwise_reference.hpp"
 
 #include <cmath>

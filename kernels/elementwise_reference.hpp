@@ -1,4 +1,4 @@
-// The slow twins of elementwise.hpp, by the definition and in double precision; what tests compare with.
+// Reference implementations of elementwise.hpp, scalar, in double precision; tests compare with them.
 #pragma once
 #include "kernels/elementwise.hpp"
 

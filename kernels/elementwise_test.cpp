@@ -18,14 +18,14 @@ void require_close(const Buffer &got, const Buffer &expected, float tolerance, c
   for (int64_t i = 0; i < got.size(); ++i) {
     float allowed = tolerance * (1.0f + std::abs(expected.at(i)));
     if (std::abs(got.at(i) - expected.at(i)) <= allowed) continue;
-    FAIL(what << " at " << name_of(cpu_level()) << ": " << got.at(i) << " instead of " << expected.at(i)
+    FAIL(what << " at " << cpu_capability().name << ": " << got.at(i) << " instead of " << expected.at(i)
               << " at " << i << " of " << got.size());
   }
 }
 
 template <class F>
 void many_times(F &&f) {
-  at_every_level([&f](CpuLevel) {
+  for_each_capability([&f](const CpuCapability &) {
     Random random(9);
     for (int i = 0; i < 40; ++i) f(random);
   });
@@ -34,7 +34,7 @@ void many_times(F &&f) {
 
 }  // namespace
 
-TEST_CASE("Norms equal their definition, with and without residual, weight and bias") {
+TEST_CASE("Norms equal the reference implementation, with and without residual, weight and bias") {
   many_times([](Random &random) {
     NormCall call;
     call.rows = random.pick<int64_t>({1, 2, 40});
@@ -45,11 +45,11 @@ TEST_CASE("Norms equal their definition, with and without residual, weight and b
     call.weight_type = random.pick({Dtype::f32, Dtype::bf16, Dtype::f16});
     call.bias_type = random.pick({Dtype::f32, Dtype::bf16, Dtype::f16});
     call.weight_offset = random.chance(0.3) ? 1.0f : 0.0f;
-    Buffer x = random.numbers(Dtype::f32, (call.rows - 1) * call.x_stride + call.dim, 3.0f);
-    Buffer residual = random.numbers(Dtype::f32, (call.rows - 1) * call.residual_stride + call.dim);
-    Buffer weight = random.numbers(call.weight_type, call.dim),
-           bias = random.numbers(call.bias_type, call.dim);
-    Buffer out = random.numbers(Dtype::f32, (call.rows - 1) * call.out_stride + call.dim);
+    Buffer x = random.elements(Dtype::f32, (call.rows - 1) * call.x_stride + call.dim, 3.0f);
+    Buffer residual = random.elements(Dtype::f32, (call.rows - 1) * call.residual_stride + call.dim);
+    Buffer weight = random.elements(call.weight_type, call.dim),
+           bias = random.elements(call.bias_type, call.dim);
+    Buffer out = random.elements(Dtype::f32, (call.rows - 1) * call.out_stride + call.dim);
     call.x = x.floats();
     if (random.chance(0.8)) call.weight = weight.data();
     if (random.chance(0.5)) call.bias = bias.data();
@@ -66,7 +66,7 @@ TEST_CASE("Norms equal their definition, with and without residual, weight and b
   });
 }
 
-TEST_CASE("Activations equal their definition from -100 to 100, with and without a gate") {
+TEST_CASE("Activations equal the reference implementation from -100 to 100, with and without a gate") {
   many_times([](Random &random) {
     ActivationCall call;
     call.activation =
@@ -75,8 +75,8 @@ TEST_CASE("Activations equal their definition from -100 to 100, with and without
     call.dim = random.pick(kDims);
     call.x_stride = call.up_stride = call.out_stride = call.dim + random.integer(0, 2);
     int64_t size = (call.rows - 1) * call.x_stride + call.dim;
-    Buffer x = random.numbers(Dtype::f32, size, random.pick({1.0f, 5.0f, 40.0f})),
-           up = random.numbers(Dtype::f32, size);
+    Buffer x = random.elements(Dtype::f32, size, random.pick({1.0f, 5.0f, 40.0f})),
+           up = random.elements(Dtype::f32, size);
     Buffer out(Dtype::f32, size), expected(Dtype::f32, size);
     call.x = x.floats();
     if (random.chance(0.5)) call.up = up.floats();
@@ -88,7 +88,9 @@ TEST_CASE("Activations equal their definition from -100 to 100, with and without
   });
 }
 
-TEST_CASE("Rotation equals its definition in both layouts and leaves the rest of a head alone") {
+TEST_CASE(
+    "Rotary embedding equals the reference implementation in both layouts and leaves the rest of a head "
+    "alone") {
   many_times([](Random &random) {
     RotaryCall call;
     call.tokens = random.pick<int64_t>({1, 2, 30});
@@ -99,9 +101,9 @@ TEST_CASE("Rotation equals its definition in both layouts and leaves the rest of
     call.token_stride = call.heads * call.head_stride;
     call.interleaved = random.chance(0.5);
     int64_t size = (call.tokens - 1) * call.token_stride + (call.heads - 1) * call.head_stride + call.dim;
-    Buffer x = random.numbers(Dtype::f32, size), expected = x;
-    Buffer cos = random.numbers(Dtype::f32, call.tokens * call.rotary_dim / 2);
-    Buffer sin = random.numbers(Dtype::f32, call.tokens * call.rotary_dim / 2);
+    Buffer x = random.elements(Dtype::f32, size), expected = x;
+    Buffer cos = random.elements(Dtype::f32, call.tokens * call.rotary_dim / 2);
+    Buffer sin = random.elements(Dtype::f32, call.tokens * call.rotary_dim / 2);
     call.cos = cos.floats();
     call.sin = sin.floats();
     call.x = expected.floats();
@@ -121,8 +123,8 @@ TEST_CASE("Conversion between formats is bit for bit that of the scalar function
     call.dim = random.pick(kDims);
     call.from_stride = call.dim + random.integer(0, 2);
     call.to_stride = call.dim + random.integer(0, 2);
-    Buffer from = random.numbers(call.from_type, (call.rows - 1) * call.from_stride + call.dim,
-                                 random.pick({1.0f, 1e-6f, 3e4f, 1e30f}));
+    Buffer from = random.elements(call.from_type, (call.rows - 1) * call.from_stride + call.dim,
+                                  random.pick({1.0f, 1e-6f, 3e4f, 1e30f}));
     float specials[] = {0.0f, -0.0f, INFINITY, -INFINITY, 1e-8f, 5e-41f, 65519.9f, 65520.0f, NAN};
     for (int64_t i = 0; i < std::min<int64_t>(9, from.size()); ++i)
       from.set(from.size() - 1 - i, specials[i]);
@@ -135,7 +137,7 @@ TEST_CASE("Conversion between formats is bit for bit that of the scalar function
     for (int64_t i = 0; i < to.size(); ++i) {
       if (std::isnan(to.at(i)) && std::isnan(expected.at(i))) continue;
       if (std::bit_cast<uint32_t>(to.at(i)) != std::bit_cast<uint32_t>(expected.at(i))) {
-        FAIL(name_of(call.from_type) << " to " << name_of(call.to_type) << " at " << name_of(cpu_level())
+        FAIL(name_of(call.from_type) << " to " << name_of(call.to_type) << " at " << cpu_capability().name
                                      << ": " << to.at(i) << " instead of " << expected.at(i));
       }
     }
@@ -151,7 +153,7 @@ TEST_CASE("Embedding rows are looked up, converted and scaled") {
     call.table_stride = call.dim;
     call.out_stride = call.dim + 1;
     call.scale = random.chance(0.5) ? 1.0f : 22.6f;
-    Buffer table = random.numbers(call.type, 11 * call.dim);
+    Buffer table = random.elements(call.type, 11 * call.dim);
     std::vector<int64_t> ids;
     for (int64_t i = 0; i < call.n; ++i) ids.push_back(random.integer(0, 10));
     call.ids = ids.data();
@@ -168,17 +170,18 @@ TEST_CASE("Embedding rows are looked up, converted and scaled") {
 TEST_CASE("add_scaled adds") {
   many_times([](Random &random) {
     int64_t dim = random.pick(kDims);
-    Buffer x = random.numbers(Dtype::f32, 3 * dim), out = random.numbers(Dtype::f32, 3 * dim), expected = out;
+    Buffer x = random.elements(Dtype::f32, 3 * dim), out = random.elements(Dtype::f32, 3 * dim),
+           expected = out;
     for (int64_t i = 0; i < out.size(); ++i) expected.set(i, out.at(i) + 0.5f * x.at(i));
     add_scaled(out.floats(), dim, x.floats(), dim, 0.5f, 3, dim, serial());
     require_close(out, expected, 1e-7f, "add_scaled");
   });
 }
 
-TEST_CASE("argmax gives the first of the largest numbers and never a NaN") {
+TEST_CASE("argmax gives the first of the largest elements and never a NaN") {
   many_times([](Random &random) {
     int64_t n = random.pick({int64_t{0}, int64_t{1}, int64_t{16}, int64_t{17}, int64_t{1000}});
-    Buffer x = random.numbers(Dtype::f32, n);
+    Buffer x = random.elements(Dtype::f32, n);
     for (int64_t i = 0; i < n; ++i) {
       if (random.chance(0.2)) x.set(i, 3.0f);
       if (random.chance(0.1)) x.set(i, NAN);

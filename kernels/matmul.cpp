@@ -1,33 +1,36 @@
-// Few rows: the weights go by once, several rows together. Many rows: a blocked product of packed panels.
+// Few rows (GEMV): the weights are streamed once, several weight rows at a time. Many rows: blocked GEMM on
+// packed panels.
 #include "kernels/matmul.hpp"
 
 #include <algorithm>
-#include <kvern/error.hpp>
+#include <bit>
+#include <stdexcept>
 
 #include "kernels/round_up.hpp"
 #include "kernels/scratch.hpp"
-#include "kernels/simd/level_ops.hpp"
+#include "kernels/simd/kernel_table.hpp"
 
 namespace kvern::kernels {
 namespace {
 
-constexpr int64_t kTaskBytes = 1 << 16;  // weights that are worth handing to another thread
-constexpr int64_t kDotRows = 1024;       // rows of W whose results are held before they go to y
-constexpr int64_t kLongSums = 16384;     // sums of columns of a [K, N] matrix that are held
-constexpr int64_t kDepth = 256;          // 32-bit elements of k in a panel
-constexpr int64_t kTileRows = 96;        // rows of x that stay in cache while panels go by
-constexpr int64_t kTaskPanels = 8;       // panels packed together
+constexpr int64_t kGrainBytes = 1 << 16;     // weights in a parallel task, at least
+constexpr int64_t kDotRows = 1024;           // rows of W whose results are kept before they are stored to y
+constexpr int64_t kMaxAccumulators = 16384;  // accumulators of a [K, N] product, at most
+constexpr int64_t kDepth = 256;              // 32-bit elements of k in a panel
+constexpr int64_t kTileRows = 96;            // rows of x that stay in cache while panels are streamed
+constexpr int64_t kGrainPanels = 8;          // panels packed together
 
 void check(const MatmulCall &c) {
-  if (c.m < 0 || c.n < 0 || c.k < 0) throw Error(ErrorKind::internal, "matmul: a negative size");
+  if (c.m < 0 || c.n < 0 || c.k < 0) throw std::invalid_argument("matmul: a negative size");
 }
 
 RowBlock weight_rows(const MatmulCall &c, int64_t row, int64_t rows, int64_t column, int64_t columns) {
   return {element_at(c.w, c.w_type, row * c.w_stride + column), c.w_type, c.w_stride, rows, columns};
 }
 
-/// y columns [column, column + n) from sums, with bias and what y held.
-void put_sums(const MatmulCall &c, const float *sums, int64_t sums_stride, int64_t column, int64_t n) {
+/// y columns [column, column + n) from accumulators, plus bias and, if accumulate, the previous y.
+void store_accumulators(const MatmulCall &c, const float *sums, int64_t sums_stride, int64_t column,
+                        int64_t n) {
   for (int64_t m = 0; m < c.m; ++m) {
     const float *from = sums + m * sums_stride;
     float *to = c.y + m * c.y_stride + column;
@@ -37,14 +40,14 @@ void put_sums(const MatmulCall &c, const float *sums, int64_t sums_stride, int64
   }
 }
 
-bool multiplies_bf16(const MatmulCall &c, const LevelOps &ops) {
+bool multiplies_bf16(const MatmulCall &c, const KernelTable &ops) {
   return c.round_x && c.w_type == Dtype::bf16 && ops.gemm_panel_bf16;
 }
 
 /// x as dot_rows or, in bf16, dot_rows_bf16 reads it, padded to whole vectors.
-FloatRows ordered_x(const MatmulCall &c, const LevelOps &ops) {
-  const int64_t numbers = round_up(c.k, 2 * ops.width),
-                stride = multiplies_bf16(c, ops) ? numbers / 2 : numbers;
+FloatRows ordered_x(const MatmulCall &c, const KernelTable &ops) {
+  const int64_t elements = round_up(c.k, 2 * ops.width),
+                stride = multiplies_bf16(c, ops) ? elements / 2 : elements;
   float *x = thread_scratch(ScratchUser::caller, c.m * stride);
   for (int64_t m = 0; m < c.m; ++m) {
     const float *from = c.x + m * c.x_stride;
@@ -59,24 +62,24 @@ FloatRows ordered_x(const MatmulCall &c, const LevelOps &ops) {
   return {x, stride, c.m};
 }
 
-void few_rows_n_k(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
+void few_rows_n_k(const MatmulCall &c, const KernelTable &ops, const Parallel &parallel) {
   const FloatRows x = ordered_x(c, ops);
   const auto dot_rows = multiplies_bf16(c, ops) ? ops.dot_rows_bf16 : ops.dot_rows;
   int64_t grain =
-      round_up(std::max<int64_t>(kTaskBytes / std::max<int64_t>(c.k * size_of(c.w_type), 1), 8), 8);
+      round_up(std::max<int64_t>(kGrainBytes / std::max<int64_t>(c.k * size_of(c.w_type), 1), 8), 8);
   parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
     float *sums = thread_scratch(ScratchUser::worker, c.m * kDotRows);
     for (int64_t row = begin; row < end; row += kDotRows) {
       int64_t rows = std::min(kDotRows, end - row);
       dot_rows(x, weight_rows(c, row, rows, 0, c.k), sums, kDotRows);
-      put_sums(c, sums, kDotRows, row, rows);
+      store_accumulators(c, sums, kDotRows, row, rows);
     }
   });
 }
 
-/// Threads share the rows, not the columns: each reads whole rows, and what they add up is added up.
-void few_rows_k_n(const MatmulCall &c, const LevelOps &ops, const Parallel &parallel) {
-  const int64_t most = std::max<int64_t>(kLongSums / c.m / 64 * 64, 64);
+/// Threads partition the rows, not the columns: each reads whole rows, and their accumulators are added.
+void few_rows_k_n(const MatmulCall &c, const KernelTable &ops, const Parallel &parallel) {
+  const int64_t most = std::max<int64_t>(kMaxAccumulators / c.m / 64 * 64, 64);
   const int64_t stride = std::min(most, round_up(c.n, 64)), size = c.m * stride;
   const int64_t parts = std::clamp<int64_t>(c.k / 64, 1, parallel.threads);
   float *sums = thread_scratch(ScratchUser::caller, parts * size + stride), *row = sums + parts * size;
@@ -96,24 +99,24 @@ void few_rows_k_n(const MatmulCall &c, const LevelOps &ops, const Parallel &para
       std::copy(sums + m * stride, sums + m * stride + n, row);
       ops.restore_pairs(c.w_type, row, sums + m * stride, n);
     }
-    put_sums(c, sums, stride, column, n);
+    store_accumulators(c, sums, stride, column, n);
   }
 }
 
-/// A product of many rows: which arithmetic, and how it is cut.
+/// A product of many rows: its dtype and partition.
 struct Blocked {
   const MatmulCall &call;
-  const LevelOps &ops;
+  const KernelTable &ops;
   const bool in_bf16;
   FloatRows a;  // x, or x as pairs of bf16
   int64_t depth, panel_width, task_columns;
 
-  Blocked(const MatmulCall &c, const LevelOps &table, int64_t threads)
+  Blocked(const MatmulCall &c, const KernelTable &table, int64_t threads)
       : call(c), ops(table), in_bf16(multiplies_bf16(c, table)) {
     depth = kDepth * (in_bf16 ? 2 : 1);
     panel_width = 2 * ops.width;
     int64_t share = threads > 1 ? c.n / (4 * threads) : c.n;
-    task_columns = std::clamp(round_up(share, panel_width), panel_width, kTaskPanels * panel_width);
+    task_columns = std::clamp(round_up(share, panel_width), panel_width, kGrainPanels * panel_width);
     a = {const_cast<float *>(c.x), c.x_stride, c.m};
     if (in_bf16) round_x_to_bf16();
   }
@@ -170,8 +173,9 @@ struct Blocked {
   void columns(int64_t begin, int64_t end) const {
     if (call.bias) start_with_bias(begin, end);
     int64_t panel_floats = kDepth * panel_width;
-    float *panels = thread_scratch(ScratchUser::worker, kTaskPanels * panel_floats + kTileRows * panel_width);
-    float *edge = panels + kTaskPanels * panel_floats;
+    float *panels =
+        thread_scratch(ScratchUser::worker, kGrainPanels * panel_floats + kTileRows * panel_width);
+    float *edge = panels + kGrainPanels * panel_floats;
     for (int64_t k = 0; k < call.k; k += depth) {
       int64_t k_size = std::min(depth, call.k - k);
       bool add = k > 0 || call.accumulate || call.bias;
@@ -196,6 +200,34 @@ struct Blocked {
   }
 };
 
+/// Whether the product itself converts x to bf16.
+bool converts_x(const MatmulCall &c, const KernelTable &ops) {
+  return multiplies_bf16(c, ops) && (c.m > matvec_max_m || c.layout == WeightLayout::n_k);
+}
+
+/// To nearest, ties to even, still as f32. Branches would keep the compiler from using vectors.
+void round_to_bf16(const float *from, float *to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t bits = std::bit_cast<uint32_t>(from[i]);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u;
+    to[i] = std::bit_cast<float>(nan ? bits : rounded);
+  }
+}
+
+/// The call with x rounded to bf16 in the workspace, if it must be and the product does not convert it.
+MatmulCall with_rounded_x(const MatmulCall &original, const KernelTable &ops, const Parallel &parallel) {
+  MatmulCall c = original;
+  if (!c.round_x || c.w_type != Dtype::bf16 || converts_x(c, ops)) return c;
+  float *x = thread_scratch(ScratchUser::rounded, c.m * c.k);
+  parallel_for(parallel, c.m, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      round_to_bf16(original.x + row * original.x_stride, x + row * c.k, c.k);
+  });
+  c.x = x, c.x_stride = c.k;
+  return c;
+}
+
 void no_products(const MatmulCall &c) {
   for (int64_t m = 0; m < c.m; ++m) {
     for (int64_t n = 0; n < c.n; ++n) {
@@ -207,13 +239,15 @@ void no_products(const MatmulCall &c) {
 
 }  // namespace
 
-void matmul(const MatmulCall &call, const Parallel &parallel) {
-  check(call);
-  if (call.m == 0 || call.n == 0) return;
-  if (call.k == 0) return no_products(call);
-  const LevelOps &ops = level_ops();
+void matmul(const MatmulCall &original, const Parallel &parallel) {
+  check(original);
+  if (original.m == 0 || original.n == 0) return;
+  if (original.k == 0) return no_products(original);
+  const KernelTable &ops = kernel_table();
   const Parallel alone = serial();
-  const Parallel &threads = call.n * call.k * size_of(call.w_type) < 2 * kTaskBytes ? alone : parallel;
+  const Parallel &threads =
+      original.n * original.k * size_of(original.w_type) < 2 * kGrainBytes ? alone : parallel;
+  const MatmulCall call = with_rounded_x(original, ops, threads);
   if (call.m > matvec_max_m) return Blocked(call, ops, threads.threads).run(threads);
   if (call.layout == WeightLayout::n_k) return few_rows_n_k(call, ops, threads);
   few_rows_k_n(call, ops, threads);

@@ -28,18 +28,19 @@ struct MatmulCall {
   float *y = nullptr;
   int64_t y_stride = 0;
   bool accumulate = false;  ///< adds to what y holds
-  /// x may be rounded to bf16 where W is bf16 and the processor multiplies bf16.
+  /// x is rounded to bf16 where W is bf16: on every processor, and for one row as for many, so that a prompt in chunks and single
+  /// tokens give the same products, up to the order of summation.
   bool round_x = false;
 };
 
-/// Up to this many rows a product walks W once at memory speed; above it is a blocked matrix product.
+/// Up to this many rows a product streams W once at memory bandwidth (GEMV); above it is a blocked GEMM.
 inline constexpr int64_t matvec_max_m = 8;
 
-/// Sums in f32. y must not overlap x. Scratch is kept by each thread. [any thread; disjoint outputs may run
-/// at once]
+/// Accumulators are f32. y must not overlap x. Workspace is kept by each thread. [any thread; disjoint
+/// outputs may run at once]
 void matmul(const MatmulCall &call, const Parallel &parallel);
 
-/// The same by the definition, slowly, in double precision (round_x has no effect).
+/// Reference implementation in double precision.
 void matmul_reference(const MatmulCall &call);
 
 }  // namespace kvern::kernels

@@ -1,7 +1,15 @@
-// The slow twin of matmul.cpp: one sum at a time, in double precision.
+// Reference implementation of matmul.cpp: one dot product at a time, in double precision.
 #include "kernels/matmul.hpp"
 
 namespace kvern::kernels {
+namespace {
+
+float x_of(const MatmulCall &c, int64_t m, int64_t k) {
+  const float x = c.x[m * c.x_stride + k];
+  return c.round_x && c.w_type == Dtype::bf16 ? bf16_to_f32(f32_to_bf16(x)) : x;
+}
+
+}  // namespace
 
 void matmul_reference(const MatmulCall &c) {
   int64_t n_step = c.layout == WeightLayout::n_k ? c.w_stride : 1;
@@ -11,8 +19,7 @@ void matmul_reference(const MatmulCall &c) {
       double sum = c.bias ? load_element(c.bias, c.bias_type, n) : 0.0;
       if (c.accumulate) sum += c.y[m * c.y_stride + n];
       for (int64_t k = 0; k < c.k; ++k) {
-        sum += static_cast<double>(c.x[m * c.x_stride + k]) *
-               load_element(c.w, c.w_type, n * n_step + k * k_step);
+        sum += static_cast<double>(x_of(c, m, k)) * load_element(c.w, c.w_type, n * n_step + k * k_step);
       }
       c.y[m * c.y_stride + n] = static_cast<float>(sum);
     }

@@ -1,5 +1,5 @@
-// How a kernel gets threads: they are handed in, never made here. The fields are those of the host's thread
-// pool.
+// How a kernel gets threads: the caller passes them in; kernels create none. The fields are those of the
+// host's thread pool.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -8,7 +8,7 @@ namespace kvern::kernels {
 
 struct Parallel {
   int threads;  ///< how many bodies may run at once, at least 1
-  void *ctx;    ///< handed back to `run`
+  void *ctx;    ///< passed to `run`
   /// Calls body on disjoint ranges that cover [0, n), each a multiple of `grain` long (but the last), and
   /// returns when all are done. Which thread gets which range does not matter to any kernel.
   void (*run)(void *ctx, int64_t n, int64_t grain, void (*body)(void *arg, int64_t begin, int64_t end),
@@ -21,7 +21,7 @@ inline void run_serial(void *, int64_t n, int64_t, void (*body)(void *, int64_t,
 }
 }  // namespace detail
 
-/// The calling thread does everything.
+/// Runs on the calling thread.
 inline Parallel serial() { return {1, nullptr, &detail::run_serial}; }
 
 /// `parallel.run` with anything callable as f(begin, end). Exceptions must not leave f.

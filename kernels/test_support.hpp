@@ -1,18 +1,18 @@
-// What the kernels' tests share: random numbers in any format in buffers without slack (so that a sanitizer
-// sees every read beyond an end), threads, and a loop over the processor's levels.
+// Tools of the kernels' tests: random elements of any dtype in buffers of exact size (so that a sanitizer
+// sees every read beyond an end), threads, and a loop over the processor's capabilities.
 #pragma once
 #include <algorithm>
 #include <random>
 #include <thread>
 #include <vector>
 
-#include "kernels/cpu_level.hpp"
+#include "kernels/cpu_capability.hpp"
 #include "kernels/dtype.hpp"
 #include "kernels/parallel.hpp"
 
 namespace kvern::kernels::testing {
 
-/// Numbers of a format, exactly as many as asked for.
+/// Elements of a dtype, in a buffer of exact size.
 struct Buffer {
   Dtype type = Dtype::f32;
   std::vector<unsigned char> bytes;
@@ -39,7 +39,7 @@ class Random {
   T pick(std::initializer_list<T> choices) {
     return *(choices.begin() + integer(0, static_cast<int64_t>(choices.size()) - 1));
   }
-  Buffer numbers(Dtype type, int64_t n, float scale = 1.0f) {
+  Buffer elements(Dtype type, int64_t n, float scale = 1.0f) {
     Buffer buffer(type, n);
     for (int64_t i = 0; i < n; ++i) buffer.set(i, normal(scale));
     return buffer;
@@ -60,15 +60,15 @@ inline Parallel test_threads() {
   return {3, nullptr, run};
 }
 
-/// Calls f at each level of the processor, and puts back the level that was in use.
+/// Calls f at each capability of the processor, and restores the one in use.
 template <class F>
-void at_every_level(F &&f) {
-  CpuLevel before = cpu_level();
-  for (CpuLevel level : available_levels()) {
-    set_cpu_level(level);
-    f(level);
+void for_each_capability(F &&f) {
+  const CpuCapability &before = cpu_capability();
+  for (const CpuCapability *capability : available_capabilities()) {
+    set_cpu_capability(*capability);
+    f(*capability);
   }
-  set_cpu_level(before);
+  set_cpu_capability(before);
 }
 
 }  // namespace kvern::kernels::testing

@@ -1,4 +1,4 @@
-// Whole blocks are decided by the least and greatest position in them; the rest key by key.
+// Whole blocks are classified by the minimum and maximum of their positions; the rest key by key.
 #include "kernels/visibility.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Which keys the queries of a tile see, from positions alone. Internal to the kernels.
+// Which keys are visible to the queries of a tile, by position. Internal to the kernels.
 #pragma once
 #include <cstdint>
 
@@ -8,7 +8,7 @@ namespace kvern::kernels {
 
 enum class Visible { none, some, all };
 
-/// The positions of one row's keys in one key head, and the rule of the call.
+/// Positions of one row's keys in one key head, and the masking rule of the call.
 class KeyPositions {
  public:
   KeyPositions(const AttentionCall &call, int64_t row, int64_t kv_head);
@@ -20,10 +20,10 @@ class KeyPositions {
   }
   /// Narrows [begin, end) to keys that a query at q_min..q_max may see.
   void narrow(int64_t q_min, int64_t q_max, int64_t &begin, int64_t &end) const;
-  /// What queries at q_min..q_max see of keys [begin, end).
+  /// Visibility of keys [begin, end) to queries at q_min..q_max.
   Visible classify(int64_t q_min, int64_t q_max, int64_t begin, int64_t end) const;
-  /// Sets logits of keys [begin, end) that a query at q_pos does not see to -infinity; logits[0] is that of
-  /// `begin`.
+  /// Sets the logits of keys [begin, end) that are masked for a query at q_pos to -infinity; logits[0] is
+  /// that of `begin`.
   void mask(int64_t q_pos, int64_t begin, int64_t end, float *logits) const;
 
  private:

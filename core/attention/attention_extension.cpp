@@ -2,9 +2,9 @@
 
 #include <cstdio>
 #include <exception>
+#include <kvern/sdk/kernel_call.hpp>
 #include <vector>
 
-#include "kernels/kernel_call.hpp"
 #include "devices/cpu/threads.hpp"
 
 namespace kvern {
@@ -19,8 +19,9 @@ kvern_status refuse(kvern_error *error, kvern_status code, const char *message) 
 /// Rows [begin, begin + n) of a piece, all of which have a result already (join) or none of which has.
 void run_rows(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 &piece, int64_t begin,
               int64_t n, bool join, bool first_of_all) {
-  const KeySource keys{piece.k, piece.v, piece.first_pos, piece.key_pos, piece.row_stride, piece.head_stride};
-  auto c = kernel_call(call, q_pos, keys, piece.row_begin + begin, n);
+  const sdk::KeySource keys{piece.k,       piece.v,          piece.first_pos,
+                            piece.key_pos, piece.row_stride, piece.head_stride};
+  auto c = sdk::kernel_call(call, q_pos, keys, piece.row_begin + begin, n);
   c.k = static_cast<const char *>(c.k) + begin * c.k_stride.row * kernels::size_of(c.kv_type);
   c.v = static_cast<const char *>(c.v) + begin * c.v_stride.row * kernels::size_of(c.kv_type);
   if (c.first_pos) c.first_pos += begin;

@@ -1,6 +1,7 @@
 // From positions to rotation and masking, and the choice between the cache's attention and the host's.
 #include <algorithm>
 #include <kvern/finite.hpp>
+#include <kvern/sdk/kernel_call.hpp>
 #include <kvern/step.hpp>
 #include <string>
 #include <utility>
@@ -8,7 +9,6 @@
 #include "core/attention/cache_dtype.hpp"
 #include "core/attention/heads_tensor.hpp"
 #include "core/attention/rotary.hpp"
-#include "kernels/kernel_call.hpp"
 
 namespace kvern {
 namespace {
@@ -115,9 +115,9 @@ struct Step::Impl {
     DLTensor keys{}, values{};
     const bool in_keys = (spec_of(call.layer).flags & KVERN_VALUES_IN_KEYS) != 0;
     cache.update(call.layer, call.k, call.v, &keys, in_keys ? nullptr : &values);
-    const KeySource source{&keys,        in_keys ? &keys : &values, view.first_pos,
+    const sdk::KeySource source{&keys,        in_keys ? &keys : &values, view.first_pos,
                            view.key_pos, view.row_stride,           view.head_stride};
-    queue.attention(kernel_call(call, query_positions(view), source, 0, rows()));
+    queue.attention(sdk::kernel_call(call, query_positions(view), source, 0, rows()));
   }
 };
 

@@ -35,7 +35,7 @@ bool is_large(int64_t bytes) {
   return bytes < 0;
 #endif
 #endif
-  return bytes >= static_cast<int64_t>(HugePageAllocator::kLeast);
+  return bytes >= static_cast<int64_t>(HugePageAllocator::kMinBytes);
 }
 
 void *make_room(HugePageAllocator &memory, int64_t bytes) {

@@ -1,16 +1,18 @@
 #include "devices/cpu/cpu_queue.hpp"
 
 #include <cstring>
+#include <memory>
 #include <new>
 
+#include "devices/cpu/copy_tensor.hpp"
 #include "devices/cpu/huge_page_allocator.hpp"
 #include "devices/cpu/threads.hpp"
 
 namespace kvern {
 namespace {
 
-// From a megabyte on, memory lies in huge pages of its own, which go back to the system with it: in the heap it would be cut
-// up by what lives longer, and the heap would grow with a long prompt.
+// From a megabyte on, memory is mapped in huge pages of its own and unmapped when freed: in the heap it would
+// be fragmented by longer-lived blocks, and the heap would grow with a long prompt.
 constexpr std::size_t kHugeBytes = std::size_t{1} << 20;
 constexpr std::align_val_t kAlignment{64};
 
@@ -49,6 +51,7 @@ class CpuQueue final : public Queue {
     if (!data) throw std::bad_alloc();
     return {data, bytes, allocator.release(), release_huge};
   }
+  void copy(const DLTensor &from, const DLTensor &to) override { copy_tensor(from, to); }
   void upload(const void *from, void *to, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void download(const void *from, void *to, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void finish() override {}

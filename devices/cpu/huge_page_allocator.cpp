@@ -1,4 +1,4 @@
-// Anonymous mappings, aligned to large pages by mapping more and giving the ends back.
+// Anonymous mappings, aligned to huge pages by mapping more and unmapping the ends.
 #include "devices/cpu/huge_page_allocator.hpp"
 
 #include <sys/mman.h>
@@ -83,10 +83,10 @@ void HugePageAllocator::give_back(void *data, std::size_t bytes) {
   const auto next = block->live.erase(block->live.find(begin));
   if (block->live.empty()) return drop(block);
   // the pages of this buffer that no neighbour reaches into
-  const std::size_t least = next == block->live.begin() ? 0 : round_up(std::prev(next)->second, kPage);
-  const std::size_t most = next == block->live.end() ? block->size : next->first / kPage * kPage;
-  const std::size_t first = std::max(least, begin / kPage * kPage),
-                    last = std::min(most, round_up(end, kPage));
+  const std::size_t lowest = next == block->live.begin() ? 0 : round_up(std::prev(next)->second, kPage);
+  const std::size_t highest = next == block->live.end() ? block->size : next->first / kPage * kPage;
+  const std::size_t first = std::max(lowest, begin / kPage * kPage),
+                    last = std::min(highest, round_up(end, kPage));
   if (first < last) ::madvise(block->data + first, last - first, MADV_DONTNEED);
 }
 

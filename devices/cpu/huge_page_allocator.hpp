@@ -1,5 +1,5 @@
-// Memory of many megabytes for a cache's buffers, cut from blocks in large pages: keys and values are read from end to
-// end in each step, which through pages of 4 KiB goes at half to two thirds of the speed. Not for small buffers.
+// Huge-page allocator for large cache buffers: each step streams all keys and values, which through 4 KiB
+// pages reaches half to two thirds of the bandwidth. Not for small buffers.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -8,16 +8,16 @@
 
 namespace kvern {
 
-/// Buffers that follow each other in time lie side by side. What is given back returns to the system in whole large
-/// pages as soon as nothing lives in them, and the end of a block is cut anew; the block goes with its last buffer.
-/// [any thread]
+/// Buffers are contiguous in the order of their allocation. Whole huge pages without live buffers return to
+/// the system at once, the free end of a block is reused, and a block is unmapped with its last buffer. [any
+/// thread]
 class HugePageAllocator {
  public:
-  /// Buffers from here on are worth it.
-  static constexpr std::size_t kLeast = std::size_t{64} << 10;
+  /// Smallest buffer, in bytes, for which this allocator pays.
+  static constexpr std::size_t kMinBytes = std::size_t{64} << 10;
 
   HugePageAllocator() = default;
-  /// Blocks whose buffers were never given back stay mapped.
+  /// Blocks with live buffers stay mapped.
   ~HugePageAllocator();
   HugePageAllocator(const HugePageAllocator &) = delete;
   HugePageAllocator &operator=(const HugePageAllocator &) = delete;

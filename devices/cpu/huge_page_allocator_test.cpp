@@ -37,7 +37,7 @@ TEST_CASE("buffers in large pages are aligned and keep apart, whatever is given 
       memory.give_back(at->data, at->bytes);
       pieces.erase(at);
     }
-    const std::size_t bytes = HugePageAllocator::kLeast + random() % (std::size_t{5} << 20);
+    const std::size_t bytes = HugePageAllocator::kMinBytes + random() % (std::size_t{5} << 20);
     auto *data = static_cast<unsigned char *>(memory.take(bytes));
     REQUIRE(data != nullptr);
     CHECK(reinterpret_cast<std::uintptr_t>(data) % 64 == 0);
@@ -66,7 +66,7 @@ TEST_CASE("many small buffers that go make room, and their pages are the system'
     CHECK(some == first);
     for (unsigned char *data : some) memory.give_back(data, bytes);
   }
-  // a page that was given back comes as zeros: the last of the twenty lies in pages of its own
+  // a page that was freed comes back as zeros: the last of the twenty has pages of its own
   auto *again = static_cast<unsigned char *>(memory.take(bytes * 19));
   CHECK(again[bytes * 18] == 0);
   memory.give_back(again, bytes * 19);

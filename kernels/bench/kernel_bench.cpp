@@ -9,7 +9,7 @@
 #include "kernels/bench/packed_bench.hpp"
 #include "kernels/bench/quantizer_bench.hpp"
 #include "kernels/bench/read_streams.hpp"
-#include "kernels/cpu_level.hpp"
+#include "kernels/cpu_capability.hpp"
 #include "kernels/matmul.hpp"
 
 namespace kvern::kernels::bench {
@@ -165,7 +165,7 @@ int run(int argc, char **argv) {
     }
     return argc == 1;
   };
-  std::printf("%s, level %s, one thread, CPU time\n", processor_name().c_str(), name_of(cpu_level()));
+  std::printf("%s, level %s, one thread, CPU time\n", processor_name().c_str(), cpu_capability().name);
   double bound = bench_read();
   if (wanted("matvec")) bench_matvecs(bound);
   if (wanted("decode")) bench_decode(bound);

@@ -87,7 +87,7 @@ void fill_block(std::mt19937_64 &random, const quant::BlockFormat &format, std::
 }
 
 void bench_packed(const Heads &heads, int64_t n_new, int64_t depth, const quant::TensorFormat &key,
-                  const quant::TensorFormat &value, quant::Arithmetic arithmetic) {
+                  const quant::TensorFormat &value, quant::ComputeDtype compute_dtype) {
   const quant::BlockFormat format(key, value);
   const int64_t blocks = (depth + format.tokens - 1) / format.tokens,
                 bytes = heads.kv_heads * blocks * format.bytes;
@@ -97,20 +97,20 @@ void bench_packed(const Heads &heads, int64_t n_new, int64_t depth, const quant:
   std::mt19937_64 random(1);
   for (int64_t i = 0; i < bytes * layers; i += format.bytes) fill_block(random, format, data + i);
   Step step(heads, n_new, depth);
-  step.call.round_to_bf16 = arithmetic == quant::Arithmetic::bf16;
+  step.call.round_to_bf16 = compute_dtype == quant::ComputeDtype::bf16;
   const Seconds t = measure(7, [&] {
     for (int64_t layer = 0; layer < layers; ++layer) {
-      const quant::Run run = {data + layer * bytes, blocks * format.bytes, 0, depth};
+      const quant::BlockRun run = {data + layer * bytes, blocks * format.bytes, 0, depth};
       const quant::PackedRow row = {&run, 1};
-      quant::attention({step.call, &format, &row, arithmetic}, serial());
+      quant::attention({step.call, &format, &row, compute_dtype}, serial());
     }
   });
   auto axis = [](const quant::TensorFormat &f) { return f.axis == Axis::token ? "t" : "c"; };
   std::string what = "packed k" + std::to_string(key.bits) + axis(key) + std::to_string(key.group) + " v" +
                      std::to_string(value.bits) + axis(value) + std::to_string(value.group);
-  what += arithmetic == quant::Arithmetic::automatic ? " auto"
-          : arithmetic == quant::Arithmetic::f32     ? " f32"
-                                                     : " bf16";
+  what += compute_dtype == quant::ComputeDtype::automatic ? " auto"
+          : compute_dtype == quant::ComputeDtype::f32     ? " f32"
+                                                          : " bf16";
   print(what, step, layers, t);
 }
 
@@ -126,7 +126,7 @@ void bench_packed_decode() {
       for (Axis axis : {Axis::token, Axis::channel}) {
         const quant::TensorFormat key = tensor_format(bits, axis, 64, heads.dim);
         const quant::TensorFormat value = tensor_format(bits, Axis::token, 64, heads.dim);
-        bench_packed(heads, 1, depth, key, value, quant::Arithmetic::automatic);
+        bench_packed(heads, 1, depth, key, value, quant::ComputeDtype::automatic);
       }
     }
   }
@@ -134,13 +134,13 @@ void bench_packed_decode() {
   for (int64_t group : {16, 32, 64, 128}) {
     for (Axis axis : {Axis::token, Axis::channel}) {
       const quant::TensorFormat format = tensor_format(4, axis, group, heads.dim);
-      bench_packed(heads, 1, 16384, format, format, quant::Arithmetic::automatic);
+      bench_packed(heads, 1, 16384, format, format, quant::ComputeDtype::automatic);
     }
   }
   const quant::TensorFormat format = tensor_format(4, Axis::token, 64, heads.dim);
-  bench_packed(heads, 1, 512, format, format, quant::Arithmetic::automatic);
+  bench_packed(heads, 1, 512, format, format, quant::ComputeDtype::automatic);
   bench_dense(heads, 1, 512, Dtype::f16);
-  bench_packed(heads, 1, 4096, format, format, quant::Arithmetic::f32);
+  bench_packed(heads, 1, 4096, format, format, quant::ComputeDtype::f32);
 }
 
 void bench_packed_prefill() {
@@ -148,7 +148,7 @@ void bench_packed_prefill() {
     const Heads heads = kHeads[0];
     const quant::TensorFormat format = tensor_format(4, Axis::token, 64, heads.dim);
     for (Dtype type : {Dtype::f32, Dtype::bf16}) bench_dense(heads, n, n, type);
-    for (quant::Arithmetic a : {quant::Arithmetic::f32, quant::Arithmetic::bf16})
+    for (quant::ComputeDtype a : {quant::ComputeDtype::f32, quant::ComputeDtype::bf16})
       bench_packed(heads, n, n, format, format, a);
   }
 }

@@ -1,4 +1,4 @@
-// Reading memory as fast as it gives, over several addresses that are walked side by side.
+// Reads memory at full bandwidth, as several streams in parallel.
 #pragma once
 #include <cstdint>
 

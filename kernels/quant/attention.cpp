@@ -1,8 +1,8 @@
-// Chooses in what numbers a packed attention is computed, and runs its tiles.
+// Chooses the compute dtype of a packed attention and runs its tiles.
 #include "kernels/quant/attention.hpp"
 
 #include <algorithm>
-#include <kvern/error.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "kernels/attention_tile.hpp"
@@ -12,12 +12,10 @@
 namespace kvern::kernels::quant {
 namespace {
 
-constexpr int64_t kPanelQueries = 192;  // queries that share an unpacked block: more than share dense rows
+constexpr int64_t kPanelQueries = 192;  // queries that share an unpacked block: more than for dense rows
 
 void check(const PackedCall &call) {
-  auto refuse = [](const std::string &what) {
-    throw Error(ErrorKind::internal, "packed attention: " + what);
-  };
+  auto refuse = [](const std::string &what) { throw std::invalid_argument("packed attention: " + what); };
   check_attention(call.dense);
   if (!call.format) refuse("no block format");
   if (!call.rows && call.dense.rows > 0) refuse("no runs");
@@ -28,23 +26,23 @@ void check(const PackedCall &call) {
   }
 }
 
-/// The type that blocks are unpacked to.
-Dtype unpacked_type(const PackedCall &call, const LevelOps &ops) {
-  switch (call.arithmetic) {
-    case Arithmetic::f32:
+/// The dtype that blocks are unpacked to.
+Dtype unpacked_type(const PackedCall &call, const KernelTable &ops) {
+  switch (call.compute_dtype) {
+    case ComputeDtype::f32:
       return Dtype::f32;
-    case Arithmetic::bf16:
+    case ComputeDtype::bf16:
       return Dtype::bf16;
-    case Arithmetic::f16:
+    case ComputeDtype::f16:
       return Dtype::f16;
-    case Arithmetic::automatic:
+    case ComputeDtype::automatic:
       break;
   }
   const bool in_bf16 = call.dense.q_type == Dtype::bf16 || call.dense.round_to_bf16;
   return in_bf16 && ops.gemm_panel_bf16 ? Dtype::bf16 : Dtype::f32;
 }
 
-AttentionShape shape_of(const PackedCall &call, const LevelOps &ops) {
+AttentionShape shape_of(const PackedCall &call, const KernelTable &ops) {
   AttentionShape shape(call.dense, ops);
   shape.key_block = std::max(shape.key_block, call.format->tokens);
   if (shape.by_panels) shape.tile_queries = std::min(shape.group * call.dense.n_new, kPanelQueries);
@@ -59,10 +57,11 @@ void attention(const PackedCall &original, const Parallel &parallel) {
   check(original);
   PackedCall call = original;
   if (call.dense.rows == 0 || call.dense.n_new == 0) return;
-  const LevelOps &ops = level_ops();
+  const KernelTable &ops = kernel_table();
   call.dense.kv_type = unpacked_type(call, ops);
   AttentionShape shape = shape_of(call, ops);
-  const PackedOps *packed = call.arithmetic == Arithmetic::automatic ? packed_ops() : nullptr;
+  const PackedKernelTable *packed =
+      call.compute_dtype == ComputeDtype::automatic ? packed_kernels() : nullptr;
   if (packed && !shape.by_panels) {
     shape = IntegerProducts::shape_of(call, shape);
     return attend_by_products(

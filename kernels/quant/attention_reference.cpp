@@ -1,5 +1,5 @@
-// The slow twin of attention.cpp: all blocks become dense f32 keys and values, rotated back, and the definition of a dense
-// attention does the rest.
+// Reference implementation of attention.cpp: dequantizes all blocks to dense f32 keys and values,
+// Hadamard-rotated back, and runs the dense reference implementation.
 #include <vector>
 
 #include "kernels/quant/attention.hpp"
@@ -14,7 +14,7 @@ int64_t key_position(const AttentionCall &c, int64_t row, int64_t head, int64_t 
   return (c.first_pos ? c.first_pos[row] : 0) + j;
 }
 
-/// The dense twin of a packed call; columns that no run has are at position -1.
+/// The dense equivalent of a packed call; columns that no run contains have position -1 (masked).
 struct Dense {
   explicit Dense(const PackedCall &packed);
   AttentionCall call;
@@ -22,7 +22,7 @@ struct Dense {
   std::vector<int64_t> key_pos;
 
  private:
-  void unpack(const PackedCall &packed, const Run &run, int64_t row, int64_t head);
+  void unpack(const PackedCall &packed, const BlockRun &run, int64_t row, int64_t head);
 };
 
 Dense::Dense(const PackedCall &packed) : call(packed.dense) {
@@ -43,7 +43,7 @@ Dense::Dense(const PackedCall &packed) : call(packed.dense) {
   call.key_pos_row_stride = heads * call.kv_len, call.key_pos_head_stride = call.kv_len;
 }
 
-void Dense::unpack(const PackedCall &packed, const Run &run, int64_t row, int64_t head) {
+void Dense::unpack(const PackedCall &packed, const BlockRun &run, int64_t row, int64_t head) {
   const BlockFormat &format = *packed.format;
   for (int64_t j = 0; j < run.keys; ++j) {
     const std::byte *block = run.data + head * run.head_stride + j / format.tokens * format.bytes;

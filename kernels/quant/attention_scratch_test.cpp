@@ -33,7 +33,7 @@ void operator delete(void *p, size_t, std::align_val_t) noexcept { std::free(p);
 using namespace kvern::kernels;
 using namespace kvern::kernels::quant;
 using namespace kvern::kernels::quant::testing;
-using kvern::kernels::testing::at_every_level;
+using kvern::kernels::testing::for_each_capability;
 
 namespace {
 
@@ -72,7 +72,7 @@ std::unique_ptr<PackedCase> make_case(const BlockFormat &format, int64_t keys, i
   return c;
 }
 
-/// What a dense attention of the same shape allocates, which works on keys where they lie.
+/// What a dense attention of the same shape allocates, which reads keys in place.
 int64_t dense_bytes(const PackedCase &c) {
   AttentionCall call = c.call.dense;
   const std::vector<float> k(static_cast<size_t>(call.kv_len * call.dim_k)),
@@ -87,7 +87,7 @@ int64_t dense_bytes(const PackedCase &c) {
 TEST_CASE(
     "Packed attention keeps scratch for one block at most, whatever the bits, axes and groups, and allocates "
     "once") {
-  at_every_level([](CpuLevel) {
+  for_each_capability([](const CpuCapability &) {
     for (int key_bits : {8, 4, 3, 2, 1}) {
       for (int value_bits : {8, 4, 3, 2, 1}) {
         for (int axes = 0; axes < 4; ++axes) {
@@ -109,15 +109,15 @@ TEST_CASE(
 }
 
 TEST_CASE("The scratch of packed attention does not grow with the keys") {
-  at_every_level([](CpuLevel) {
+  for_each_capability([](const CpuCapability &) {
     const BlockFormat format({4, Axis::channel, 128, 64}, {4, Axis::token, 64, 64});
     for (int64_t n_new : {1, 5, 40}) {
-      for (Arithmetic arithmetic :
-           {Arithmetic::automatic, Arithmetic::f32, Arithmetic::bf16, Arithmetic::f16}) {
+      for (ComputeDtype compute_dtype :
+           {ComputeDtype::automatic, ComputeDtype::f32, ComputeDtype::bf16, ComputeDtype::f16}) {
         Cost costs[2];
         for (int i = 0; i < 2; ++i) {
           auto c = make_case(format, i == 0 ? 100 : 4000, n_new);
-          c->call.arithmetic = arithmetic;
+          c->call.compute_dtype = compute_dtype;
           costs[i] = cost_of([&] { attention(c->call, serial()); });
         }
         CHECK(costs[0].first == costs[1].first);

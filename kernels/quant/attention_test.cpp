@@ -1,22 +1,23 @@
 #include "kernels/quant/attention.hpp"
 
 #include <algorithm>
-#include <kvern/error.hpp>
+#include <stdexcept>
 
 #include "kernels/quant/packed_case.hpp"
+#include "kernels/simd/packed_kernels.hpp"
 #include "tests/support/test.hpp"
 
 using namespace kvern::kernels;
 using namespace kvern::kernels::quant;
 using namespace kvern::kernels::quant::testing;
-using kvern::kernels::testing::at_every_level;
+using kvern::kernels::testing::for_each_capability;
 using kvern::kernels::testing::test_threads;
 
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr Arithmetic kArithmetics[] = {Arithmetic::automatic, Arithmetic::f32, Arithmetic::bf16,
-                                       Arithmetic::f16};
+constexpr ComputeDtype kComputeDtypes[] = {ComputeDtype::automatic, ComputeDtype::f32, ComputeDtype::bf16,
+                                           ComputeDtype::f16};
 
 TensorFormat random_format(Random &random, int64_t dim) {
   TensorFormat format;
@@ -73,12 +74,12 @@ void random_extras(Random &random, PackedCase &c) {
   AttentionCall &call = c.call.dense;
   call.softcap = random.chance(0.2) ? 5.0f : 0.0f;
   if (random.chance(0.2)) {
-    c.bias = random.numbers(Dtype::f32, std::max<int64_t>(call.n_new * call.kv_len, 1));
+    c.bias = random.elements(Dtype::f32, std::max<int64_t>(call.n_new * call.kv_len, 1));
     call.bias = c.bias.floats();
     call.bias_stride[2] = call.kv_len, call.bias_stride[3] = 1;
   }
   if (random.chance(0.2)) {
-    c.sinks = random.numbers(Dtype::f32, call.q_heads);
+    c.sinks = random.elements(Dtype::f32, call.q_heads);
     call.sinks = c.sinks.floats();
   }
   call.merge = random.chance(0.2);
@@ -108,7 +109,7 @@ std::unique_ptr<PackedCase> random_case(Random &random) {
 
 /// Of outputs that are averages of numbers of about unit size, the greatest difference there may be.
 ///
-/// 16-bit outputs round to 2^-9 (bf16) and 2^-11 of themselves. f16 and bf16 arithmetic rounds keys and values likewise,
+/// 16-bit outputs round to 2^-9 (bf16) and 2^-11 of themselves. f16 and bf16 compute_dtype rounds keys and values likewise,
 /// and bf16 the queries and weights, too.
 ///
 /// In integers a query's step is its largest number / 127, so a logit is wrong by about |q| max / 254 / sqrt(3) * rms(k):
@@ -119,17 +120,17 @@ float tolerance(const PackedCall &call) {
   const AttentionCall &dense = call.dense;
   const float out = dense.out_type == Dtype::bf16 ? 2e-2f : dense.out_type == Dtype::f16 ? 3e-3f : 0.0f;
   const bool in_bf16 = dense.q_type == Dtype::bf16 || dense.round_to_bf16;
-  switch (call.arithmetic) {
-    case Arithmetic::f32:
+  switch (call.compute_dtype) {
+    case ComputeDtype::f32:
       return out + 1e-4f;
-    case Arithmetic::f16:
+    case ComputeDtype::f16:
       return out + 1e-2f;
-    case Arithmetic::bf16:
+    case ComputeDtype::bf16:
       return out + 5e-2f;
-    case Arithmetic::automatic:
+    case ComputeDtype::automatic:
       break;
   }
-  const bool integers = dense.q_heads / dense.kv_heads * dense.n_new <= 16 && cpu_level() >= CpuLevel::avx2;
+  const bool integers = dense.q_heads / dense.kv_heads * dense.n_new <= 16 && packed_kernels() != nullptr;
   if (!integers) return out + (in_bf16 ? 5e-2f : 1e-4f);
   return out + (call.format->key.bits == 8 && call.format->value.bits == 8 ? 1e-3f : 2e-2f);
 }
@@ -151,17 +152,17 @@ void check_case(PackedCase &c, const Parallel &parallel) {
   call.dense.out = expected_out.data();
   if (call.dense.lse) call.dense.lse = expected_lse.floats();
   attention_reference(call);
-  for (Arithmetic arithmetic : kArithmetics) {
+  for (ComputeDtype compute_dtype : kComputeDtypes) {
     Buffer out = c.out, lse = c.lse;
     call.dense.out = out.data();
     if (call.dense.lse) call.dense.lse = lse.floats();
-    c.call.arithmetic = call.arithmetic = arithmetic;
+    c.call.compute_dtype = call.compute_dtype = compute_dtype;
     attention(call, parallel);
     const float out_error = worst_difference(out, expected_out), most = tolerance(call);
     const float lse_error = call.dense.lse ? worst_difference(lse, expected_lse) : 0.0f;
     if (out_error > most || lse_error > most) {
-      FAIL(name_of(cpu_level()) << ": out differs by " << out_error << ", lse by " << lse_error << ": "
-                                << describe(c));
+      FAIL(cpu_capability().name << ": out differs by " << out_error << ", lse by " << lse_error << ": "
+                                 << describe(c));
     }
   }
 }
@@ -169,13 +170,14 @@ void check_case(PackedCase &c, const Parallel &parallel) {
 }  // namespace
 
 TEST_CASE(
-    "Packed attention equals its definition for random formats, runs, positions and options, at every "
-    "level") {
-  at_every_level([](CpuLevel level) {
+    "Packed attention equals the reference implementation for random formats, runs, positions and options, "
+    "at every "
+    "capability") {
+  for_each_capability([](const CpuCapability &capability) {
     Random random(5);
     for (int i = 0; i < 120; ++i) {
       auto c = random_case(random);
-      INFO("case " << i << " at " << name_of(level));
+      INFO("case " << i << " at " << capability.name);
       check_case(*c, i % 2 ? serial() : test_threads());
     }
   });
@@ -206,8 +208,8 @@ TensorFormat make_format(int bits, Axis axis, int64_t group, int64_t dim) {
 
 }  // namespace
 
-TEST_CASE("All 25 pairs of bits, per token and per channel, equal their definition") {
-  at_every_level([](CpuLevel) {
+TEST_CASE("All 25 pairs of bits, per token and per channel, equal the reference implementation") {
+  for_each_capability([](const CpuCapability &) {
     for (int key_bits : {8, 4, 3, 2, 1}) {
       for (int value_bits : {8, 4, 3, 2, 1}) {
         for (Axis axis : {Axis::token, Axis::channel}) {
@@ -223,8 +225,9 @@ TEST_CASE("All 25 pairs of bits, per token and per channel, equal their definiti
   SUCCEED();
 }
 
-TEST_CASE("Integers do not overflow where all numbers of queries, keys and values are as large as they get") {
-  at_every_level([](CpuLevel) {
+TEST_CASE(
+    "Integers do not overflow where all elements of queries, keys and values are as large as they get") {
+  for_each_capability([](const CpuCapability &) {
     for (int bits : {8, 4, 3, 2, 1}) {
       for (Axis axis : {Axis::token, Axis::channel}) {
         for (int64_t dim : {64, 128, 640}) {
@@ -247,8 +250,8 @@ TEST_CASE("Integers do not overflow where all numbers of queries, keys and value
   SUCCEED();
 }
 
-TEST_CASE("A long decode step over packed blocks, split over keys, equals its definition") {
-  at_every_level([](CpuLevel) {
+TEST_CASE("A long decode step over packed blocks, split over keys, equals the reference implementation") {
+  for_each_capability([](const CpuCapability &) {
     auto c = simple_case(make_format(4, Axis::token, 64, 64), make_format(4, Axis::token, 64, 64), 3000);
     check_case(*c, test_threads());
     c = simple_case(make_format(2, Axis::channel, 128, 80), make_format(3, Axis::token, 16, 80), 3000, 8);
@@ -260,5 +263,5 @@ TEST_CASE("A long decode step over packed blocks, split over keys, equals its de
 TEST_CASE("Packed blocks whose head size is not the call's are refused") {
   auto c = simple_case(make_format(4, Axis::token, 64, 64), make_format(4, Axis::token, 64, 64), 10);
   c->call.dense.dim_k = 32;
-  CHECK_THROWS_AS(attention(c->call, serial()), kvern::Error);
+  CHECK_THROWS_AS(attention(c->call, serial()), std::invalid_argument);
 }

@@ -1,11 +1,11 @@
-// Numbers of a block, at once or, where they are rotated back to 16 bits, a few rows at a time.
+// Dequantizes a block at once or, if it is Hadamard-rotated back to 16 bits, a few rows at a time.
 #include <algorithm>
 
 #include "kernels/quant/element.hpp"
-#include "kernels/quant/quant_ops.hpp"
+#include "kernels/quant/quant_kernels.hpp"
 #include "kernels/quant/quantize.hpp"
 #include "kernels/scratch.hpp"
-#include "kernels/simd/level_ops.hpp"
+#include "kernels/simd/kernel_table.hpp"
 
 namespace kvern::kernels::quant {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kRowsAtOnce = 16;
 
 void unpack_rotated(UnpackCall call, int64_t dim) {
-  const QuantOps &ops = quant_ops();
+  const QuantKernelTable &ops = quant_kernels();
   if (call.type == Dtype::f32) {
     ops.unpack(call);
     return ops.rotate_rows(static_cast<float *>(call.out), call.n, dim, call.stride);
@@ -30,8 +30,9 @@ void unpack_rotated(UnpackCall call, int64_t dim) {
       for (int64_t i = 0; i < call.n * dim; ++i) rows[i] = std::clamp(rows[i], -65504.0f, 65504.0f);
     }
     for (int64_t i = 0; i < call.n; ++i) {
-      level_ops().convert_row(rows + i * dim, Dtype::f32,
-                              element_at(whole.out, whole.type, (done + i) * whole.stride), whole.type, dim);
+      kernel_table().convert_row(rows + i * dim, Dtype::f32,
+                                 element_at(whole.out, whole.type, (done + i) * whole.stride), whole.type,
+                                 dim);
     }
   }
 }
@@ -41,7 +42,7 @@ void dequantize(const BlockFormat &format, bool keys, const std::byte *block, in
   const UnpackCall call = {&format, keys, block, first, n, out, type, stride};
   const TensorFormat &tensor = format_of(format, keys);
   if (tensor.rotate && unrotated) return unpack_rotated(call, tensor.dim);
-  quant_ops().unpack(call);
+  quant_kernels().unpack(call);
 }
 
 }  // namespace

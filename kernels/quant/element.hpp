@@ -1,5 +1,5 @@
-// Codes, scales and numbers of a block one at a time, by the definition in format.hpp: for twins, tests and tables, not
-// for inner loops.
+// Codes, scales and elements of a block one at a time, as format.hpp defines them: for reference
+// implementations, tests and tables, not for inner loops.
 #pragma once
 #include "kernels/dtype.hpp"
 #include "kernels/quant/format.hpp"
@@ -14,10 +14,10 @@ inline const TensorLayout &layout_of(const BlockFormat &format, bool keys) {
 }
 
 /// Where the code of a token's channel is: code `index` of unit `unit`. channel < dim_padded.
-struct CodePlace {
+struct CodeOffset {
   int64_t unit, index;
 };
-inline CodePlace code_place(const BlockFormat &format, bool keys, int64_t token, int64_t channel) {
+inline CodeOffset code_offset(const BlockFormat &format, bool keys, int64_t token, int64_t channel) {
   const int64_t dim = layout_of(format, keys).dim_padded;
   if (keys) return {token / 16 * (dim / 4) + channel / 4, token % 16 * 4 + channel % 4};
   return {token / 4 * (dim / 16) + channel / 16, channel % 16 * 4 + token % 4};
@@ -37,15 +37,15 @@ struct Field {
   int64_t byte;
   int shift;
 };
-inline Field field_of(CodePlace place, int bits) {
+inline Field field_of(CodeOffset place, int bits) {
   const int64_t shared = 8 / bits;
   return {place.unit / shared * 64 + place.index, static_cast<int>(place.unit % shared) * bits};
 }
-inline int get_field(const std::byte *codes, CodePlace place, int bits) {
+inline int get_field(const std::byte *codes, CodeOffset place, int bits) {
   const Field field = field_of(place, bits);
   return static_cast<int>(codes[field.byte]) >> field.shift & ((1 << bits) - 1);
 }
-inline void set_field(std::byte *codes, CodePlace place, int bits, int code) {
+inline void set_field(std::byte *codes, CodeOffset place, int bits, int code) {
   const Field field = field_of(place, bits);
   const int mask = ((1 << bits) - 1) << field.shift;
   const int kept = static_cast<int>(codes[field.byte]) & ~mask;
@@ -59,7 +59,7 @@ inline int64_t third_bits(const TensorLayout &layout) { return layout.units * 16
 inline int code_at(const BlockFormat &format, bool keys, const std::byte *block, int64_t token,
                    int64_t channel) {
   const TensorLayout &layout = layout_of(format, keys);
-  const CodePlace place = code_place(format, keys, token, channel);
+  const CodeOffset place = code_offset(format, keys, token, channel);
   const std::byte *codes = block + layout.codes;
   const int bits = format_of(format, keys).bits;
   if (bits == 8) return static_cast<int>(codes[place.unit * 64 + place.index]);
@@ -71,7 +71,7 @@ inline int code_at(const BlockFormat &format, bool keys, const std::byte *block,
 inline void set_code(const BlockFormat &format, bool keys, std::byte *block, int64_t token, int64_t channel,
                      int code) {
   const TensorLayout &layout = layout_of(format, keys);
-  const CodePlace place = code_place(format, keys, token, channel);
+  const CodeOffset place = code_offset(format, keys, token, channel);
   std::byte *codes = block + layout.codes;
   const int bits = format_of(format, keys).bits;
   if (bits == 8) {
@@ -94,7 +94,7 @@ inline float zero_at(const BlockFormat &format, bool keys, const std::byte *bloc
   return layout.zeros_low < 0 ? zero : zero + load_element(block + layout.zeros_low, Dtype::f16, index);
 }
 
-/// The number that a token's channel stands for, still rotated where the format rotates.
+/// Dequantized element; still Hadamard-rotated if the format is.
 inline float value_at(const BlockFormat &format, bool keys, const std::byte *block, int64_t token,
                       int64_t channel) {
   const int64_t index = scale_index(format, keys, token, channel);

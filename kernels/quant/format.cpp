@@ -1,7 +1,7 @@
 #include "kernels/quant/format.hpp"
 
 #include <algorithm>
-#include <kvern/error.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "kernels/round_up.hpp"
@@ -9,17 +9,17 @@
 namespace kvern::kernels::quant {
 namespace {
 
-constexpr int64_t kLeastTokens = 64;
+constexpr int64_t kMinTokens = 64;
 
 void check(const TensorFormat &format, const char *what) {
   auto refuse = [what](const std::string &why) {
-    throw Error(ErrorKind::config, std::string("quantized ") + what + ": " + why);
+    throw std::invalid_argument(std::string("quantized ") + what + ": " + why);
   };
   const bool bits = format.bits == 8 || (format.bits >= 1 && format.bits <= 4);
   if (!bits) refuse(std::to_string(format.bits) + " bits; there are 8, 4, 3, 2 and 1");
   const bool group = format.group >= 16 && format.group <= 256 && (format.group & (format.group - 1)) == 0;
   if (!group) refuse("groups of " + std::to_string(format.group) + "; there are 16, 32, 64, 128 and 256");
-  if (format.dim < 1) refuse("a head of " + std::to_string(format.dim) + " numbers");
+  if (format.dim < 1) refuse("a head of " + std::to_string(format.dim) + " elements");
 }
 
 int64_t code_bytes(int bits, int64_t units) { return units * 8 * bits; }
@@ -48,7 +48,7 @@ TensorLayout lay_out(const TensorFormat &format, int64_t tokens, int64_t padding
 }  // namespace
 
 BlockFormat::BlockFormat(const TensorFormat &k, const TensorFormat &v)
-    : key(k), value(v), tokens(kLeastTokens) {
+    : key(k), value(v), tokens(kMinTokens) {
   check(key, "keys");
   check(value, "values");
   for (const TensorFormat *format : {&key, &value}) {

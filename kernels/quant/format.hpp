@@ -1,5 +1,5 @@
-// How keys and values of a few bits lie in memory: blocks of tokens, whose numbers are interleaved the way integer dot
-// products want them. Nothing here knows positions, rows or caches.
+// Memory layout of packed keys and values: blocks of tokens, whose codes are interleaved for integer dot products. Independent
+// of positions, rows and caches.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -7,35 +7,54 @@
 
 namespace kvern::kernels::quant {
 
-/// Along what the numbers of a group follow each other: the channels of one token, or the tokens of one channel.
+/// Axis of a quantization group: channels of one token (per token), or tokens of one channel (per channel).
 enum class Axis { token, channel };
 
 /// How one tensor (keys, or values) is quantized.
 struct TensorFormat {
   int bits = 4;             ///< 8, 4, 3, 2 or 1
   Axis axis = Axis::token;  ///< per token, or per channel
-  int64_t group =
-      64;           ///< numbers with one scale: 16, 32, 64, 128 or 256; a token's last group may be shorter
-  int64_t dim = 0;  ///< head size D, at least 1
-  bool rotate = false;  ///< turned by an orthonormal Hadamard matrix first (hadamard.hpp)
+  int64_t group = 64;   ///< group size: 16, 32, 64, 128 or 256 elements; a token's last group may be shorter
+  int64_t dim = 0;      ///< head size D, at least 1
+  bool rotate = false;  ///< Hadamard-rotated before quantization (hadamard.hpp)
 };
 
-/// Where the parts of one tensor lie within a block; offsets and sizes in bytes, each part aligned to 64.
+/// Layout of one tensor within a block; offsets and sizes in bytes, each part at a multiple of 64.
 ///
-/// A number is zero + scale * level(code) / 127, with an int8 level from `levels`. Codes come in units of 64, a unit's
-/// code j being byte j where a code has 8 bits:
+///   block of one head:
+///   +-------+--------+-------+-----------+-------+--------+-------+-----------+
+///   | codes | scales | zeros | zeros_low | codes | scales | zeros | zeros_low |   zeros_low with 8 bits only
+///   +-------+--------+-------+-----------+-------+--------+-------+-----------+
+///     keys                                 values
 ///
-///   keys    [tokens / 16][dim_padded / 4][16 tokens][4 channels], dim padded to a multiple of 8
-///   values  [tokens / 4][dim_padded / 16][16 channels][4 tokens], dim padded to a multiple of 16
+///   codes are units of 64:
+///     keys     [tokens / 16][dim_padded / 4]    values   [tokens / 4][dim_padded / 16]
+///     code j   channel                          code j   token
+///              +0  +1  +2  +3                            +0  +1  +2  +3
+///     token +0  0   1   2   3                   channel +0  0   1   2   3
+///           +1  4   5   6   7                           +1  4   5   6   7
+///               ...                                         ...
+///          +15 60  61  62  63                          +15 60  61  62  63
+///     dim_padded: a multiple of 8               dim_padded: a multiple of 16
 ///
-/// With 4, 2 or 1 bits, m = 8 / bits units that follow each other share 64 bytes: byte j holds code j of all of them, the
-/// first in the lowest bits. 3 bits: first the low two bits of all codes as if there were 2 bits, then the third bits as
-/// if there was 1. Scales and zeros are f16: [groups of a token][tokens] per token, [tokens / group][dim_padded] per
-/// channel. Up to 4 bits a scale may be negative. With 8 bits zero_low follows, likewise: the zero is zero + zero_low.
+///   8 / bits consecutive units u, u + 1, ... share 64 bytes; byte j holds code j of each:
+///             bit 7                           bit 0
+///     8 bits  |               u               |
+///     4 bits  |     u + 1     |       u       |
+///     2 bits  | u + 3 | u + 2 | u + 1 |   u   |
+///     1 bit   |u+7|u+6|u+5|u+4|u+3|u+2|u+1| u |
+///     3 bits  bits 0 and 1 of all codes as with 2 bits, then bit 2 of all codes as with 1 bit
+///
+///   scales, zeros, zeros_low are f16:
+///     Axis::token    [groups of a token][tokens]           Axis::channel   [tokens / group][dim_padded]
+///
+/// So a vector of 64 codes meets 4 bytes of a query (keys) or 4 weights (values), which integer dot products sum in each lane.
+/// An element is zero + scale * level(code) / 127, with an int8 level of `levels`; with 8 bits its zero is zero + zero_low. Up to
+/// 4 bits a scale may be negative.
 struct TensorLayout {
   int64_t dim_padded = 0;
   int64_t groups = 0;        ///< groups of a token (Axis::token), or of a block's tokens (Axis::channel)
-  int64_t group_stride = 0;  ///< scales of one group number: tokens, or dim_padded
+  int64_t group_stride = 0;  ///< scales of one group: tokens, or dim_padded
   int64_t codes = 0, scales = 0, zeros = 0,
           zeros_low = 0;  ///< offsets in the block; zeros_low -1 where there is none
   int64_t units = 0;      ///< of 64 codes
@@ -43,7 +62,7 @@ struct TensorLayout {
 
 /// The block of one head: keys, then values.
 struct BlockFormat {
-  /// Throws kvern::Error (config) for bits or a group that there is not, naming it.
+  /// Throws std::invalid_argument, which names it, for an unsupported number of bits or group size.
   BlockFormat(const TensorFormat &key, const TensorFormat &value);
 
   TensorFormat key, value;
@@ -52,8 +71,8 @@ struct BlockFormat {
   int64_t bytes = 0;   ///< of a block, a multiple of 64
 };
 
-/// Level of each code, ascending, [2^bits]: up to 4 bits uneven steps, the best ones for groups of normally distributed
-/// numbers, lopsided since a negative scale mirrors them; at 8 bits even ones (code - 128).
+/// Level of each code, ascending, [2^bits]: up to 4 bits nonuniform, optimal for groups of normally
+/// distributed elements, asymmetric since a negative scale mirrors them; at 8 bits uniform (code - 128).
 const int8_t *levels(int bits);
 
 }  // namespace kvern::kernels::quant

@@ -4,10 +4,10 @@
 
 namespace kvern::kernels::quant {
 
-/// The largest power of two that divides dim (at least 1): channels that are mixed with each other.
+/// Size of a Hadamard block: the largest power of two that divides dim (at least 1).
 constexpr int64_t rotation_block(int64_t dim) { return dim & -dim; }
 
-/// Rotates x [dim] in place, in blocks of rotation_block(dim); a block of 1 stays as it is.
+/// Rotates x [dim] in place, in blocks of rotation_block(dim); a block of 1 is unchanged.
 void rotate(float *x, int64_t dim);
 
 }  // namespace kvern::kernels::quant

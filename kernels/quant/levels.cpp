@@ -4,7 +4,7 @@
 #include <array>
 #include <limits>
 
-#include "kernels/quant/quant_ops.hpp"
+#include "kernels/quant/quant_kernels.hpp"
 
 namespace kvern::kernels::quant {
 namespace {
@@ -23,8 +23,8 @@ constexpr std::array<int8_t, 256> even_levels() {
 constexpr std::array<int8_t, 256> kEightBits = even_levels();
 
 template <size_t N>
-constexpr Cells make_cells(const std::array<int8_t, N> &level) {
-  Cells out{};
+constexpr NearestLevelTable make_nearest_levels(const std::array<int8_t, N> &level) {
+  NearestLevelTable out{};
   size_t code = 0;
   for (int i = 0; i < 32; ++i) {
     const float end = kFirstCell + kCellWidth * static_cast<float>(i + 1);
@@ -39,8 +39,9 @@ constexpr Cells make_cells(const std::array<int8_t, N> &level) {
   }
   return out;
 }
-constexpr Cells kCells[] = {make_cells(kOneBit), make_cells(kTwoBits), make_cells(kThreeBits),
-                            make_cells(kFourBits)};
+constexpr NearestLevelTable kNearestLevels[] = {make_nearest_levels(kOneBit), make_nearest_levels(kTwoBits),
+                                                make_nearest_levels(kThreeBits),
+                                                make_nearest_levels(kFourBits)};
 
 }  // namespace
 
@@ -59,6 +60,6 @@ const int8_t *levels(int bits) {
   }
 }
 
-const Cells &cells(int bits) { return kCells[bits - 1]; }
+const NearestLevelTable &cells(int bits) { return kNearestLevels[bits - 1]; }
 
 }  // namespace kvern::kernels::quant

@@ -17,7 +17,7 @@ using kernels::testing::Random;
 /// Blocks of all heads of a run, [heads, blocks], 64 bytes apart from head to head.
 struct RunData {
   std::vector<std::byte> bytes;
-  Run run;
+  BlockRun run;
 };
 
 struct PackedCase {
@@ -28,7 +28,7 @@ struct PackedCase {
   BlockFormat format;
   PackedCall call;
   std::vector<std::vector<RunData>> runs;  // of each row
-  std::vector<std::vector<Run>> run_lists;
+  std::vector<std::vector<BlockRun>> run_lists;
   std::vector<PackedRow> rows;
   Buffer q, bias, sinks, out, lse;
   std::vector<int64_t> q_pos, first_pos, key_pos;
@@ -68,10 +68,10 @@ inline RunData draw_run(Random &random, const BlockFormat &format, int64_t heads
 /// Once all runs are there.
 inline void point_to_runs(PackedCase &c) {
   for (const std::vector<RunData> &runs : c.runs) {
-    std::vector<Run> &list = c.run_lists.emplace_back();
+    std::vector<BlockRun> &list = c.run_lists.emplace_back();
     for (const RunData &data : runs) list.push_back(data.run);
   }
-  for (const std::vector<Run> &list : c.run_lists)
+  for (const std::vector<BlockRun> &list : c.run_lists)
     c.rows.push_back({list.data(), static_cast<int64_t>(list.size())});
   c.call.rows = c.rows.data();
 }
@@ -80,9 +80,9 @@ inline void point_to_runs(PackedCase &c) {
 inline void make_queries(Random &random, PackedCase &c) {
   AttentionCall &call = c.call.dense;
   const int64_t queries = call.rows * call.q_heads * call.n_new;
-  c.q = random.numbers(call.q_type, queries * call.dim_k);
-  c.out = random.numbers(call.out_type, queries * call.dim_v);
-  c.lse = random.numbers(Dtype::f32, queries);
+  c.q = random.elements(call.q_type, queries * call.dim_k);
+  c.out = random.elements(call.out_type, queries * call.dim_v);
+  c.lse = random.elements(Dtype::f32, queries);
   call.q = c.q.data(), call.out = c.out.data(), call.lse = c.lse.floats();
   call.q_stride = {call.q_heads * call.n_new * call.dim_k, call.n_new * call.dim_k, call.dim_k};
   call.out_stride = {call.q_heads * call.n_new * call.dim_v, call.n_new * call.dim_v, call.dim_v};
@@ -111,9 +111,9 @@ inline std::string describe(const PackedCase &c) {
   add("n_new", call.n_new), add("kv_len", call.kv_len), add("causal", call.causal);
   add("window", call.window), add("keep_first", call.keep_first), add("key_pos", call.key_pos != nullptr);
   add("bias", call.bias != nullptr), add("sinks", call.sinks != nullptr), add("merge", call.merge);
-  add("softcap", call.softcap != 0), add("arithmetic", static_cast<int64_t>(c.call.arithmetic));
+  add("softcap", call.softcap != 0), add("compute_dtype", static_cast<int64_t>(c.call.compute_dtype));
   text += std::string(" q ") + name_of(call.q_type) + " out " + name_of(call.out_type) + " runs";
-  for (const Run &run : c.run_lists[0]) add("first", run.first_key), add("keys", run.keys);
+  for (const BlockRun &run : c.run_lists[0]) add("first", run.first_key), add("keys", run.keys);
   return text;
 }
 

@@ -1,43 +1,43 @@
-// Cuts tokens into groups, a vector of them side by side, and puts their codes into units.
+// Gathers tokens into groups, a vector of groups in parallel, and stores their codes in units.
 #include "kernels/quant/quantize.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 #include "kernels/quant/element.hpp"
-#include "kernels/quant/quant_ops.hpp"
+#include "kernels/quant/quant_kernels.hpp"
 #include "kernels/quant/search.hpp"
 #include "kernels/scratch.hpp"
-#include "kernels/simd/level_ops.hpp"
+#include "kernels/simd/kernel_table.hpp"
 
 namespace kvern::kernels::quant {
 namespace {
 
-constexpr int64_t kMostWide = 16, kMostNumbers = 256;
+constexpr int64_t kMaxWidth = 16, kMaxGroupSize = 256;
 
-/// What does not change within one block.
+/// Constant within one block.
 struct Work {
   const BlockFormat &format;
   bool keys;
   const TensorFormat &tensor;
   const TensorLayout &layout;
-  const QuantOps &ops;
-  const Plan &plan;
+  const QuantKernelTable &ops;
+  const SearchPlan &plan;
   int64_t tokens;
   const float *x;  ///< [tokens, dim]
   uint8_t *codes;  ///< [units, 64]
   std::byte *block;
 };
 
-/// The code of (token, channel) lies at the sum of the two.
+/// The offset of the code of (token, channel) is the sum of the two.
 int64_t place_of(const Work &w, int64_t token, int64_t channel) {
-  const CodePlace place = code_place(w.format, w.keys, token, channel);
+  const CodeOffset place = code_offset(w.format, w.keys, token, channel);
   return place.unit * 64 + place.index;
 }
 int64_t place_of_token(const Work &w, int64_t token) { return place_of(w, token, 0); }
 int64_t place_of_channel(const Work &w, int64_t channel) { return place_of(w, 0, channel); }
 
-/// Some groups side by side: of tokens t, t + 1, ... if the axis is the token, else of channels c, c + 1, ...
+/// Interleaved groups: of tokens t, t + 1, ... if the axis is the token, else of channels c, c + 1, ...
 struct Tile {
   int64_t t, c, groups, n;
 };
@@ -61,7 +61,7 @@ void gather(const Work &w, const Tile &tile, float *x) {
 void scatter(const Work &w, const Tile &tile, const uint8_t *codes) {
   const int64_t width = w.ops.width;
   const bool by_token = w.tensor.axis == Axis::token;
-  int64_t place[kMostWide];
+  int64_t place[kMaxWidth];
   for (int64_t j = 0; j < tile.groups; ++j) {
     place[j] = by_token ? place_of_token(w, tile.t + j) : place_of_channel(w, tile.c + j);
   }
@@ -72,9 +72,9 @@ void scatter(const Work &w, const Tile &tile, const uint8_t *codes) {
 }
 
 void quantize_tile(const Work &w, const Tile &tile) {
-  alignas(64) float x[kMostNumbers * kMostWide];
-  uint8_t codes[kMostNumbers * kMostWide];
-  uint16_t meta[3][kMostWide];
+  alignas(64) float x[kMaxGroupSize * kMaxWidth];
+  uint8_t codes[kMaxGroupSize * kMaxWidth];
+  uint16_t meta[3][kMaxWidth];
   gather(w, tile, x);
   w.ops.fit({x, tile.n, &w.plan, meta[0], meta[1], w.tensor.bits == 8 ? meta[2] : nullptr, codes});
   scatter(w, tile, codes);
@@ -121,30 +121,36 @@ void pack_codes(const Work &w) {
   pack(w.codes, w.layout.units, 2, 1, to + detail::third_bits(w.layout));
 }
 
-/// Scales and zeros that no token has are 0.
+/// Scales and zeros of absent tokens are 0.
 void clear_scales(const Work &w) {
   const int64_t end = w.keys ? w.format.value_layout.codes : w.format.bytes;
   std::memset(w.block + w.layout.scales, 0, static_cast<size_t>(end - w.layout.scales));
 }
 
-void quantize(const BlockFormat &format, bool keys, const Rows &x, int64_t tokens, Search search,
+void quantize(const BlockFormat &format, bool keys, const HeadView &x, int64_t tokens, Search search,
               std::byte *block) {
   const TensorFormat &tensor = format_of(format, keys);
   const TensorLayout &layout = layout_of(format, keys);
-  const int64_t dim = tensor.dim, numbers = tokens * dim;
-  ScratchCutter cutter(thread_scratch(
+  const int64_t dim = tensor.dim, elements = tokens * dim;
+  ScratchArena arena(thread_scratch(
       ScratchUser::quantizer,
-      ScratchCutter::floats<float>(numbers) + ScratchCutter::floats<uint8_t>(layout.units * 64)));
-  float *rows = cutter.take<float>(numbers);
-  Work w = {format, keys,        tensor,
-            layout, quant_ops(), plan_of(tensor.bits, search),
-            tokens, rows,        cutter.take<uint8_t>(layout.units * 64),
+      ScratchArena::floats<float>(elements) + ScratchArena::floats<uint8_t>(layout.units * 64)));
+  float *rows = arena.take<float>(elements);
+  Work w = {format,
+            keys,
+            tensor,
+            layout,
+            quant_kernels(),
+            plan_of(tensor.bits, search),
+            tokens,
+            rows,
+            arena.take<uint8_t>(layout.units * 64),
             block};
   for (int64_t t = 0; t < tokens; ++t) {
-    level_ops().convert_row(element_at(x.data, x.type, t * x.stride), x.type, rows + t * dim, Dtype::f32,
-                            dim);
+    kernel_table().convert_row(element_at(x.data, x.type, t * x.stride), x.type, rows + t * dim, Dtype::f32,
+                               dim);
   }
-  w.ops.clean(rows, numbers);
+  w.ops.clean(rows, elements);
   if (tensor.rotate) w.ops.rotate_rows(rows, tokens, dim, dim);
   std::memset(w.codes, 0, static_cast<size_t>(layout.units * 64));
   clear_scales(w);
@@ -154,12 +160,12 @@ void quantize(const BlockFormat &format, bool keys, const Rows &x, int64_t token
 
 }  // namespace
 
-void quantize_keys(const BlockFormat &format, const Rows &x, int64_t tokens, Search search,
+void quantize_keys(const BlockFormat &format, const HeadView &x, int64_t tokens, Search search,
                    std::byte *block) {
   quantize(format, true, x, tokens, search, block);
 }
 
-void quantize_values(const BlockFormat &format, const Rows &x, int64_t tokens, Search search,
+void quantize_values(const BlockFormat &format, const HeadView &x, int64_t tokens, Search search,
                      std::byte *block) {
   quantize(format, false, x, tokens, search, block);
 }

@@ -1,4 +1,4 @@
-// The twins of quantize.cpp and dequantize.cpp: one number at a time, by the definition.
+// Reference implementations of quantize.cpp and dequantize.cpp, one element at a time.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,15 +11,15 @@
 namespace kvern::kernels::quant {
 namespace {
 
-constexpr float kLargest = 65504.0f;  // that f16 has
+constexpr float kLargest = 65504.0f;  // the largest finite f16
 
 float to_f16(float x) { return f16_to_f32(f32_to_f16(std::clamp(x, -kLargest, kLargest))); }
 
-/// NaN becomes 0, what no zero and scale can reach becomes the farthest that they can.
+/// Replaces NaN by 0 and clamps to the range that f16 scale and zero can represent.
 float clean(float x) { return std::isnan(x) ? 0.0f : std::clamp(x, -2 * kLargest, 2 * kLargest); }
 
-/// The numbers that are stored: clean, and rotated where the format says so. [tokens, dim]
-std::vector<float> take_rows(const TensorFormat &tensor, const Rows &x, int64_t tokens) {
+/// The elements to be quantized: clean, and Hadamard-rotated if the format says so. [tokens, dim]
+std::vector<float> take_rows(const TensorFormat &tensor, const HeadView &x, int64_t tokens) {
   std::vector<float> out(static_cast<size_t>(tokens * tensor.dim));
   for (int64_t token = 0; token < tokens; ++token) {
     float *row = out.data() + token * tensor.dim;
@@ -34,7 +34,7 @@ struct Fit {
   float scale, zero, zero_low;
 };
 
-/// The least number gets the first level, the greatest the last; -127 is the first level used with 8 bits.
+/// The minimum gets the first level, the maximum the last; -127 is the first level used with 8 bits.
 Fit fit_range(float low, float high, int bits) {
   const float middle = 0.5f * low + 0.5f * high;
   Fit fit;
@@ -43,11 +43,11 @@ Fit fit_range(float low, float high, int bits) {
   fit.zero_low = bits == 8 ? to_f16(rest) : 0.0f;
   fit.scale = to_f16(0.5f * high - 0.5f * low);
   if (fit.scale == 0.0f && bits != 8)
-    fit.scale = to_f16(std::abs(rest));  // a constant that f16 does not have
+    fit.scale = to_f16(std::abs(rest));  // a constant that f16 cannot represent
   return fit;
 }
 
-/// Nearest level, the lower one of two; at 8 bits the even one.
+/// Nearest level, ties to the lower one; at 8 bits to even.
 int encode(float x, const Fit &fit, int bits) {
   const float inverse = fit.scale == 0.0f ? 0.0f : 127.0f / fit.scale;
   const float y = (x - (fit.zero + fit.zero_low)) * inverse;
@@ -93,17 +93,17 @@ void clear(const BlockFormat &format, bool keys, std::byte *block) {
 
 }  // namespace
 
-void quantize_reference(const BlockFormat &format, bool keys, const Rows &x, int64_t tokens,
+void quantize_reference(const BlockFormat &format, bool keys, const HeadView &x, int64_t tokens,
                         std::byte *block) {
   const TensorFormat &tensor = format_of(format, keys);
   const bool by_token = tensor.axis == Axis::token;
   const int64_t token_step = by_token ? 1 : tensor.group, channel_step = by_token ? tensor.group : 1;
-  const std::vector<float> numbers = take_rows(tensor, x, tokens);
+  const std::vector<float> elements = take_rows(tensor, x, tokens);
   clear(format, keys, block);
   for (int64_t t = 0; t < tokens; t += token_step) {
     for (int64_t c = 0; c < tensor.dim; c += channel_step) {
       const Extent extent = {t, std::min(token_step, tokens - t), c, std::min(channel_step, tensor.dim - c)};
-      quantize_group(format, keys, numbers, extent, block);
+      quantize_group(format, keys, elements, extent, block);
     }
   }
 }

@@ -1,4 +1,4 @@
-// The slow twins by themselves: places of codes, and numbers that come back as near as the steps allow.
+// The reference implementations by themselves: offsets of codes, and dequantized elements within half a step.
 #include <cmath>
 #include <set>
 
@@ -27,7 +27,7 @@ TEST_CASE("Every token and channel has a code of its own, within the units that 
     std::set<int64_t> seen;
     for (int64_t t = 0; t < format.tokens; ++t) {
       for (int64_t c = 0; c < layout.dim_padded; ++c) {
-        const CodePlace place = code_place(format, keys, t, c);
+        const CodeOffset place = code_offset(format, keys, t, c);
         REQUIRE(place.unit < layout.units);
         REQUIRE(place.index < 64);
         seen.insert(place.unit * 64 + place.index);
@@ -72,7 +72,7 @@ TEST_CASE("Levels ascend and span what an int8 has") {
 TEST_CASE("What comes back is within half of the widest step, for all bits and both axes") {
   constexpr int64_t kTokens = 64, kDim = 20;
   Random random(5);
-  const Buffer x = random.numbers(Dtype::f32, kTokens * kDim);
+  const Buffer x = random.elements(Dtype::f32, kTokens * kDim);
   for (int bits : {8, 4, 3, 2, 1}) {
     const BlockFormat format(tensor(bits, Axis::token, 16, kDim), tensor(bits, Axis::channel, 32, kDim));
     std::vector<std::byte> block(static_cast<size_t>(format.bytes));

@@ -1,4 +1,4 @@
-// The fast quantizer and its inverse against their twins, at every level of the processor.
+// The fast quantizer and its inverse against the reference implementations, at every capability of the processor.
 #include "kernels/quant/quantize.hpp"
 
 #include <cmath>
@@ -18,7 +18,7 @@ namespace {
 constexpr int kAllBits[] = {8, 4, 3, 2, 1};
 constexpr int64_t kDims[] = {1, 16, 20, 64, 80, 96, 128, 256};
 
-void quantize(const BlockFormat &format, bool keys, const Rows &x, int64_t tokens, Search search,
+void quantize(const BlockFormat &format, bool keys, const HeadView &x, int64_t tokens, Search search,
               std::byte *block) {
   keys ? quantize_keys(format, x, tokens, search, block) : quantize_values(format, x, tokens, search, block);
 }
@@ -86,17 +86,18 @@ double squared_error(const BlockFormat &format, bool keys, const std::vector<std
 
 }  // namespace
 
-TEST_CASE("Without search, blocks equal those of the definition bit by bit, at every level") {
-  at_every_level([](CpuLevel level) {
+TEST_CASE(
+    "Without search, blocks equal those of the reference implementation bit by bit, at every capability") {
+  for_each_capability([](const CpuCapability &capability) {
     Random random(23);
     for_every_format([&](const BlockFormat &format, bool keys, int64_t tokens) {
       const int64_t dim = format_of(format, keys).dim, stride = dim + random.integer(0, 3);
       const Dtype type = random.pick({Dtype::f32, Dtype::bf16, Dtype::f16});
-      const Buffer x = random.numbers(type, (tokens - 1) * stride + dim);
+      const Buffer x = random.elements(type, (tokens - 1) * stride + dim);
       std::vector<std::byte> expected = filled_block(format), got = filled_block(format);
       quantize_reference(format, keys, {x.data(), type, stride}, tokens, expected.data());
       quantize(format, keys, {x.data(), type, stride}, tokens, Search::none, got.data());
-      INFO(name_of(level) << ": " << describe(format, keys, tokens));
+      INFO(capability.name << ": " << describe(format, keys, tokens));
       for (int64_t t = 0; t < tokens; ++t) {
         for (int64_t c = 0; c < dim; ++c) {
           if (!same_at(format, keys, t, c, got, expected)) FAIL("token " << t << ", channel " << c);
@@ -107,13 +108,14 @@ TEST_CASE("Without search, blocks equal those of the definition bit by bit, at e
 }
 
 TEST_CASE(
-    "Numbers unpacked equal those of the definition but for rounding, for every part of a block, at every "
-    "level") {
-  at_every_level([](CpuLevel level) {
+    "Unpacked elements equal those of the reference implementation but for rounding, for every part of a "
+    "block, at every "
+    "capability") {
+  for_each_capability([](const CpuCapability &capability) {
     Random random(29);
     for_every_format([&](const BlockFormat &format, bool keys, int64_t tokens) {
       const int64_t dim = format_of(format, keys).dim, stride = dim + random.integer(0, 3);
-      const Buffer x = random.numbers(Dtype::f32, tokens * dim, 3.0f);
+      const Buffer x = random.elements(Dtype::f32, tokens * dim, 3.0f);
       std::vector<std::byte> block = filled_block(format);
       quantize(format, keys, {x.data(), Dtype::f32, dim}, tokens, Search::fast, block.data());
       const int64_t first = random.chance(0.5) ? 0 : random.integer(0, tokens - 1);
@@ -124,7 +126,7 @@ TEST_CASE(
       Buffer expected(type, (n - 1) * stride + dim), got(type, (n - 1) * stride + dim);
       dequantize_reference(format, keys, block.data(), first, n, unrotated, expected.data(), type, stride);
       dequantize(format, keys, block.data(), first, n, unrotated, got.data(), type, stride);
-      INFO(name_of(level) << ": " << describe(format, keys, tokens) << ", from " << first << " " << n);
+      INFO(capability.name << ": " << describe(format, keys, tokens) << ", from " << first << " " << n);
       const float relative = type == Dtype::f32 ? 1e-6f : type == Dtype::f16 ? 1e-3f : 8e-3f;
       for (int64_t i = 0; i < got.size(); ++i) {
         const float off = std::abs(got.at(i) - expected.at(i));
@@ -135,14 +137,15 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("Searching never makes the error greater, more of it helps, and every level finds as good scales") {
+TEST_CASE(
+    "Searching never makes the error greater, more of it helps, and every capability finds as good scales") {
   double first_level = 0;
-  at_every_level([&](CpuLevel level) {
+  for_each_capability([&](const CpuCapability &capability) {
     double total[3] = {};
     for_every_format([&](const BlockFormat &format, bool keys, int64_t tokens) {
       Random random(static_cast<unsigned>(tokens));
       const int64_t dim = format_of(format, keys).dim;
-      const Buffer x = random.numbers(Dtype::f32, tokens * dim);
+      const Buffer x = random.elements(Dtype::f32, tokens * dim);
       double error[3];
       for (Search search : {Search::none, Search::fast, Search::full}) {
         std::vector<std::byte> block = filled_block(format);
@@ -151,7 +154,7 @@ TEST_CASE("Searching never makes the error greater, more of it helps, and every 
         error[i] = squared_error(format, keys, block, x, tokens);
         total[i] += error[i];
       }
-      INFO(name_of(level) << ": " << describe(format, keys, tokens));
+      INFO(capability.name << ": " << describe(format, keys, tokens));
       CHECK(error[1] <= error[0] * 1.00001 + 1e-9);
       CHECK(error[2] <= error[0] * 1.00001 + 1e-9);
     });
@@ -175,17 +178,17 @@ std::vector<float> there_and_back(int bits, Axis axis, const Buffer &x, Search s
   return out;
 }
 
-/// The greatest distance from `number`; infinite if one is not finite.
+/// The largest distance from `number`; infinite if one is not finite.
 float farthest(const std::vector<float> &x, float number) {
   float most = 0;
   for (float one : x) most = std::isfinite(one) ? std::max(most, std::abs(one - number)) : INFINITY;
   return most;
 }
 
-/// f(bits, axis, search) at every level.
+/// f(bits, axis, search) at every capability.
 template <class F>
 void for_every_way(F &&f) {
-  at_every_level([&](CpuLevel) {
+  for_each_capability([&](const CpuCapability &) {
     for (int bits : kAllBits) {
       for (Axis axis : {Axis::token, Axis::channel}) {
         for (Search search : {Search::none, Search::fast, Search::full}) f(bits, axis, search);
@@ -206,22 +209,22 @@ TEST_CASE("A group of one number many times comes back as that number") {
   }
 }
 
-TEST_CASE("Numbers smaller than f16 has become 0 or its smallest, nearly equal ones stay apart from none") {
+TEST_CASE("Elements smaller than f16 become 0 or its smallest, nearly equal ones stay apart from none") {
   Random random(3);
-  const Buffer tiny = random.numbers(Dtype::f32, 64 * 32, 1e-9f);
+  const Buffer tiny = random.elements(Dtype::f32, 64 * 32, 1e-9f);
   for_every_way([&](int bits, Axis axis, Search search) {
     REQUIRE(farthest(there_and_back(bits, axis, tiny, search), 0.0f) < 1e-7f);
   });
-  Buffer near = random.numbers(Dtype::f32, 64 * 32, 1e-4f);
+  Buffer near = random.elements(Dtype::f32, 64 * 32, 1e-4f);
   for (int64_t i = 0; i < near.size(); ++i) near.set(i, 2.0f + near.at(i));
   for_every_way([&](int bits, Axis axis, Search search) {
     REQUIRE(farthest(there_and_back(bits, axis, near, search), 2.0f) < 2e-3f);
   });
 }
 
-TEST_CASE("Infinities, NaN and numbers that f16 lacks become finite ones") {
+TEST_CASE("Infinities, NaN and elements beyond f16 become finite ones") {
   Random random(4);
-  Buffer x = random.numbers(Dtype::f32, 64 * 32);
+  Buffer x = random.elements(Dtype::f32, 64 * 32);
   const float odd[] = {INFINITY, -INFINITY, NAN, 3e38f, -3e38f, 1e5f, -NAN, 1e-45f};
   for (int64_t i = 0; i < x.size(); i += 7) x.set(i, odd[static_cast<size_t>(i / 7) % 8]);
   for_every_way([&](int bits, Axis axis, Search search) {
@@ -233,9 +236,9 @@ TEST_CASE("Infinities, NaN and numbers that f16 lacks become finite ones") {
   });
 }
 
-TEST_CASE("A NaN does not touch the other numbers of its group more than a 0 does") {
+TEST_CASE("A NaN does not touch the other elements of its group more than a 0 does") {
   Random random(5);
-  Buffer x = random.numbers(Dtype::f32, 64 * 32);
+  Buffer x = random.elements(Dtype::f32, 64 * 32);
   x.set(40, NAN);
   const std::vector<float> with_nan = there_and_back(4, Axis::token, x, Search::fast);
   x.set(40, 0.0f);
@@ -245,7 +248,7 @@ TEST_CASE("A NaN does not touch the other numbers of its group more than a 0 doe
 TEST_CASE("Rotation lowers the error of 4 bits where few channels are much greater than the rest") {
   constexpr int64_t kTokens = 64, kDim = 64;
   Random random(6);
-  Buffer x = random.numbers(Dtype::f32, kTokens * kDim);
+  Buffer x = random.elements(Dtype::f32, kTokens * kDim);
   for (int64_t t = 0; t < kTokens; ++t) {
     for (int64_t c : {5, 40}) x.set(t * kDim + c, 30.0f * x.at(t * kDim + c));
   }

@@ -1,11 +1,11 @@
-// Where the quantizer looks for scales and zeros, by bits and by how hard.
+// Search plans of the quantizer, by bits and effort.
 #pragma once
-#include "kernels/quant/quant_ops.hpp"
+#include "kernels/quant/quant_kernels.hpp"
 #include "kernels/quant/quantize.hpp"
 
 namespace kvern::kernels::quant {
 
-/// Valid for ever. [any thread]
-const Plan &plan_of(int bits, Search search);
+/// Static lifetime. [any thread]
+const SearchPlan &plan_of(int bits, Search search);
 
 }  // namespace kvern::kernels::quant

@@ -1,4 +1,5 @@
-// Integers beside the floats of vec_avx2.inl; the names are those of codes_portable.inl. No include of its own.
+// Integer vectors that go with the floats of vec_avx2.inl; the names are those of codes_portable.inl. Not
+// self-contained: included by quant_*.cpp.
 
 typedef __m256i Ints;
 constexpr int kQuads = kWidth / 4;
@@ -45,7 +46,7 @@ KVERN_INLINE __m256i twice_and(__m256i place, __m256i more) {
   return _mm256_add_epi32(_mm256_add_epi32(place, place), more);
 }
 constexpr int kTableBits = 4;
-/// Halves the levels that are left four times. Comparisons are 0 or -1, so places count down from 0 (modulo 8, or 16).
+/// Binary search of four steps. Comparisons are 0 or -1, so indices count down from 0 (modulo 8, or 16).
 struct TableNearest {
   Vec half, quarter[2], eighths, sixteenths;
   Table level;

@@ -1,4 +1,5 @@
-// Integers beside the floats of vec_avx512.inl; the names are those of codes_portable.inl. No include of its own.
+// Integer vectors that go with the floats of vec_avx512.inl; the names are those of codes_portable.inl. Not
+// self-contained: included by quant_*.cpp.
 
 typedef __m512i Ints;
 constexpr int kQuads = kWidth / 4;
@@ -38,7 +39,7 @@ constexpr int kTableBits = 3;
 struct TableNearest {
   Vec threshold[2], low[2], high[2];
   inline __attribute__((always_inline)) explicit TableNearest(int bits) {
-    const Cells &table = quant::cells(bits);
+    const NearestLevelTable &table = quant::cells(bits);
     for (int half = 0; half < 2; ++half) {
       threshold[half] = load(table.threshold + half * kWidth);
       low[half] = load(table.low + half * kWidth);

@@ -1,7 +1,9 @@
-// Integers beside the floats of vec_portable.inl: what the quantizer needs. No include of its own.
+// Integer vectors that go with the floats of vec_portable.inl: what the quantizer needs. Not self-contained:
+// included by quant_*.cpp.
 //
-// Every codes_*.inl gives the same names: Ints, kWidth of them; load_quads, spread, shift_right, shift_right_each, join_3,
-// signed_bytes; Table, make_table, lookup; above; TableNearest (nearest levels, for kTableBits or more); store_codes; exchange.
+// Every codes_*.inl defines the same names: Ints, kWidth of them; load_quads, spread, shift_right,
+// shift_right_each, join_3, signed_bytes; Table, make_table, lookup; above; TableNearest (nearest levels, for
+// kTableBits or more); store_codes; exchange.
 
 typedef int32_t Ints __attribute__((vector_size(16)));
 typedef uint32_t Unsigned __attribute__((vector_size(16)));
@@ -18,7 +20,7 @@ KVERN_INLINE Ints load_ints(const void *from) {
   std::memcpy(&v, from, sizeof v);
   return v;
 }
-/// Number I of each four, four times.
+/// Element I of each four, broadcast to the four.
 template <int I>
 KVERN_INLINE Ints spread(Ints v) {
   return Ints{v[I], v[I], v[I], v[I]};
@@ -30,7 +32,7 @@ KVERN_INLINE Ints join_3(Ints low, Ints high) { return (low & 3) | ((high & 1) <
 /// The lowest byte less 128.
 KVERN_INLINE Vec signed_bytes(Ints v) { return __builtin_convertvector((v & 255) - 128, Vec); }
 
-/// Levels of up to 16 codes; higher bits of a code are not looked at.
+/// Levels of up to 16 codes; higher bits of a code are ignored.
 struct Table {
   float level[16];
 };
@@ -46,10 +48,10 @@ KVERN_INLINE Vec lookup(const Table &t, Ints code) {
 /// y > threshold ? value : 0
 KVERN_INLINE Vec above(Vec y, Vec threshold, Vec value) { return (Vec)((y > threshold) & (Ints)value); }
 
-/// From where a table is cheaper than all thresholds one after another.
+/// Least number of bits for which a table is cheaper than comparing with all thresholds.
 constexpr int kTableBits = 4;
 struct TableNearest {
-  const Cells *cells;
+  const NearestLevelTable *cells;
   explicit TableNearest(int bits) : cells(&quant::cells(bits)) {}
   inline __attribute__((always_inline)) Vec nearest(Vec y) const {
     Vec out;
@@ -65,7 +67,7 @@ KVERN_INLINE void store_codes(uint8_t *to, Vec code) {
   for (int i = 0; i < kWidth; ++i) to[i] = static_cast<uint8_t>(code[i]);
 }
 
-/// The number `Distance` places away: those i and i ^ Distance change places.
+/// Exchanges elements i and i ^ Distance.
 template <int Distance>
 KVERN_INLINE Vec exchange(Vec v) {
   return Vec{v[Distance], v[1 ^ Distance], v[2 ^ Distance], v[3 ^ Distance]};

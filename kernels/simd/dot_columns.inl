@@ -1,8 +1,9 @@
-// Dot products of several f32 rows with many rows of any format, a vector's width of rows at a time: a block of these is turned so that a
-// vector holds one element of each, and sums come out side by side. Turning costs the same for every row of x, so
-// this is for several; dot_rows.inl adds up within vectors. No include of its own.
+// Dot products of several f32 rows with many rows of any format, a vector's width of rows at a time: a block
+// of kWidth rows is transposed: lane i accumulates the product with row i. The transpose costs the same for
+// any number of rows of x; dot_rows.inl, for few rows, accumulates within vectors. Not self-contained:
+// included by level_*.cpp.
 
-/// Numbers one by one.
+/// One element at a time.
 template <Dtype T>
 struct Singles {
   static constexpr Dtype type = T;
@@ -16,9 +17,9 @@ struct Singles {
   }
 };
 
-/// Elements [d, d + Kind::kElements) of rows [0, n), turned: v[i] holds element i of each.
+/// Elements [d, d + Kind::kElements) of rows [0, n), transposed: v[i] holds element i of each row.
 template <class Kind>
-KVERN_INLINE void turn_rows(const RowBlock &rows, const void *data, int64_t n, int64_t d, Vec (&v)[kWidth]) {
+KVERN_INLINE void transpose_rows(const RowBlock &rows, const void *data, int64_t n, int64_t d, Vec (&v)[kWidth]) {
   if (n >= kWidth && d + Kind::kElements <= rows.dim) {
     KVERN_UNROLL
     for (int i = 0; i < kWidth; ++i) v[i] = Kind::load_row(data, i * rows.stride + d);
@@ -35,13 +36,13 @@ template <class Kind, int M>
 static void dot_block(const float *x, const RowBlock &rows, const void *data, int64_t n, const char *ahead,
                       float *out, int64_t out_stride) {
   constexpr int kChains =
-      M <= 4 ? 2 : 1;  // sums of one dot product, so that there are enough to hide latency
+      M <= 4 ? 2 : 1;  // independent accumulators of one dot product, to hide latency
   Vec acc[M][kChains];
   KVERN_UNROLL
   for (int i = 0; i < M * kChains; ++i) acc[i / kChains][i % kChains] = zero();
   for (int64_t d = 0; d < rows.dim; d += Kind::kElements, x += kWidth * M) {
     Vec v[kWidth];
-    turn_rows<Kind>(rows, data, n, d, v);
+    transpose_rows<Kind>(rows, data, n, d, v);
     KVERN_UNROLL
     for (int i = 0; i < kWidth; ++i) {
       if (ahead) __builtin_prefetch(ahead + i * rows.ahead.stride + d * size_of(Kind::type), 0, 2);
@@ -65,9 +66,9 @@ struct ColumnQueries {
   float x[kColumnDim * kColumnPass];
   int64_t rows;
 
-  void take(const FloatRows &from, int64_t numbers) {
+  void take(const FloatRows &from, int64_t elements) {
     rows = from.rows;
-    for (int64_t i = 0; i < numbers; ++i) {
+    for (int64_t i = 0; i < elements; ++i) {
       for (int64_t m = 0; m < rows; ++m) x[i * rows + m] = from.data[m * from.stride + i];
     }
   }
@@ -80,14 +81,15 @@ KVERN_INLINE void dot_block_any(const ColumnQueries &x, const RowBlock &rows, co
   if constexpr (M > 1) dot_block_any<Kind, M - 1>(x, rows, data, n, ahead, out, out_stride);
 }
 
-/// At most 2 * kColumnPass rows of x, and rows of up to kColumnDim numbers; x is padded with zeros to whole vectors.
+/// At most 2 * kColumnPass rows of x, and rows of up to kColumnDim elements; x is padded with zeros to whole
+/// vectors.
 template <class Kind>
 static void dot_columns(const FloatRows &x, const RowBlock &rows, float *out, int64_t out_stride) {
   ColumnQueries some[2];
-  const int64_t numbers = (rows.dim + Kind::kElements - 1) / Kind::kElements * kWidth;
+  const int64_t elements = (rows.dim + Kind::kElements - 1) / Kind::kElements * kWidth;
   const int64_t second = x.rows > kColumnPass ? x.rows / 2 : 0, first = x.rows - second;
-  some[0].take({x.data, x.stride, first}, numbers);
-  if (second > 0) some[1].take({x.data + first * x.stride, x.stride, second}, numbers);
+  some[0].take({x.data, x.stride, first}, elements);
+  if (second > 0) some[1].take({x.data + first * x.stride, x.stride, second}, elements);
   for (int64_t r = 0; r < rows.rows; r += kWidth) {
     const int64_t n = rows.rows - r < kWidth ? rows.rows - r : kWidth;
     const void *data = element_at(rows.data, Kind::type, r * rows.stride);

@@ -1,15 +1,15 @@
-// Dot products of a few f32 rows with many rows of any format: logits of keys, and matrix-vector products. Several
-// rows, as far apart as the block allows, are walked together, so that memory is read as so many long streams. No
-// include of its own.
+// Dot products of a few f32 rows with many rows of any format: logits of keys, and matrix-vector products.
+// Several rows, as far apart as the block allows, are read in parallel, so that memory is read in as many
+// long streams. Not self-contained: included by level_*.cpp.
 
-/// Keeps the compiler from computing in advance what it has no registers for.
+/// Keeps the compiler from hoisting address computations that it has no registers for.
 template <class P>
 KVERN_INLINE P opaque(P p) {
   __asm__("" : "+r"(p));
   return p;
 }
 
-/// Where a tile's rows lie: R rows of the block, `apart` elements from one to the next.
+/// Rows of a tile: R rows of the block, `apart` elements from one to the next.
 struct Tile {
   const float *x;
   int64_t x_stride;
@@ -37,7 +37,7 @@ KVERN_INLINE void dot_step(const Tile &t, int64_t d, Vec (&acc)[M][R]) {
   }
 }
 
-/// What does not fill a pair of vectors.
+/// The rest of a row that does not fill a pair of vectors.
 template <Dtype T, int M, int R>
 KVERN_INLINE void dot_tail(const Tile &t, int64_t d, Vec (&acc)[M][R]) {
   for (; d < t.dim; d += kWidth) {
@@ -67,7 +67,7 @@ KVERN_INLINE void dot_tile(const Tile &t, Vec (&acc)[M][R]) {
   }
 }
 
-constexpr int64_t kSpan = 16;  // rows of each stream whose results are put into order together
+constexpr int64_t kSpan = 16;  // rows of each stream whose results are reordered together
 
 /// in[i][r] becomes out[r][i], for n <= kSpan rows of R streams.
 template <int R>
@@ -91,9 +91,9 @@ static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin
   for (int64_t i = 0; i < end - begin; ++i) {
     Vec acc[M][R];
     tile.x = opaque(tile.x);
-    fetch_rows<R>(rows.ahead, begin + i);
+    prefetch_rows<R>(rows.ahead, begin + i);
     dot_tile<T, M, R, D>(tile, acc);
-    put_sums(acc, &zipped[0][i * R], kSpan * R);
+    store_accumulators(acc, &zipped[0][i * R], kSpan * R);
     tile.data = element_at(tile.data, T, step);
   }
   for (int m = 0; m < M; ++m) unzip<R>(zipped[m], out + m * out_stride + begin, apart, end - begin);
@@ -112,8 +112,7 @@ KVERN_INLINE void dot_tiles(const FloatRows &x, const RowBlock &rows, int64_t be
   dot_tiles_of<T, M, R, 0>(x, rows, begin, end, apart, out, out_stride);
 }
 
-/// All of x with R streams of rows. Rows of all streams are taken in spans that stay in cache, so that memory is read
-/// once.
+/// All of x with R streams of rows, in spans of rows that stay in cache, so that memory is read once.
 template <Dtype T, int R>
 static void dot_streams(const FloatRows &x, const RowBlock &rows, int64_t first, int64_t apart, float *out,
                         int64_t out_stride) {
@@ -146,7 +145,7 @@ static void dot_typed(const FloatRows &x, const RowBlock &rows, float *out, int6
     if (x.rows >= kColumnQueries && x.rows <= 2 * kColumnPass && rows.dim <= kColumnDim)
       return dot_columns<Singles<T>>(x, rows, out, out_stride);
   }
-  // Memory is read fastest in four streams. Where x alone fills the first cache, eight rows share a reading of it.
+  // Memory is read fastest in four streams. If x alone fills L1, eight rows share one read of it.
   const bool by_8 = T != Dtype::f32 && rows.dim > kLongRow && x.rows * 8 <= kScoreQueries * 4;
   const int64_t apart = rows.rows / (by_8 ? 8 : 4), done = apart * (by_8 ? 8 : 4);
   (by_8 ? dot_streams<T, 8> : dot_streams<T, 4>)(x, rows, 0, apart, out, out_stride);

@@ -1,6 +1,7 @@
-// Rows of the small operations: norms, activations, rotation, conversion, argmax. No include of its own.
+// Rows of the elementwise kernels: norms, activations, rotary embedding, conversion, argmax. Not
+// self-contained: included by level_*.cpp.
 
-/// n numbers of `type` at i, the rest of the vector 0.
+/// n elements of `type` at i, the rest of the vector 0.
 KVERN_INLINE Vec load_any(const void *p, Dtype type, int64_t i, int64_t n) {
   if (type == Dtype::f32) return n >= kWidth ? load_as<Dtype::f32>(p, i) : load_as_n<Dtype::f32>(p, i, n);
   if (type == Dtype::bf16) return n >= kWidth ? load_as<Dtype::bf16>(p, i) : load_as_n<Dtype::bf16>(p, i, n);
@@ -14,7 +15,7 @@ KVERN_INLINE void store_any(void *p, Dtype type, int64_t i, Vec v, int64_t n) {
 KVERN_INLINE Vec load_some(const float *p, int64_t n) { return n >= kWidth ? load(p) : load_n(p, n); }
 KVERN_INLINE void store_some(float *p, Vec v, int64_t n) { n >= kWidth ? store(p, v) : store_n(p, v, n); }
 
-/// Adds x to the residual, if there is one; returns what is to be normalised.
+/// Adds x to the residual, if there is one; returns the row to be normalized.
 static const float *norm_input(const NormCall &c, int64_t row) {
   const float *x = c.x + row * c.x_stride;
   if (!c.residual) return x;
@@ -135,7 +136,7 @@ static int64_t argmax(const float *x, int64_t n) {
   Vec top = set1(none);
   int64_t whole = n - n % kWidth;
   for (int64_t i = 0; i < whole; i += kWidth)
-    top = max_of(load(x + i), top);  // NaN in the first place is dropped
+    top = max_of(load(x + i), top);  // a NaN in element 0 is dropped
   float max = reduce_max(top);
   for (int64_t i = whole; i < n; ++i) max = x[i] > max ? x[i] : max;
   for (int64_t i = 0; i < n; ++i) {

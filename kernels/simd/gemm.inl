@@ -1,5 +1,5 @@
-// The f32 matrix product of a tile: rows of a, broadcast, with a packed panel of two vectors' width. No
-// include of its own.
+// f32 GEMM of a tile: rows of a, broadcast, times a packed panel of two vectors' width. Not self-contained:
+// included by level_*.cpp.
 
 template <int M>
 static void gemm_tile(const float *a, int64_t a_stride, int64_t k, const float *panel, float *c,

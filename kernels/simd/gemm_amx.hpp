@@ -1,10 +1,14 @@
-// The one kernel that the level amx_bf16 has for itself; a table can name it without its file's instructions.
+// The GEMM of the capability amx_bf16, declared so that its table can be built in a file compiled for other
+// instructions.
 #pragma once
-#include "kernels/simd/level_ops.hpp"
+#include "kernels/simd/kernel_table.hpp"
 
 namespace kvern::kernels {
 
-/// LevelOps::gemm_panel_bf16 by tiles. Only after request_tiles() was true.
+/// The kernels of avx512_bf16 (level_avx512_bf16.cpp).
+extern const KernelTable avx512_bf16_kernels;
+
+/// KernelTable::gemm_panel_bf16 by tiles. Only after request_tiles() was true.
 void gemm_panel_amx(FloatRows a, int64_t k_pairs, const float *panel, float *c, int64_t c_stride,
                     bool accumulate);
 

@@ -1,5 +1,5 @@
-// The matrix product of bf16 numbers with f32 sums, by dot products of pairs. Needs vec_avx512.inl and
-// AVX512_BF16. No include of its own. A 32-bit element holds two numbers that follow each other along k.
+// bf16 GEMM with f32 accumulators, by dot products of pairs. Needs vec_avx512.inl and AVX512_BF16. Not
+// self-contained: included by level_*.cpp. 32 bits hold two elements that are adjacent along k.
 
 KVERN_INLINE Vec dot_bf16(Vec acc, Vec a, Vec b) {
   return _mm512_dpbf16_ps(acc, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));

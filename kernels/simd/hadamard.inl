@@ -1,7 +1,7 @@
-// rotate() of rows: additions in the order of the scalar twin, so that results are the same bit by bit. No include of its
-// own.
+// Hadamard rotation of rows: additions in the order of the reference implementation, so that results are
+// bitwise equal. Not self-contained: included by quant_*.cpp.
 
-/// Each number becomes the sum of it and its partner, or its difference from it where it is the second of the two.
+/// Butterfly: the first of two elements becomes their sum, the second their difference.
 template <int kHalf>
 KVERN_INLINE Vec butterfly(Vec v) {
   alignas(64) float sign[kWidth];

@@ -1,5 +1,5 @@
-// The inner kernel for AMX: the matrix product of bf16 numbers by tiles of 16 x 16 sums. What does not fill tiles along k
-// is left to dot products.
+// AMX: bf16 GEMM by tiles of 16 x 16 accumulators. The rest of k that does not fill tiles is left to dot
+// products.
 #include <algorithm>
 
 #include "kernels/simd/gemm_amx.hpp"
@@ -13,7 +13,7 @@ constexpr int64_t kTile = 16;             // rows of a tile, and 32-bit elements
 constexpr int64_t kPanel = 2 * kTile;     // columns of a panel
 constexpr int64_t kRowBytes = kTile * 4;  // of a tile
 
-// Four tiles of sums, two of x, two of the panel.
+// Four tiles of accumulators, two of x, two of the panel.
 enum Tile { kSum00, kSum01, kSum10, kSum11, kX0, kX1, kPanel0, kPanel1 };
 
 TileShapes shapes_of(int64_t low_rows, int64_t high_rows) {
@@ -28,7 +28,7 @@ TileShapes shapes_of(int64_t low_rows, int64_t high_rows) {
 }
 
 template <int Left, int Right>
-void take_sums(const float *c, int64_t stride, bool accumulate) {
+void load_accumulators(const float *c, int64_t stride, bool accumulate) {
   if (accumulate) {
     load_tile<Left>(c, stride);
     load_tile<Right>(c + kTile, stride);
@@ -39,7 +39,7 @@ void take_sums(const float *c, int64_t stride, bool accumulate) {
 }
 
 template <int Left, int Right>
-void put_sums(float *c, int64_t stride) {
+void store_accumulators(float *c, int64_t stride) {
   store_tile<Left>(c, stride);
   store_tile<Right>(c + kTile, stride);
 }
@@ -51,8 +51,8 @@ void multiply_rows(const FloatRows &a, int64_t k_pairs, const float *panel, floa
   const int64_t x_bytes = a.stride * 4, panel_bytes = kPanel * 4, c_bytes = c_stride * 4;
   const float *x1 = a.data + kTile * a.stride;
   float *c1 = c + kTile * c_stride;
-  take_sums<kSum00, kSum01>(c, c_bytes, accumulate);
-  if constexpr (Both) take_sums<kSum10, kSum11>(c1, c_bytes, accumulate);
+  load_accumulators<kSum00, kSum01>(c, c_bytes, accumulate);
+  if constexpr (Both) load_accumulators<kSum10, kSum11>(c1, c_bytes, accumulate);
   for (int64_t k = 0; k < k_pairs; k += kTile) {
     load_tile<kPanel0>(panel + k * kPanel, panel_bytes);
     load_tile<kPanel1>(panel + k * kPanel + kTile, panel_bytes);
@@ -65,8 +65,8 @@ void multiply_rows(const FloatRows &a, int64_t k_pairs, const float *panel, floa
       multiply_tiles<kSum11, kX1, kPanel1>();
     }
   }
-  put_sums<kSum00, kSum01>(c, c_bytes);
-  if constexpr (Both) put_sums<kSum10, kSum11>(c1, c_bytes);
+  store_accumulators<kSum00, kSum01>(c, c_bytes);
+  if constexpr (Both) store_accumulators<kSum10, kSum11>(c1, c_bytes);
 }
 
 void multiply_whole_tiles(FloatRows a, int64_t k_pairs, const float *panel, float *c, int64_t c_stride,
@@ -89,8 +89,8 @@ void gemm_panel_amx(FloatRows a, int64_t k_pairs, const float *panel, float *c, 
   if (a.rows > 0 && whole > 0) multiply_whole_tiles(a, whole, panel, c, c_stride, accumulate);
   if (whole == k_pairs && whole > 0) return;
   a.data += whole;
-  avx512_bf16_ops.gemm_panel_bf16(a, k_pairs - whole, panel + whole * kPanel, c, c_stride,
-                                  accumulate || whole > 0);
+  avx512_bf16_kernels.gemm_panel_bf16(a, k_pairs - whole, panel + whole * kPanel, c, c_stride,
+                                      accumulate || whole > 0);
 }
 
 }  // namespace kvern::kernels

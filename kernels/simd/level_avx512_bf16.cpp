@@ -1,5 +1,5 @@
-// The inner kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and products in bf16;
-// and the same with the matrix product of AMX.
+// Kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and bf16 products; and the table of AMX,
+// which adds its GEMM.
 #include "kernels/simd/gemm_amx.hpp"
 #include "kernels/simd/target.hpp"
 
@@ -10,7 +10,7 @@ namespace avx512_bf16 {
 // clang-format off: each builds on those before it
 #include "kernels/simd/vec_avx512.inl"
 #include "kernels/simd/math.inl"
-#include "kernels/simd/fetch.inl"
+#include "kernels/simd/prefetch.inl"
 #include "kernels/simd/dot_columns.inl"
 #include "kernels/simd/dot_rows.inl"
 #include "kernels/simd/sum_rows.inl"
@@ -19,11 +19,11 @@ namespace avx512_bf16 {
 #include "kernels/simd/gemm_bf16.inl"
 #include "kernels/simd/rows_bf16.inl"
 #include "kernels/simd/elementwise.inl"
-#include "kernels/simd/ops_table.inl"
+#include "kernels/simd/make_kernel_table.inl"
 // clang-format on
 
-static constexpr LevelOps make_ops_bf16() {
-  LevelOps ops = make_ops();
+static constexpr KernelTable make_kernel_table_bf16() {
+  KernelTable ops = make_kernel_table();
   ops.pack_columns_bf16 = pack_columns_bf16;
   ops.pack_rows_bf16 = pack_rows_bf16;
   ops.gemm_panel_bf16 = gemm_panel_bf16;
@@ -37,9 +37,9 @@ static constexpr LevelOps make_ops_bf16() {
 KVERN_TARGET_END
 
 namespace kvern::kernels {
-constinit const LevelOps avx512_bf16_ops = avx512_bf16::make_ops_bf16();
-constinit const LevelOps amx_bf16_ops = [] {
-  LevelOps ops = avx512_bf16::make_ops_bf16();
+extern constinit const KernelTable avx512_bf16_kernels = avx512_bf16::make_kernel_table_bf16();
+extern constinit const KernelTable amx_bf16_kernels = [] {
+  KernelTable ops = avx512_bf16::make_kernel_table_bf16();
   ops.gemm_panel_bf16 = gemm_panel_amx;
   return ops;
 }();

@@ -1,6 +1,6 @@
-// The inner kernels over packed blocks for AVX-512 F, BW, VL, DQ, VNNI and VBMI, which looks bytes up without being asked to
-// clear the bits beside a code.
-#include "kernels/simd/packed_ops.hpp"
+// Packed kernels for AVX-512 F, BW, VL, DQ, VNNI and VBMI, whose byte look-up ignores the bits next to a
+// code.
+#include "kernels/simd/packed_kernels.hpp"
 #include "kernels/simd/target.hpp"
 
 #if defined(__x86_64__)
@@ -22,7 +22,7 @@ KVERN_INLINE __m512i look_up(__m512i table, __m512i index) { return _mm512_permu
 KVERN_TARGET_END
 
 namespace kvern::kernels {
-constinit const PackedOps avx512_vbmi_packed_ops = {avx512_vbmi::round_queries, avx512_vbmi::key_logits,
-                                                    avx512_vbmi::sum_values};
+extern constinit const PackedKernelTable avx512_vbmi_packed_kernels = {
+    avx512_vbmi::round_queries, avx512_vbmi::key_logits, avx512_vbmi::sum_values};
 }  // namespace kvern::kernels
 #endif

@@ -1,5 +1,5 @@
-// The inner kernels over packed blocks for AVX-512 F, BW, VL, DQ and VNNI.
-#include "kernels/simd/packed_ops.hpp"
+// Packed kernels for AVX-512 F, BW, VL, DQ and VNNI.
+#include "kernels/simd/packed_kernels.hpp"
 #include "kernels/simd/target.hpp"
 
 #if defined(__x86_64__)
@@ -21,7 +21,7 @@ KVERN_INLINE __m512i look_up(__m512i table, __m512i index) { return _mm512_shuff
 KVERN_TARGET_END
 
 namespace kvern::kernels {
-constinit const PackedOps avx512_vnni_packed_ops = {avx512_vnni::round_queries, avx512_vnni::key_logits,
-                                                    avx512_vnni::sum_values};
+extern constinit const PackedKernelTable avx512_vnni_packed_kernels = {
+    avx512_vnni::round_queries, avx512_vnni::key_logits, avx512_vnni::sum_values};
 }  // namespace kvern::kernels
 #endif

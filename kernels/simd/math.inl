@@ -1,5 +1,5 @@
-// exp, tanh, erf on vectors, to about 2 units in the last place of f32, and the order in which load_pair
-// reads. For any vec_*.inl. No include of its own.
+// Vector exp, tanh, erf, to about 2 ulp of f32, and the pair order of load_pair. For any vec_*.inl. Not
+// self-contained: included by level_*.cpp.
 
 /// exp(x) for x <= 88; 0 for x below -87.3, so also for -infinity.
 KVERN_INLINE Vec exp_of(Vec x) {
@@ -72,7 +72,7 @@ KVERN_INLINE Vec erf_of(Vec full) {
   return saturate(full, 3.92f, div(mul(x, p), q));
 }
 
-/// Puts n numbers into the order in which load_pair<type> reads them; what is left of the last pair keeps its
+/// Puts n elements into the pair order of load_pair<type>; the rest behind the last whole pair keeps its
 /// order.
 static void order_pairs(Dtype type, const float *from, float *to, int64_t n) {
   int64_t whole = n - n % (2 * kWidth);

@@ -1,5 +1,6 @@
-// The inner kernels over packed blocks for AVX2, FMA, F16C: products of bytes where AVX-512 VNNI has dot products.
-#include "kernels/simd/packed_ops.hpp"
+// Packed kernels for AVX2, FMA, F16C: byte products and additions in place of the dot products of AVX-512
+// VNNI.
+#include "kernels/simd/packed_kernels.hpp"
 #include "kernels/simd/target.hpp"
 
 #if defined(__x86_64__)
@@ -18,6 +19,7 @@ namespace avx2 {
 KVERN_TARGET_END
 
 namespace kvern::kernels {
-constinit const PackedOps avx2_packed_ops = {avx2::round_queries, avx2::key_logits, avx2::sum_values};
+extern constinit const PackedKernelTable avx2_packed_kernels = {avx2::round_queries, avx2::key_logits,
+                                                                avx2::sum_values};
 }  // namespace kvern::kernels
 #endif

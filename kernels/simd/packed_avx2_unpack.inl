@@ -1,6 +1,7 @@
-// From codes to levels, one byte each, and from integers to the bytes or words that levels are multiplied with. A
-// register is half a unit: 8 tokens (of keys) or 8 channels (of values). Needs vec_avx2.inl and packed_meta.inl. No
-// include of its own.
+// Unpacks codes (layout: kernels/quant/format.hpp) to levels, one byte each, and integers to the bytes or
+// words that levels are multiplied with. A register is half a unit: 8 tokens (of keys) or 8 channels (of
+// values). Needs vec_avx2.inl and packed_meta.inl. Not self-contained: included by level_*.cpp and
+// packed_*.cpp.
 
 KVERN_INLINE __m256i load_bytes(const void *p) { return _mm256_loadu_si256(static_cast<const __m256i *>(p)); }
 KVERN_INLINE __m256i broadcast_4(const void *p) {
@@ -14,7 +15,7 @@ KVERN_INLINE int32_t reduce_ints(__m256i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
 }
 
-/// Where levels come from: codes of B bits as a block has them, or (B = 0) levels as unpack() leaves them.
+/// Source of levels: packed codes of B bits, or (B = 0) levels written by unpack().
 struct LevelSource {
   const uint8_t *codes;
   const uint8_t *thirds;  ///< with 3 bits
@@ -100,7 +101,8 @@ KVERN_INLINE __m128i unsigned_bytes(__m256i a, __m256i b) {
   return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
 }
 
-/// 16 integers as words: numbers 0, 2, 4 and so on to `even`, the others to `odd`, as the bytes of codes are taken apart.
+/// 16 integers as words: elements 0, 2, 4 and so on to `even`, the others to `odd`, as the bytes of codes are
+/// split.
 KVERN_INLINE void store_as_words(void *even, void *odd, __m256i a, __m256i b) {
   const __m256i words = _mm256_packs_epi32(a, b);
   const __m256i split = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(words, 0xd8), 0xd8);
@@ -109,8 +111,8 @@ KVERN_INLINE void store_as_words(void *even, void *odd, __m256i a, __m256i b) {
   _mm_storeu_si128(static_cast<__m128i *>(odd), _mm256_extracti128_si256(all, 1));
 }
 
-/// Half a unit times four numbers of a row, added to `sum`. Up to 4 bits: unsigned bytes times signed ones, of which no
-/// two neighbours' products may exceed 16 bits.
+/// Half a unit times four elements of a row, added to `sum`. Up to 4 bits: unsigned bytes times signed ones,
+/// of which no two neighbours' products may exceed 16 bits.
 KVERN_INLINE __m256i add_dots(__m256i sum, __m256i without_sign, __m256i with_sign) {
   const __m256i pairs = _mm256_maddubs_epi16(without_sign, with_sign);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));

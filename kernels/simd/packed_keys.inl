@@ -1,25 +1,25 @@
-// Logits of packed keys: lane = token, unsigned levels times signed queries. Needs packed_unpack.inl. No include of its
-// own.
+// Logits of packed keys: lane = token, unsigned levels times signed queries. Needs packed_unpack.inl. Not
+// self-contained: included by level_*.cpp and packed_*.cpp.
 
-/// 16 integers at row m, channel d of the room's queries, added to the sums of their halves.
+/// 16 integers at row m, channel d of the workspace's queries, added to the sums of their halves.
 template <bool kWide>
-KVERN_INLINE void put_query(__m512i whole, const IntegerRoom &room, int64_t m, int64_t d, __m512i &high_sum,
+KVERN_INLINE void put_query(__m512i whole, const IntegerWorkspace &workspace, int64_t m, int64_t d, __m512i &high_sum,
                             __m512i &low_sum) {
-  const int64_t at = m * room.q_stride + d;
+  const int64_t at = m * workspace.q_stride + d;
   if constexpr (kWide) {
     const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(whole, _mm512_set1_epi32(128)), 8);
     const __m512i low = _mm512_sub_epi32(whole, _mm512_slli_epi32(high, 8));
     low_sum = _mm512_add_epi32(low_sum, low);
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(room.q_low + at), _mm512_cvtepi32_epi8(low));
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(workspace.q_low + at), _mm512_cvtepi32_epi8(low));
     whole = high;
   }
   high_sum = _mm512_add_epi32(high_sum, whole);
-  _mm_storeu_si128(reinterpret_cast<__m128i *>(room.q_high + at), _mm512_cvtepi32_epi8(whole));
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(workspace.q_high + at), _mm512_cvtepi32_epi8(whole));
 }
 
 /// n channels of query m from `first` on, in integers.
 template <bool kWide>
-static RoundedGroup round_group(const float *x, int64_t first, int64_t n, const IntegerRoom &room,
+static RoundedGroup round_group(const float *x, int64_t first, int64_t n, const IntegerWorkspace &workspace,
                                 int64_t m) {
   auto load_some = [x, n](int64_t i) { return n - i < kWidth ? load_n(x + i, n - i) : load(x + i); };
   Vec top = zero(), sum = zero();
@@ -27,25 +27,25 @@ static RoundedGroup round_group(const float *x, int64_t first, int64_t n, const 
     top = max_of(top, abs_of(load_some(i)));
     sum = add(sum, load_some(i));
   }
-  const float most = kWide ? kMostOf16 : kMostOf8, largest = reduce_max(top), up = most / largest;
+  const float most = kWide ? kMaxOf16 : kMaxOf8, largest = reduce_max(top), up = most / largest;
   const Vec inverse = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
   __m512i high = _mm512_setzero_si512(), low = high;
   for (int64_t i = 0; i < n; i += kWidth) {
-    put_query<kWide>(_mm512_cvtps_epi32(mul(load_some(i), inverse)), room, m, first + i, high, low);
+    put_query<kWide>(_mm512_cvtps_epi32(mul(load_some(i), inverse)), workspace, m, first + i, high, low);
   }
   return {largest / most, reduce_add(sum), 128 * _mm512_reduce_add_epi32(high),
           128 * _mm512_reduce_add_epi32(low)};
 }
 
-static void round_queries(const PackedTensor &keys, const FloatRows &q, const IntegerRoom &room) {
+static void round_queries(const PackedTensor &keys, const FloatRows &q, const IntegerWorkspace &workspace) {
   if (keys.format->axis != quant::Axis::token) return;
   const int64_t dim = keys.format->dim, group = keys.format->group, groups = keys.layout->groups;
   for (int64_t m = 0; m < q.rows; ++m) {
     for (int64_t g = 0; g < groups; ++g) {
       const int64_t first = g * group, n = dim - first < group ? dim - first : group;
       const float *x = q.data + m * q.stride + first;
-      room.groups[m * groups + g] = keys.format->bits == 8 ? round_group<true>(x, first, n, room, m)
-                                                           : round_group<false>(x, first, n, room, m);
+      workspace.groups[m * groups + g] = keys.format->bits == 8 ? round_group<true>(x, first, n, workspace, m)
+                                                           : round_group<false>(x, first, n, workspace, m);
     }
   }
 }
@@ -56,7 +56,8 @@ KVERN_INLINE __m512i broadcast_4(const void *p) {
   return _mm512_set1_epi32(four);
 }
 
-/// sum += four products in each 32 bits, of unsigned with signed bytes. gcc 12 copies the intrinsic's sums around.
+/// sum += four products in each 32 bits, of unsigned with signed bytes. gcc 12 moves the intrinsic's
+/// accumulators between registers.
 KVERN_INLINE void dot_bytes(__m512i &sum, __m512i with_no_sign, __m512i with_sign) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(with_no_sign), "v"(with_sign));
 }
@@ -71,7 +72,7 @@ KVERN_INLINE void dot_four(__m512i &sum, __m512i with_no_sign, const int8_t *wit
           : "v"(with_no_sign), "m"(*reinterpret_cast<const Four *>(with_sign)));
 }
 
-/// M queries' integers of a group, and what they stand for.
+/// Integers of M queries in one group, and their steps and offsets.
 template <int M>
 struct QueryGroup {
   const int8_t *high[M], *low[M];
@@ -79,13 +80,13 @@ struct QueryGroup {
 };
 
 template <int M>
-KVERN_INLINE QueryGroup<M> query_group(const IntegerRoom &room, int64_t first, int64_t channel,
+KVERN_INLINE QueryGroup<M> query_group(const IntegerWorkspace &workspace, int64_t first, int64_t channel,
                                        const RoundedGroup *group, int64_t apart) {
   QueryGroup<M> q;
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
-    const int64_t at = (first + m) * room.q_stride + channel;
-    q.high[m] = room.q_high + at, q.low[m] = room.q_low + at, q.group[m] = group + m * apart;
+    const int64_t at = (first + m) * workspace.q_stride + channel;
+    q.high[m] = workspace.q_high + at, q.low[m] = workspace.q_low + at, q.group[m] = group + m * apart;
   }
   return q;
 }
@@ -94,7 +95,7 @@ KVERN_INLINE QueryGroup<M> query_group(const IntegerRoom &room, int64_t first, i
 /// those of others are `apart` from each other.
 template <int M, int B, bool kWide, int R>
 KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apart, const QueryGroup<M> &q,
-                            int64_t n, Fetch &fetch, Vec (&out)[R][M]) {
+                            int64_t n, Prefetcher &prefetch, Vec (&out)[R][M]) {
   constexpr int P = kTogether<B>;
   __m512i high[R][M], low[R][M];
   KVERN_UNROLL
@@ -106,7 +107,7 @@ KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apa
     __m512i level[R][P];
     KVERN_UNROLL
     for (int r = 0; r < R; ++r) load_levels<B, P>(levels, unit + r * apart + u, level[r]);
-    fetch.lines(R * P * (B == 0 ? 8 : B) / 8);
+    prefetch.lines(R * P * (B == 0 ? 8 : B) / 8);
     KVERN_UNROLL
     for (int i = 0; i < P; ++i) {
       KVERN_UNROLL
@@ -130,17 +131,17 @@ KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apa
 /// M queries from `first` on with group g of keys that have scales of their own; n is rounded up to a multiple of 64.
 template <int M, int B, bool kWide>
 static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
-                             int64_t g, int64_t n, const IntegerRoom &room, int64_t first, Fetch &fetch,
+                             int64_t g, int64_t n, const IntegerWorkspace &workspace, int64_t first, Prefetcher &prefetch,
                              float *out, int64_t out_stride) {
   constexpr int R = kWide ? 2 : 4;
   const int64_t row = keys.layout->dim_padded / 4, groups = keys.layout->groups,
                 step = keys.format->group / 4;
   const int64_t first_unit = g * step, units = row - first_unit < step ? row - first_unit : step;
   const QueryGroup<M> q =
-      query_group<M>(room, first, 4 * first_unit, room.groups + first * groups + g, groups);
+      query_group<M>(workspace, first, 4 * first_unit, workspace.groups + first * groups + g, groups);
   for (int64_t token = 0; token < n; token += R * kWidth) {
     Vec dot[R][M];
-    dot_units<M, B, kWide, R>(levels, token / 16 * row + first_unit, row, q, units, fetch, dot);
+    dot_units<M, B, kWide, R>(levels, token / 16 * row + first_unit, row, q, units, prefetch, dot);
     KVERN_UNROLL
     for (int r = 0; r < R; ++r) {
       const int64_t at = g * keys.layout->group_stride + token + r * kWidth;
@@ -159,9 +160,9 @@ static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, c
 /// M queries from `first` on times the channels' scales of token group g, in integers.
 template <int M, bool kWide>
 static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64_t g, const FloatRows &q,
-                         const IntegerRoom &room, int64_t first, RoundedGroup (&group)[M]) {
+                         const IntegerWorkspace &workspace, int64_t first, RoundedGroup (&group)[M]) {
   const int64_t dim = keys.format->dim, at = g * keys.layout->group_stride;
-  const float most = kWide ? kMostOf16 : kMostOf8;
+  const float most = kWide ? kMaxOf16 : kMaxOf8;
   Vec top[M], offset[M], inverse[M];
   __m512i high[M], low[M];
   KVERN_UNROLL
@@ -174,7 +175,7 @@ static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const Vec x = load(q.data + (first + m) * q.stride + d), y = mul(x, scale);
-      store(room.scaled + m * room.scaled_stride + d, y);
+      store(workspace.scaled + m * workspace.scaled_stride + d, y);
       top[m] = max_of(top[m], abs_of(y));
       offset[m] = fma(x, zeros, offset[m]);
     }
@@ -188,8 +189,8 @@ static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64
   for (int64_t d = 0; d < dim; d += kWidth) {
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
-      const Vec y = mul(load(room.scaled + m * room.scaled_stride + d), inverse[m]);
-      put_query<kWide>(_mm512_cvtps_epi32(y), room, first + m, d, high[m], low[m]);
+      const Vec y = mul(load(workspace.scaled + m * workspace.scaled_stride + d), inverse[m]);
+      put_query<kWide>(_mm512_cvtps_epi32(y), workspace, first + m, d, high[m], low[m]);
     }
   }
   KVERN_UNROLL
@@ -202,9 +203,9 @@ static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64
 /// Logits of R times 16 tokens whose channels have scales.
 template <int M, int B, bool kWide, int R>
 KVERN_INLINE void rows_per_channel(const LevelSource &levels, int64_t row, int64_t token,
-                                   const QueryGroup<M> &q, Fetch &fetch, float *out, int64_t out_stride) {
+                                   const QueryGroup<M> &q, Prefetcher &prefetch, float *out, int64_t out_stride) {
   Vec dot[R][M];
-  dot_units<M, B, kWide, R>(levels, token / 16 * row, row, q, row, fetch, dot);
+  dot_units<M, B, kWide, R>(levels, token / 16 * row, row, q, row, prefetch, dot);
   KVERN_UNROLL
   for (int i = 0; i < R * M; ++i) {
     const int r = i / M, m = i % M;
@@ -216,56 +217,56 @@ KVERN_INLINE void rows_per_channel(const LevelSource &levels, int64_t row, int64
 /// M queries with keys whose channels have scales, for n tokens of group g.
 template <int M, int B, bool kWide>
 static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
-                               int64_t g, int64_t n, const FloatRows &q, const IntegerRoom &room,
-                               int64_t first, Fetch &fetch, float *out, int64_t out_stride) {
+                               int64_t g, int64_t n, const FloatRows &q, const IntegerWorkspace &workspace,
+                               int64_t first, Prefetcher &prefetch, float *out, int64_t out_stride) {
   constexpr int R = kWide ? 2 : 4;
   const int64_t row = keys.layout->dim_padded / 4, group = keys.format->group, token = g * group;
   RoundedGroup rounded[M];
-  round_scaled<M, kWide>(keys, meta, g, q, room, first, rounded);
-  const QueryGroup<M> rows = query_group<M>(room, first, 0, rounded, 1);
+  round_scaled<M, kWide>(keys, meta, g, q, workspace, first, rounded);
+  const QueryGroup<M> rows = query_group<M>(workspace, first, 0, rounded, 1);
   int64_t i = 0;
   for (; i + (R - 1) * kWidth < n && i + R * kWidth <= group; i += R * kWidth)
-    rows_per_channel<M, B, kWide, R>(levels, row, token + i, rows, fetch, out + i, out_stride);
+    rows_per_channel<M, B, kWide, R>(levels, row, token + i, rows, prefetch, out + i, out_stride);
   for (; i < n; i += kWidth)
-    rows_per_channel<M, B, kWide, 1>(levels, row, token + i, rows, fetch, out + i, out_stride);
+    rows_per_channel<M, B, kWide, 1>(levels, row, token + i, rows, prefetch, out + i, out_stride);
 }
 
 template <int M, int B, bool kWide>
 static void logits_of(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels, int64_t n,
-                      const FloatRows &q, const IntegerRoom &room, int64_t first, Fetch &fetch, float *out,
+                      const FloatRows &q, const IntegerWorkspace &workspace, int64_t first, Prefetcher &prefetch, float *out,
                       int64_t out_stride) {
   if (keys.format->axis == quant::Axis::token) {
     for (int64_t g = 0; g < keys.layout->groups; ++g)
-      logits_per_token<M, B, kWide>(keys, meta, levels, g, n, room, first, fetch, out, out_stride);
+      logits_per_token<M, B, kWide>(keys, meta, levels, g, n, workspace, first, prefetch, out, out_stride);
     return;
   }
   const int64_t group = keys.format->group;
   for (int64_t token = 0, g = 0; token < n; token += group, ++g) {
-    logits_per_channel<M, B, kWide>(keys, meta, levels, g, n - token < group ? n - token : group, q, room,
-                                    first, fetch, out + token, out_stride);
+    logits_per_channel<M, B, kWide>(keys, meta, levels, g, n - token < group ? n - token : group, q, workspace,
+                                    first, prefetch, out + token, out_stride);
   }
 }
 
 template <int B, bool kWide>
 static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
-                            int64_t n, const FloatRows &q, const IntegerRoom &room, float *out,
+                            int64_t n, const FloatRows &q, const IntegerWorkspace &workspace, float *out,
                             int64_t out_stride) {
-  Fetch fetch(room.ahead, meta.scales);
+  Prefetcher prefetch(workspace.ahead, meta.scales);
   int64_t first = 0;
   for (int64_t passes = (q.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (q.rows - first + passes - 1) / passes;
     float *to = out + first * out_stride;
-    if (m == 1) logits_of<1, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
-    if (m == 2) logits_of<2, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
-    if (m == 3) logits_of<3, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
-    if (m == 4) logits_of<4, B, kWide>(keys, meta, levels, n, q, room, first, fetch, to, out_stride);
+    if (m == 1) logits_of<1, B, kWide>(keys, meta, levels, n, q, workspace, first, prefetch, to, out_stride);
+    if (m == 2) logits_of<2, B, kWide>(keys, meta, levels, n, q, workspace, first, prefetch, to, out_stride);
+    if (m == 3) logits_of<3, B, kWide>(keys, meta, levels, n, q, workspace, first, prefetch, to, out_stride);
+    if (m == 4) logits_of<4, B, kWide>(keys, meta, levels, n, q, workspace, first, prefetch, to, out_stride);
     first += m;
-    fetch.finish();
+    prefetch.finish();
   }
 }
 
 static void key_logits(const PackedTensor &keys, const std::byte *block, int64_t n, const FloatRows &q,
-                       const IntegerRoom &room, float *out, int64_t out_stride) {
+                       const IntegerWorkspace &workspace, float *out, int64_t out_stride) {
   const quant::TensorLayout &layout = *keys.layout;
   const PackedMeta meta = meta_of(keys, block);
   const int bits = keys.format->bits;
@@ -273,12 +274,12 @@ static void key_logits(const PackedTensor &keys, const std::byte *block, int64_t
   LevelSource levels = level_source(bits, layout.units, 128, codes);
   auto by_fours = bits == 8 ? logits_by_fours<0, true> : logits_by_fours<0, false>;
   if (bits == 8 || layout.dim_padded % 16 != 0) {
-    levels.codes = unpack(bits, layout.units, 128, codes, room.levels);
+    levels.codes = unpack(bits, layout.units, 128, codes, workspace.levels);
   } else {
     by_fours = bits == 4   ? logits_by_fours<4, false>
                : bits == 3 ? logits_by_fours<3, false>
                : bits == 2 ? logits_by_fours<2, false>
                            : logits_by_fours<1, false>;
   }
-  by_fours(keys, meta, levels, n, q, room, out, out_stride);
+  by_fours(keys, meta, levels, n, q, workspace, out, out_stride);
 }

@@ -1,8 +1,9 @@
-// Levels, scales and zeros of a block's tensor, whatever the vectors' width. Needs vec_*.inl. No include of its own.
+// Levels, scales and zeros of a block's tensor (layout: kernels/quant/format.hpp), for any vector width.
+// Needs vec_*.inl. Not self-contained: included by level_*.cpp and packed_*.cpp.
 
-constexpr float kMostOf8 = 127.0f;  // of the integers of 8 bits with a sign
+constexpr float kMaxOf8 = 127.0f;  // of the integers of 8 bits with a sign
 
-/// Levels (plus `bias`) of 4-bit codes; those of fewer bits are repeated.
+/// Level table (plus `bias`) of 4-bit codes; entries of fewer bits are repeated.
 KVERN_INLINE __m128i level_table_of_16(int bits, int bias) {
   const int8_t *levels = quant::levels(bits);
   int64_t eight = 0;
@@ -14,7 +15,7 @@ KVERN_INLINE __m128i level_table_of_16(int bits, int bias) {
   return _mm_add_epi8(table, _mm_set1_epi8(static_cast<char>(bias)));
 }
 
-/// Numbers [0, n) of f16 from p + i, at most kWidth of them; 0 behind.
+/// f16 elements [0, n) from p + i, at most kWidth of them; 0 behind.
 KVERN_INLINE Vec load_halves(const uint16_t *p, int64_t i, int64_t n) {
   if (n <= 0) return zero();
   return n >= kWidth ? load_as<Dtype::f16>(p, i) : load_as_n<Dtype::f16>(p, i, n);
@@ -34,12 +35,12 @@ KVERN_INLINE Vec load_zeros(const PackedMeta &meta, int64_t i, int64_t n) {
   return meta.zeros_low ? add(zeros, load_halves(meta.zeros_low, i, n)) : zeros;
 }
 
-/// Reads ahead in order, some lines at a time: that keeps memory busier than all at once. Into the second cache: the first
-/// has no room for as many requests.
-struct Fetch {
+/// Prefetches in order, some lines at a time, which uses more of the bandwidth than all at once. Into L2: L1
+/// has too few fill buffers for that many requests.
+struct Prefetcher {
   const char *at, *end;
-  /// `near` is in the cache already, and read where there is nothing to fetch.
-  KVERN_INLINE_MEMBER Fetch(const PackedAhead &ahead, const void *near)
+  /// `near` is cached already; it is touched where there is nothing to prefetch.
+  KVERN_INLINE_MEMBER Prefetcher(const PackedPrefetchHint &ahead, const void *near)
       : at(reinterpret_cast<const char *>(ahead.bytes > 0 ? ahead.data : near)), end(at + ahead.bytes) {}
   /// Possibly beyond the end.
   KVERN_INLINE_MEMBER void lines(int n) {
@@ -47,7 +48,7 @@ struct Fetch {
     for (int i = 0; i < n; ++i) __builtin_prefetch(at + 64 * i, 0, 2);
     at += 64 * n;
   }
-  /// What is left.
+  /// Prefetches the rest.
   KVERN_INLINE_MEMBER void finish() {
     for (; at < end; at += 64) __builtin_prefetch(at, 0, 2);
   }

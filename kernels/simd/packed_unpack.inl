@@ -1,7 +1,8 @@
-// From codes to levels, one byte each, and from numbers to integers with a step. Needs vec_avx512.inl and
-// packed_meta.inl. No include of its own.
+// Unpacks codes (layout: kernels/quant/format.hpp) to levels, one byte each, and rounds floats to integers
+// with a step. Needs vec_avx512.inl and packed_meta.inl. Not self-contained: included by level_*.cpp and
+// packed_*.cpp.
 
-constexpr float kMostOf16 = 32512.0f;  // 127 * 256: the low half may add what it likes
+constexpr float kMaxOf16 = 32512.0f;  // 127 * 256: the sum with any low half fits
 
 KVERN_INLINE __m512i load_bytes(const void *p) { return _mm512_loadu_si512(p); }
 KVERN_INLINE void store_bytes(void *p, __m512i v) { _mm512_storeu_si512(p, v); }
@@ -35,7 +36,7 @@ KVERN_INLINE void join_3_bits(__m512i table, __m512i shared, __m512i third, __m5
   }
 }
 
-/// How many units it takes to load whole lines of B-bit codes, or half ones: as many as are loaded together.
+/// Units loaded together: as many as fill whole cache lines of B-bit codes, or half ones.
 template <int B>
 constexpr int kTogether = B == 0 || B == 4 || B == 8 ? 2 : 4;
 
@@ -78,11 +79,11 @@ static const uint8_t *unpack(int bits, int64_t units, int bias, const std::byte 
   return out;
 }
 
-/// Where levels come from: codes of B bits as a block has them, or levels as unpack() leaves them.
+/// Source of levels: packed codes of B bits, or levels written by unpack().
 struct LevelSource {
   const uint8_t *codes;
   const uint8_t *thirds;  ///< with 3 bits
-  __m512i table;          ///< with 8 bits: what codes and levels differ in
+  __m512i table;          ///< with 8 bits: bits in which codes and levels differ
 };
 
 static LevelSource level_source(int bits, int64_t units, int bias, const std::byte *codes) {
@@ -91,7 +92,8 @@ static LevelSource level_source(int bits, int64_t units, int bias, const std::by
   return {first, first + units * 16, table};
 }
 
-/// Levels of P units from `unit` on; both are multiples of kTogether if B is 1 to 4. B = 0: levels as unpack() leaves them.
+/// Levels of P units from `unit` on; both are multiples of kTogether if B is 1 to 4. B = 0: levels written by
+/// unpack().
 template <int B, int P>
 KVERN_INLINE void load_levels(const LevelSource &from, int64_t unit, __m512i (&out)[P]) {
   if constexpr (B == 0 || B == 8) {

@@ -1,7 +1,8 @@
-// Weighted sums of packed values: lane = channel, unsigned weights times signed levels, or, where weights become signed
-// by the tokens' scales (kSigned), unsigned levels times signed weights. Needs packed_unpack.inl. No include of its own.
+// Weighted sums of packed values: lane = channel, unsigned weights times signed levels, or, where weights
+// become signed by the tokens' scales (kSigned), unsigned levels times signed weights. Needs
+// packed_unpack.inl. Not self-contained: included by level_*.cpp and packed_*.cpp.
 
-/// Which part of a block a sum is over, and with what it ends: out += scale * step * integers + zero * offset, where
+/// Part of a block that a sum covers, and its scaling: out += scale * step * integers + zero * offset, where
 /// scale and zero are those of the channels, or 1 if there are none.
 struct ValuePart {
   int64_t first_token, tokens;     ///< multiples of 4
@@ -16,10 +17,10 @@ struct WeightRows {
   RoundedGroup group[M];
 };
 
-/// P columns of M sums.
+/// P columns of M accumulators.
 template <int M, int P, int B, bool kWide, bool kSigned>
 static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
-                        const WeightRows<M> &w, Fetch &fetch, float *out, int64_t out_stride) {
+                        const WeightRows<M> &w, Prefetcher &prefetch, float *out, int64_t out_stride) {
   __m512i high[M][P], low[M][P];
   KVERN_UNROLL
   for (int i = 0; i < M * P; ++i) {
@@ -30,7 +31,7 @@ static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart 
   for (int64_t t = 0; t < part.tokens; t += 4, unit += row) {
     __m512i level[P];
     load_levels<B, P>(levels, unit, level);
-    fetch.lines(P * (B == 0 ? 8 : B) / 8);
+    prefetch.lines(P * (B == 0 ? 8 : B) / 8);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const __m512i x = broadcast_4(w.high[m] + t);
@@ -63,26 +64,27 @@ static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart 
 
 template <int M, int B, bool kWide, bool kSigned>
 static void sum_part(const LevelSource &levels, int64_t row, const ValuePart &part, const WeightRows<M> &w,
-                     Fetch &fetch, float *out, int64_t out_stride) {
+                     Prefetcher &prefetch, float *out, int64_t out_stride) {
   int64_t column = part.first_column, end = column + part.columns;
   if constexpr (!kWide || M < 3) {
     for (; column + 4 <= end; column += 4)
-      sum_columns<M, 4, B, kWide, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
+      sum_columns<M, 4, B, kWide, kSigned>(levels, row, part, column, w, prefetch, out, out_stride);
   }
   if constexpr (B == 0 || B == 8) {
     for (; column + 2 <= end; column += 2)
-      sum_columns<M, 2, B, kWide, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
+      sum_columns<M, 2, B, kWide, kSigned>(levels, row, part, column, w, prefetch, out, out_stride);
     if (column < end)
-      sum_columns<M, 1, B, kWide, kSigned>(levels, row, part, column, w, fetch, out, out_stride);
+      sum_columns<M, 1, B, kWide, kSigned>(levels, row, part, column, w, prefetch, out, out_stride);
   }
 }
 
-/// Rounds M rows of numbers [n], n a multiple of 16, negative ones only if kSigned; top has their greatest magnitude.
+/// Rounds M rows of n weights, n a multiple of 16, negative only if kSigned; top holds their maximum
+/// magnitude.
 template <int M, bool kWide, bool kSigned>
 KVERN_INLINE void round_rows(const float *const (&x)[M], int64_t n, const Vec (&top)[M],
-                             const IntegerRoom &room, WeightRows<M> &w) {
+                             const IntegerWorkspace &workspace, WeightRows<M> &w) {
   static_assert(!kWide || !kSigned);
-  const float most = kWide ? 65535.0f : kSigned ? kMostOf8 : 255.0f;
+  const float most = kWide ? 65535.0f : kSigned ? kMaxOf8 : 255.0f;
   Vec inverse[M];
   __m512i sum[M];
   KVERN_UNROLL
@@ -91,13 +93,13 @@ KVERN_INLINE void round_rows(const float *const (&x)[M], int64_t n, const Vec (&
     const float largest = reduce_max(top[m]), up = most / largest;
     w.group[m].step = largest * (1.0f / (most * 127.0f));
     inverse[m] = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
-    w.high[m] = room.w_high + m * room.w_stride, w.low[m] = room.w_low + m * room.w_stride;
+    w.high[m] = workspace.w_high + m * workspace.w_stride, w.low[m] = workspace.w_low + m * workspace.w_stride;
   }
   for (int64_t i = 0; i < n; i += kWidth) {
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       __m512i whole = _mm512_cvtps_epi32(mul(load(x[m] + i), inverse[m]));
-      uint8_t *high = room.w_high + m * room.w_stride + i, *low = room.w_low + m * room.w_stride + i;
+      uint8_t *high = workspace.w_high + m * workspace.w_stride + i, *low = workspace.w_low + m * workspace.w_stride + i;
       if constexpr (kSigned) sum[m] = _mm512_add_epi32(sum[m], whole);
       if constexpr (kWide) {
         _mm_storeu_si128(reinterpret_cast<__m128i *>(low), _mm512_cvtepi32_epi8(whole));
@@ -115,29 +117,29 @@ KVERN_INLINE void round_rows(const float *const (&x)[M], int64_t n, const Vec (&
 /// Weights of M queries times the tokens' scales.
 template <int M, bool kWide>
 KVERN_INLINE void round_scaled_weights(const PackedMeta &meta, int64_t at, const FloatRows &weight, int64_t n,
-                                       const IntegerRoom &room, WeightRows<M> &w) {
+                                       const IntegerWorkspace &workspace, WeightRows<M> &w) {
   Vec top[M], offset[M];
   const float *x[M];
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) top[m] = offset[m] = zero(), x[m] = room.scaled + m * room.scaled_stride;
+  for (int m = 0; m < M; ++m) top[m] = offset[m] = zero(), x[m] = workspace.scaled + m * workspace.scaled_stride;
   for (int64_t i = 0; i < n; i += kWidth) {
     const Vec scale = load_as<Dtype::f16>(meta.scales, at + i), zeros = load_zeros(meta, at + i, kWidth);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const Vec p = load(weight.data + m * weight.stride + i), y = mul(p, scale);
-      store(room.scaled + m * room.scaled_stride + i, y);
+      store(workspace.scaled + m * workspace.scaled_stride + i, y);
       top[m] = max_of(top[m], abs_of(y));
       offset[m] = fma(p, zeros, offset[m]);
     }
   }
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
-  round_rows<M, kWide, !kWide>(x, n, top, room, w);
+  round_rows<M, kWide, !kWide>(x, n, top, workspace, w);
 }
 
 /// Weights of M queries as they are.
 template <int M, bool kWide>
-KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const IntegerRoom &room,
+KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const IntegerWorkspace &workspace,
                                 WeightRows<M> &w) {
   Vec top[M], offset[M];
   const float *x[M];
@@ -153,69 +155,69 @@ KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const Intege
   }
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
-  round_rows<M, kWide, false>(x, n, top, room, w);
+  round_rows<M, kWide, false>(x, n, top, workspace, w);
 }
 
 /// Values whose tokens have scales: one group of channels after the other. `n` is a multiple of 16.
 template <int M, int B, bool kWide>
 static void sum_per_token(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                          int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch,
+                          int64_t n, const FloatRows &weight, const IntegerWorkspace &workspace, Prefetcher &prefetch,
                           float *out, int64_t out_stride) {
   const int64_t columns = values.layout->dim_padded / 16, step = values.format->group / 16;
   WeightRows<M> w;
   for (int64_t g = 0; g < values.layout->groups; ++g) {
-    round_scaled_weights<M, kWide>(meta, g * values.layout->group_stride, weight, n, room, w);
+    round_scaled_weights<M, kWide>(meta, g * values.layout->group_stride, weight, n, workspace, w);
     const int64_t left = columns - g * step;
     const ValuePart part = {0, n, g * step, left < step ? left : step, nullptr, 0};
-    sum_part<M, B, kWide, !kWide>(levels, columns, part, w, fetch, out, out_stride);
+    sum_part<M, B, kWide, !kWide>(levels, columns, part, w, prefetch, out, out_stride);
   }
 }
 
 /// Values whose channels have scales: one group of tokens after the other. `n` is a multiple of 16.
 template <int M, int B, bool kWide>
 static void sum_per_channel(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                            int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch,
+                            int64_t n, const FloatRows &weight, const IntegerWorkspace &workspace, Prefetcher &prefetch,
                             float *out, int64_t out_stride) {
   const int64_t columns = values.layout->dim_padded / 16, group = values.format->group;
   WeightRows<M> w;
   for (int64_t first = 0, g = 0; first < n; first += group, ++g) {
     const int64_t tokens = n - first < group ? n - first : group;
-    round_weights<M, kWide>({weight.data + first, weight.stride, M}, tokens, room, w);
+    round_weights<M, kWide>({weight.data + first, weight.stride, M}, tokens, workspace, w);
     const ValuePart part = {first, tokens, 0, columns, &meta, g * values.layout->group_stride};
-    sum_part<M, B, kWide, false>(levels, columns, part, w, fetch, out, out_stride);
+    sum_part<M, B, kWide, false>(levels, columns, part, w, prefetch, out, out_stride);
   }
 }
 
 template <int M, int B, bool kWide>
 static void sum_queries(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                        int64_t n, const FloatRows &weight, const IntegerRoom &room, Fetch &fetch, float *out,
+                        int64_t n, const FloatRows &weight, const IntegerWorkspace &workspace, Prefetcher &prefetch, float *out,
                         int64_t out_stride) {
   const bool by_token = values.format->axis == quant::Axis::token;
   (by_token ? sum_per_token<M, B, kWide> : sum_per_channel<M, B, kWide>)(values, meta, levels, n, weight,
-                                                                         room, fetch, out, out_stride);
+                                                                         workspace, prefetch, out, out_stride);
 }
 
 template <int B, bool kWide>
 static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
-                         int64_t n, const FloatRows &weight, const IntegerRoom &room, float *out,
+                         int64_t n, const FloatRows &weight, const IntegerWorkspace &workspace, float *out,
                          int64_t out_stride) {
-  Fetch fetch(room.ahead, meta.scales);
+  Prefetcher prefetch(workspace.ahead, meta.scales);
   int64_t first = 0;
   for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (weight.rows - first + passes - 1) / passes;
     const FloatRows some = {weight.data + first * weight.stride, weight.stride, m};
     float *to = out + first * out_stride;
-    if (m == 1) sum_queries<1, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
-    if (m == 2) sum_queries<2, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
-    if (m == 3) sum_queries<3, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
-    if (m == 4) sum_queries<4, B, kWide>(values, meta, levels, n, some, room, fetch, to, out_stride);
+    if (m == 1) sum_queries<1, B, kWide>(values, meta, levels, n, some, workspace, prefetch, to, out_stride);
+    if (m == 2) sum_queries<2, B, kWide>(values, meta, levels, n, some, workspace, prefetch, to, out_stride);
+    if (m == 3) sum_queries<3, B, kWide>(values, meta, levels, n, some, workspace, prefetch, to, out_stride);
+    if (m == 4) sum_queries<4, B, kWide>(values, meta, levels, n, some, workspace, prefetch, to, out_stride);
     first += m;
-    fetch.finish();
+    prefetch.finish();
   }
 }
 
 static void sum_values(const PackedTensor &values, const std::byte *block, int64_t n, const FloatRows &weight,
-                       const IntegerRoom &room, float *out, int64_t out_stride) {
+                       const IntegerWorkspace &workspace, float *out, int64_t out_stride) {
   const quant::TensorLayout &layout = *values.layout;
   const PackedMeta meta = meta_of(values, block);
   const int bits = values.format->bits;
@@ -230,8 +232,8 @@ static void sum_values(const PackedTensor &values, const std::byte *block, int64
                   : bits == 2 ? sum_by_fours<2, false>
                               : sum_by_fours<1, false>;
   if (bits != 8 && !fours) {
-    levels.codes = unpack(bits, layout.units, bias, codes, room.levels);
+    levels.codes = unpack(bits, layout.units, bias, codes, workspace.levels);
     by_fours = sum_by_fours<0, false>;
   }
-  by_fours(values, meta, levels, (n + kWidth - 1) / kWidth * kWidth, weight, room, out, out_stride);
+  by_fours(values, meta, levels, (n + kWidth - 1) / kWidth * kWidth, weight, workspace, out, out_stride);
 }

@@ -2,7 +2,7 @@
 #include <type_traits>
 
 #include "kernels/quant/hadamard.hpp"
-#include "kernels/quant/quant_ops.hpp"
+#include "kernels/quant/quant_kernels.hpp"
 #include "kernels/simd/target.hpp"
 
 #if defined(__x86_64__)
@@ -21,7 +21,7 @@ namespace avx2 {
 KVERN_TARGET_END
 
 namespace kvern::kernels::quant {
-constinit const QuantOps avx2_quant_ops = {avx2::kWidth, avx2::fit, avx2::unpack, avx2::rotate_rows,
-                                           avx2::clean};
+extern constinit const QuantKernelTable avx2_quant_kernels = {avx2::kWidth, avx2::fit, avx2::unpack,
+                                                              avx2::rotate_rows, avx2::clean};
 }  // namespace kvern::kernels::quant
 #endif

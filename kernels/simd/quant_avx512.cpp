@@ -2,7 +2,7 @@
 #include <type_traits>
 
 #include "kernels/quant/hadamard.hpp"
-#include "kernels/quant/quant_ops.hpp"
+#include "kernels/quant/quant_kernels.hpp"
 #include "kernels/simd/target.hpp"
 
 #if defined(__x86_64__)
@@ -21,7 +21,7 @@ namespace avx512 {
 KVERN_TARGET_END
 
 namespace kvern::kernels::quant {
-constinit const QuantOps avx512_quant_ops = {avx512::kWidth, avx512::fit, avx512::unpack, avx512::rotate_rows,
-                                             avx512::clean};
+extern constinit const QuantKernelTable avx512_quant_kernels = {avx512::kWidth, avx512::fit, avx512::unpack,
+                                                                avx512::rotate_rows, avx512::clean};
 }  // namespace kvern::kernels::quant
 #endif

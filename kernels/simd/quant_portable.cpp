@@ -2,7 +2,7 @@
 #include <type_traits>
 
 #include "kernels/quant/hadamard.hpp"
-#include "kernels/quant/quant_ops.hpp"
+#include "kernels/quant/quant_kernels.hpp"
 #include "kernels/simd/target.hpp"
 
 namespace kvern::kernels::quant {
@@ -15,6 +15,6 @@ namespace portable {
 #include "kernels/simd/hadamard.inl"
 // clang-format on
 }  // namespace portable
-constinit const QuantOps portable_quant_ops = {portable::kWidth, portable::fit, portable::unpack,
-                                               portable::rotate_rows, portable::clean};
+extern constinit const QuantKernelTable portable_quant_kernels = {
+    portable::kWidth, portable::fit, portable::unpack, portable::rotate_rows, portable::clean};
 }  // namespace kvern::kernels::quant

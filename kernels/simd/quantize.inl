@@ -1,11 +1,11 @@
-// Scale and zero of some groups side by side, then their codes. No include of its own.
+// Scale and zero of interleaved groups, then their codes. Not self-contained: included by quant_*.cpp.
 
-constexpr int64_t kMostNumbers = 256;  // of a group
+constexpr int64_t kMaxGroupSize = 256;  // of a group
 constexpr float kLargestF16 = 65504.0f;
 
 KVERN_INLINE Vec within(Vec x, float least, float most) { return min_of(max_of(x, set1(least)), set1(most)); }
 
-/// The numbers that f16 has next to x, also written to `to`.
+/// x rounded to f16, also stored to `to`.
 KVERN_INLINE Vec round_to_f16(Vec x, uint16_t *to) {
   store_as<Dtype::f16>(to, 0, within(x, -kLargestF16, kLargestF16));
   return load_as<Dtype::f16>(to, 0);
@@ -15,7 +15,7 @@ KVERN_INLINE Vec round_to_f16(Vec x) {
   return round_to_f16(x, half);
 }
 
-/// Nearest levels and codes by comparing with each threshold.
+/// Nearest levels and codes, by comparing with each threshold.
 template <int kBits>
 struct ChainNearest {
   static constexpr int kThresholds = (1 << kBits) - 1;
@@ -52,7 +52,7 @@ struct ChainNearest<8> {
 template <int kBits>
 using Nearest = std::conditional_t<(kBits >= kTableBits && kBits < 8), TableNearest, ChainNearest<kBits>>;
 
-/// What is stored of a group: numbers that f16 has.
+/// Stored parameters of a group, rounded to f16.
 struct Fit {
   Vec scale, zero, zero_low;
 };
@@ -84,7 +84,7 @@ KVERN_INLINE Range range_of(const float *x, int64_t n) {
   const Vec a = mul(set1(0.5f), low), b = mul(set1(0.5f), high);
   return {add(a, b), sub(b, a)};
 }
-/// The least number gets the level -127, the greatest 127; a constant that f16 does not have gets a scale.
+/// The minimum gets the level -127, the maximum 127; a constant that f16 cannot represent gets a scale.
 template <int kBits>
 KVERN_INLINE Fit fit_range(const Range &range) {
   Fit fit = round_fit<kBits>(range.half, range.middle);
@@ -95,7 +95,7 @@ KVERN_INLINE Fit fit_range(const Range &range) {
   return fit;
 }
 
-/// Squared error of a fit, and the mean of what the numbers exceed their approximations by.
+/// Squared error of a fit, and its mean error.
 struct Score {
   Vec error, excess;
 };
@@ -114,11 +114,11 @@ static Score score_of(const float *x, int64_t n, const N &to, const Fit &fit) {
   return {error, mul(excess, set1(1.0f / static_cast<float>(n)))};
 }
 
-/// Numbers as slope * level + at, in the units of `centred`; `gain` is by how much that reduces the squared error.
+/// Linear fit slope * level + at, in the units of `centred`; `gain` is the reduction of the squared error.
 struct Line {
   Vec slope, at, gain;
 };
-/// Gives each number the level nearest to inverse * number + offset, and finds the best line for these levels.
+/// Assigns each element x the level nearest to inverse * x + offset, and fits the best line for these levels.
 template <class N>
 static Line line_of(const float *centred, int64_t n, const N &to, Vec inverse, Vec offset) {
   Vec sum = zero(), squares = zero(), product = zero();
@@ -143,7 +143,7 @@ KVERN_INLINE Line better(const Line &a, const Line &b) {
           positive_or(sign, a.gain, b.gain)};
 }
 
-/// Writes the numbers less their mean, in units in which half of the range is 127; returns the mean.
+/// Writes the elements minus their mean, scaled so that half of the range is 127; returns the mean.
 KVERN_INLINE Vec centre(const float *x, int64_t n, const Range &range, float *centred) {
   Vec sum = zero();
   for (int64_t i = 0; i < n; ++i) sum = add(sum, sub(load(x + i * kWidth), range.middle));
@@ -153,17 +153,17 @@ KVERN_INLINE Vec centre(const float *x, int64_t n, const Range &range, float *ce
   return mean;
 }
 
-/// The best of all starts, then of `rounds` steps of least squares.
+/// The best of all initial_fits, then of `rounds` steps of least squares.
 template <int kBits>
 static Fit search_lines(const FitCall &c, const Range &range) {
-  alignas(64) float centred[kMostNumbers * kWidth];
+  alignas(64) float centred[kMaxGroupSize * kWidth];
   const Vec mean = centre(c.x, c.n, range, centred);
   const Vec middle = mul(sub(range.middle, mean), inverse_of(range.half));
   const Nearest<kBits> to(kBits);
   Line best = {zero(), zero(), set1(-1.0f)};
-  for (int i = 0; i < c.plan->n_starts; ++i) {
-    const Vec inverse = set1(1.0f / c.plan->starts[i].span);
-    const Vec at = add(middle, set1(127.0f * c.plan->starts[i].shift));
+  for (int i = 0; i < c.plan->n_initial_fits; ++i) {
+    const Vec inverse = set1(1.0f / c.plan->initial_fits[i].span);
+    const Vec at = add(middle, set1(127.0f * c.plan->initial_fits[i].shift));
     best = better(line_of(centred, c.n, to, inverse, sub(zero(), mul(at, inverse))), best);
   }
   for (int round = 0; round < c.plan->rounds; ++round) {
@@ -175,15 +175,16 @@ static Fit search_lines(const FitCall &c, const Range &range) {
   return round_fit<kBits>(mul(best.slope, range.half), fma(best.at, unit, mean));
 }
 
-/// With 8 bits steps are so fine that it matters which scales f16 has: each is tried, and its zero mended once.
+/// With 8 bits steps are so fine that rounding the scale to f16 matters: each candidate is evaluated rounded,
+/// and its zero corrected once.
 static Fit search_spans(const FitCall &c, const Range &range, const Fit &first) {
   const Nearest<8> to(8);
   Fit best = first;
   Vec error = score_of(c.x, c.n, to, first).error;
-  for (int i = 0; i < c.plan->n_starts; ++i) {
-    const Vec scale = mul(range.half, set1(254.0f / 255.0f * c.plan->starts[i].span));
+  for (int i = 0; i < c.plan->n_initial_fits; ++i) {
+    const Vec scale = mul(range.half, set1(254.0f / 255.0f * c.plan->initial_fits[i].span));
     const Vec step = mul(scale, set1(1.0f / 127.0f));
-    Vec middle = fma(step, set1(0.5f + c.plan->starts[i].shift), range.middle);
+    Vec middle = fma(step, set1(0.5f + c.plan->initial_fits[i].shift), range.middle);
     for (int round = 0; round <= c.plan->rounds; ++round) {
       const Fit fit = round_fit<8>(scale, middle);
       const Score score = score_of(c.x, c.n, to, fit);
@@ -200,7 +201,7 @@ template <int kBits>
 static void fit_bits(const FitCall &c) {
   const Range range = range_of(c.x, c.n);
   Fit fit = fit_range<kBits>(range);
-  if (c.plan->n_starts > 0) {
+  if (c.plan->n_initial_fits > 0) {
     if constexpr (kBits == 8) {
       fit = search_spans(c, range, fit);
     } else {

@@ -1,8 +1,9 @@
-// dot_rows and sum_rows with products of bf16 numbers, two at a time. Needs gemm_bf16.inl. No include of its own.
+// dot_rows and sum_rows with bf16 products, two at a time. Needs gemm_bf16.inl. Not self-contained: included
+// by level_*.cpp.
 
-constexpr int kColumnQueriesBf16 = 4;  // from so many queries on keys are turned
+constexpr int kColumnQueriesBf16 = 4;  // least number of queries for which keys are transposed
 
-/// Elements [d, d + 32) of M rows of x, as pairs, with R rows that lie `apart` elements from one to the next.
+/// Elements [d, d + 32) of M rows of x, as pairs, with R rows, `apart` elements from one to the next.
 template <int M, int R>
 KVERN_INLINE void dot_step_bf16(const float *x, int64_t x_stride, const uint16_t *data, int64_t apart,
                                 int64_t n, Vec (&acc)[M][R]) {
@@ -40,9 +41,9 @@ static void dot_tiles_bf16_of(const FloatRows &x, const RowBlock &rows, int64_t 
   const uint16_t *data = static_cast<const uint16_t *>(rows.data) + begin * rows.stride;
   for (int64_t i = 0; i < end - begin; ++i, data += rows.stride) {
     Vec acc[M][R];
-    fetch_rows<R>(rows.ahead, begin + i);
+    prefetch_rows<R>(rows.ahead, begin + i);
     dot_tile_bf16<M, R, D>(x, data, apart * rows.stride, rows.dim, acc);
-    put_sums(acc, &zipped[0][i * R], kSpan * R);
+    store_accumulators(acc, &zipped[0][i * R], kSpan * R);
   }
   for (int m = 0; m < M; ++m) unzip<R>(zipped[m], out + m * out_stride + begin, apart, end - begin);
 }
@@ -83,7 +84,7 @@ static void dot_streams_bf16(const FloatRows &x, const RowBlock &rows, int64_t f
   }
 }
 
-/// For dot_columns: two numbers in each element.
+/// For dot_columns: two bf16 elements in each 32 bits.
 struct Pairs {
   static constexpr Dtype type = Dtype::bf16;
   static constexpr int kElements = 2 * kWidth;
@@ -94,7 +95,7 @@ struct Pairs {
     return load_pairs_n(data, i, n);
   }
   static KVERN_INLINE_MEMBER Vec multiply(Vec sum, const float *x, Vec row) {
-    // gcc 12 loads and spreads *x by an instruction of its own
+    // gcc 12 loads and broadcasts *x by a separate instruction
     __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(row), "m"(*x));
     return sum;
   }
@@ -141,7 +142,7 @@ static void sum_tile_bf16(const FloatRows &weight, const RowBlock &rows, int64_t
     acc[i / P][i % P * 2 + 1] = _mm512_permutex2var_ps(load(from), interleaved_order(1), load(from + 16));
   }
   for (int64_t r = 0; r < rows.rows; r += 2) {
-    fetch_rows<2>(rows.ahead, r / 2);
+    prefetch_rows<2>(rows.ahead, r / 2);
     Vec v[2 * P];
     KVERN_UNROLL
     for (int p = 0; p < P; ++p) {

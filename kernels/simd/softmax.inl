@@ -1,6 +1,6 @@
-// One block of logits of one query in a running softmax. No include of its own.
+// Online softmax: one block of logits of one query. Not self-contained: included by level_*.cpp.
 
-/// The largest of n numbers, a multiple of kWidth.
+/// Maximum of n elements, a multiple of kWidth.
 static float largest(const float *x, int64_t n) {
   Vec a = load(x), b = a;
   int64_t i = 0;
@@ -12,7 +12,7 @@ static float largest(const float *x, int64_t n) {
   return reduce_max(max_of(a, b));
 }
 
-static void softmax(float *x, int64_t n, float factor, SoftmaxState *state) {
+static void softmax(float *x, int64_t n, float factor, OnlineSoftmaxState *state) {
   const float none = -std::numeric_limits<float>::infinity();
   const float block = largest(x, n), before = state->max / factor, top = block > before ? block : before;
   if (!(top > none)) {

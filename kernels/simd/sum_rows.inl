@@ -1,5 +1,5 @@
-// Weighted sums of many rows of any format into a few f32 rows: values of an attention, and products with a
-// weight matrix that is stored with its inputs as rows. No include of its own.
+// Weighted sums of many rows of any dtype into a few f32 rows: values of an attention, and products with a
+// [K, N] weight matrix. Not self-contained: included by level_*.cpp.
 
 /// P pairs of vectors at element d of M outputs, over all rows.
 template <Dtype T, int M, int P>
@@ -11,7 +11,7 @@ static void sum_tile(const FloatRows &weight, const RowBlock &rows, int64_t d, f
     acc[i / (2 * P)][i % (2 * P)] = load(out + i / (2 * P) * out_stride + d + i % (2 * P) * kWidth);
   }
   for (int64_t r = 0; r < rows.rows; ++r) {
-    fetch_rows<1>(rows.ahead, r);
+    prefetch_rows<1>(rows.ahead, r);
     Vec v[2 * P];
     KVERN_UNROLL
     for (int p = 0; p < P; ++p)
@@ -91,7 +91,7 @@ static void sum_rows(FloatRows weight, const RowBlock &rows, float *out, int64_t
   if (rows.type == Dtype::f16) sum_typed<Dtype::f16>(weight, rows, out, out_stride);
 }
 
-/// R long rows, row r and those at distances of `apart` after it, from end to end.
+/// Streams R long rows, row r and those at distances of `apart` after it.
 template <Dtype T, int R>
 static void sum_long_tile(const FloatRows &weight, const RowBlock &rows, int64_t r, int64_t apart, float *out,
                           int64_t out_stride) {
@@ -129,7 +129,7 @@ static void sum_long_streams(const FloatRows &weight, const RowBlock &rows, floa
   for (int64_t r = apart * R; r < rows.rows; ++r) sum_long_tile<T, 1>(weight, rows, r, 0, out, out_stride);
 }
 
-/// Memory is read fastest in four streams; several sums have enough to do to want longer tiles instead.
+/// Memory is read fastest in four streams; for several accumulators longer tiles are faster.
 template <Dtype T>
 static void sum_long_typed(const FloatRows &weight, const RowBlock &rows, float *out, int64_t out_stride) {
   const bool alone = kWidth < 16 || weight.rows == 1;

@@ -1,4 +1,4 @@
-// What a file for one instruction set needs: the standard headers, included before any target is switched on
+// Header of a file for one instruction set: the standard headers, included before any target is switched on
 // (their inline functions must not contain instructions the processor may lack), and the switch itself:
 //   KVERN_TARGET_BEGIN("avx2,fma,f16c")  namespace ... { #include "...inl" }  KVERN_TARGET_END
 #pragma once
@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "kernels/dtype.hpp"
-#include "kernels/simd/level_ops.hpp"
+#include "kernels/simd/kernel_table.hpp"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif

@@ -16,13 +16,13 @@
 namespace kvern::kernels::testing {
 namespace {
 
-constexpr int kTiles = 8, kMostRows = 16, kMostBytes = 64;
-struct alignas(kMostBytes) Row : std::array<unsigned char, kMostBytes> {};
+constexpr int kTiles = 8, kMaxRows = 16, kMaxBytes = 64;
+struct alignas(kMaxBytes) Row : std::array<unsigned char, kMaxBytes> {};
 
 struct Tiles {
   TileShapes shapes;
   bool set = false;
-  std::array<std::array<Row, kMostRows>, kTiles> data;
+  std::array<std::array<Row, kMaxRows>, kTiles> data;
 };
 thread_local Tiles tiles;
 
@@ -36,7 +36,7 @@ thread_local Tiles tiles;
 
 int rows_of(int tile) { return tiles.shapes.rows[static_cast<size_t>(tile)]; }
 int bytes_of(int tile) { return tiles.shapes.row_bytes[static_cast<size_t>(tile)]; }
-std::array<Row, kMostRows> &data_of(int tile) { return tiles.data[static_cast<size_t>(tile)]; }
+std::array<Row, kMaxRows> &data_of(int tile) { return tiles.data[static_cast<size_t>(tile)]; }
 
 void need(int tile) {
   if (!tiles.set) refuse("no shapes were set");
@@ -112,7 +112,7 @@ void set_shapes(const unsigned char *from) {
   std::memcpy(&tiles.shapes, from, sizeof tiles.shapes);
   if (tiles.shapes.palette != 1 || tiles.shapes.start_row != 0) refuse("an unknown palette");
   for (int tile = 0; tile < kTiles; ++tile) {
-    if (rows_of(tile) > kMostRows || bytes_of(tile) > kMostBytes) refuse("a tile too large");
+    if (rows_of(tile) > kMaxRows || bytes_of(tile) > kMaxBytes) refuse("a tile too large");
     if ((rows_of(tile) == 0) != (bytes_of(tile) == 0)) refuse("a tile with rows or bytes, but not both");
   }
   tiles.set = true;

@@ -1,6 +1,6 @@
-// The tile instructions of AMX for a processor without them, for tests: illegal instructions are caught, decoded by the
-// processor's manual and carried out slowly, so that the bytes which the kernel is made of are run everywhere. Not for
-// use outside tests: it takes the program's handler of illegal instructions.
+// The tile instructions of AMX for a processor without them, for tests: illegal instructions are caught,
+// decoded as in the processor's manual and emulated, so that the instructions of the kernel run everywhere.
+// Not for use outside tests: it takes the program's handler of illegal instructions.
 #pragma once
 
 #if defined(__x86_64__)

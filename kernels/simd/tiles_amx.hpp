@@ -12,7 +12,7 @@ namespace kvern::kernels {
 /// them, or bf16 products in them. [any thread]
 bool request_tiles();
 
-/// Shapes of the eight tiles as the processor reads them: rows, and bytes of a row.
+/// Tile configuration in the processor's format: rows, and bytes of a row.
 struct alignas(64) TileShapes {
   uint8_t palette = 1, start_row = 0;
   std::array<uint8_t, 14> reserved = {};
@@ -26,7 +26,7 @@ inline void set_tile_shapes(const TileShapes &shapes) {
   __asm__ volatile("ldtilecfg %0" ::"m"(shapes) : "memory");
 }
 
-/// Gives the tiles back, so that the system need not save them.
+/// Releases the tiles, so that the system need not save them.
 inline void release_tiles() { __asm__ volatile("tilerelease" ::: "memory"); }
 
 /// Rows of tile T to and from memory, `stride` bytes apart.

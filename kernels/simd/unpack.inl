@@ -1,11 +1,11 @@
-// From codes to numbers, four tokens by a vector of channels at a time. No include of its own.
+// Dequantization, four tokens by a vector of channels at a time. Not self-contained: included by quant_*.cpp.
 
-/// Where fields of `kField` bits lie that belong to 16 tokens, from t on, and to kWidth channels, from c on.
+/// Offsets of the fields of `kField` bits of 16 tokens, from t on, and kWidth channels, from c on.
 template <int kField, bool kKeys>
 struct Fields {
   static constexpr int64_t kShared = 8 / kField;  // units that share bytes
   const std::byte *quads[kQuads];
-  Ints counts;  ///< by how much to shift each number of a token's keys
+  Ints counts;  ///< shift count of each of a token's keys
   const std::byte *codes;
   int64_t first_unit,
       units;       ///< of values: unit of the first four tokens, and from four tokens to the next four
@@ -16,7 +16,7 @@ struct Fields {
     if constexpr (kKeys) {
       alignas(64) int32_t shift[kWidth];
       for (int64_t q = 0; q < kQuads; ++q) {
-        // beyond the padded head: any code will do
+        // beyond the padded head: any code
         const int64_t unit = t / 16 * (dim / 4) + (c / 4 + q < dim / 4 ? c / 4 + q : dim / 4 - 1);
         quads[q] = from + unit / kShared * 64;
         for (int i = 0; i < 4; ++i) shift[4 * q + i] = 8 * i + static_cast<int>(unit % kShared) * kField;
@@ -45,7 +45,7 @@ struct FourTokens {
       count = static_cast<int>(unit % f.kShared) * kField;
     }
   }
-  /// Those of token I; bits above the field are anything.
+  /// Those of token I; bits above the field are undefined.
   template <int I>
   inline __attribute__((always_inline)) Ints token() const {
     if constexpr (kKeys) return shift_right_each(spread<I>(packed), counts);
@@ -108,7 +108,7 @@ KVERN_INLINE void put(void *out, Dtype type, int64_t at, Vec v, int64_t n) {
   }
 }
 
-/// 16 tokens from t on, kWidth channels from c on, as far as they are asked for.
+/// 16 tokens from t on, kWidth channels from c on, those requested.
 template <int kBits, bool kKeys>
 KVERN_INLINE void unpack_tile(const UnpackCall &call, const TensorFormat &tensor, const TensorLayout &layout,
                               const Table &table, int64_t t, int64_t c) {

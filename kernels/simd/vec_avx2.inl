@@ -1,9 +1,10 @@
-// A vector of 8 floats: AVX2, FMA, F16C. The names are those of vec_portable.inl. No include of its own.
+// A vector of 8 floats: AVX2, FMA, F16C. The names are those of vec_portable.inl. Not self-contained:
+// included by level_*.cpp and quant_*.cpp.
 
 typedef __m256 Vec;
 constexpr int kWidth = 8;
 constexpr int kScoreQueries = 2;
-constexpr int kColumnQueries = 4;  // from so many queries on keys are turned; 0 = never
+constexpr int kColumnQueries = 4;  // least number of queries for which keys are transposed; 0 = never
 constexpr int kGemmRows = 6;
 
 KVERN_INLINE Vec zero() { return _mm256_setzero_ps(); }
@@ -140,7 +141,7 @@ KVERN_INLINE void transpose(Vec *v) {
 }
 /// out[m * out_stride + r] = sum of acc[m][r], for one row or a multiple of four.
 template <int M, int R>
-KVERN_INLINE void put_sums(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
+KVERN_INLINE void store_accumulators(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
   KVERN_UNROLL
   for (int m = 0; m < M; ++m, out += out_stride) {
     if constexpr (R == 1) *out = reduce_add(acc[m][0]);

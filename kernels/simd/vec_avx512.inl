@@ -1,10 +1,10 @@
-// A vector of 16 floats: AVX-512 F, BW, VL, DQ. The names are those of vec_portable.inl. No include of its
-// own.
+// A vector of 16 floats: AVX-512 F, BW, VL, DQ. The names are those of vec_portable.inl. Not self-contained:
+// included by level_*.cpp and quant_*.cpp.
 
 typedef __m512 Vec;
 constexpr int kWidth = 16;
 constexpr int kScoreQueries = 4;
-constexpr int kColumnQueries = 5;  // from so many queries on keys are turned; 0 = never
+constexpr int kColumnQueries = 5;  // least number of queries for which keys are transposed; 0 = never
 constexpr int kGemmRows = 12;
 
 KVERN_INLINE Vec zero() { return _mm512_setzero_ps(); }
@@ -42,8 +42,9 @@ KVERN_INLINE void reduce_add_4(const Vec *v, float *out) {
   __m256 half = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
   _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
 }
-// Folds of two vectors into one, with one shuffle each, since shuffles are what a processor has fewest of: halves
-// [a b], quarters [a b a b], pairs [a a b b] of each quarter, single numbers [a b a b] of each quarter.
+// Folds of two vectors into one, with one shuffle each, since shuffles are the scarcest execution units:
+// halves [a b], quarters [a b a b], pairs [a a b b] of each quarter, single elements [a b a b] of each
+// quarter.
 KVERN_INLINE Vec fold_halves(Vec a, Vec b) {
   return add(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
 }
@@ -75,7 +76,7 @@ KVERN_INLINE Vec reduce_fours(const Vec *v) {
 }
 /// out[m * out_stride + r] = sum of acc[m][r], for one row or a multiple of four.
 template <int M, int R>
-KVERN_INLINE void put_sums(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
+KVERN_INLINE void store_accumulators(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
   constexpr int kFours = R % 4 == 0 ? M * R / 4 : 0;
   if constexpr (kFours >= 2 && kFours <= 4) {
     Vec all = reduce_fours<kFours>(&acc[0][0]);

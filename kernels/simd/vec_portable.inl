@@ -1,17 +1,18 @@
-// A vector of 4 floats in the compilers' own vector type: runs on every processor. No include of its own.
+// A vector of 4 floats in the compilers' own vector type: runs on every processor. Not self-contained:
+// included by level_*.cpp and quant_*.cpp.
 //
-// Every vec_*.inl gives the same names: Vec and kWidth; zero, set1, load, store, load_n, store_n; add, sub,
+// Every vec_*.inl defines the same names: Vec and kWidth; zero, set1, load, store, load_n, store_n; add, sub,
 // mul, div, fma, max_of, min_of, abs_of, sqrt_of; positive_or (choose by sign); exp2_of_integer, round_of;
-// fraction_of, times_exp2; reduce_add, reduce_max, reduce_add_4; load_as<Dtype>, load_as_n<Dtype>, load_pair<Dtype>, store_as;
-// transpose; tuning constants. load_pair reads 2 * kWidth elements in the order that is cheapest for the
-// format; pair_source(type, i) tells which element lies at place i, so that the f32 side can be put into the
-// same order once (order_pairs, restore_pairs).
+// fraction_of, times_exp2; reduce_add, reduce_max, reduce_add_4; load_as<Dtype>, load_as_n<Dtype>,
+// load_pair<Dtype>, store_as; transpose; tuning constants. load_pair reads 2 * kWidth elements in the order
+// that is cheapest for the dtype (pair order); pair_source(type, i) is the element at index i, so that the
+// f32 operand can be reordered once (order_pairs, restore_pairs).
 
 typedef float Vec __attribute__((vector_size(16)));
 typedef int32_t IntVec __attribute__((vector_size(16)));
 constexpr int kWidth = 4;
 constexpr int kScoreQueries = 2;   // queries per pass over keys
-constexpr int kColumnQueries = 0;  // from so many queries on keys are turned; 0 = never
+constexpr int kColumnQueries = 0;  // least number of queries for which keys are transposed; 0 = never
 constexpr int kGemmRows = 4;       // rows of a tile of the matrix product, 2 vectors wide
 
 KVERN_INLINE Vec zero() { return Vec{0, 0, 0, 0}; }
@@ -45,9 +46,9 @@ KVERN_INLINE Vec round_of(Vec x) {
 }
 /// 2^n for integers n in [-126, 127].
 KVERN_INLINE Vec exp2_of_integer(Vec n) { return (Vec)((__builtin_convertvector(n, IntVec) + 127) << 23); }
-/// A whole number from which t, at most 0, is at most 1 away, for t down to -125.
+/// An integer at distance at most 1 from t <= 0, for t down to -125.
 KVERN_INLINE Vec below(Vec t) { return round_of(max_of(t, set1(-125.0f)) - 0.5f); }
-/// What times_exp2 leaves of t <= 0, from 0 to 1; anything from 0 to 1 for t below -125.
+/// The fraction of t <= 0 that times_exp2 does not cover, from 0 to 1; any fraction for t below -125.
 KVERN_INLINE Vec fraction_of(Vec t) { return max_of(t, set1(-125.0f)) - below(t); }
 /// p * 2^(t - fraction_of(t)); 0 for t below -125.
 KVERN_INLINE Vec times_exp2(Vec p, Vec t) {
@@ -108,7 +109,7 @@ KVERN_INLINE void transpose(Vec *v) {
 }
 /// out[m * out_stride + r] = sum of acc[m][r], for one row or a multiple of four.
 template <int M, int R>
-KVERN_INLINE void put_sums(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
+KVERN_INLINE void store_accumulators(const Vec (&acc)[M][R], float *out, int64_t out_stride) {
   KVERN_UNROLL
   for (int m = 0; m < M; ++m, out += out_stride) {
     if constexpr (R == 1) *out = reduce_add(acc[m][0]);

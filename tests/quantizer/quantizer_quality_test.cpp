@@ -31,7 +31,7 @@ double mean_squared_error(const TensorView &tensor, int bits, int64_t group) {
   double sum = 0;
   for (int64_t t = 0; t < tokens; t += blocks.tokens) {
     const int64_t n = std::min(blocks.tokens, tokens - t);
-    const quant::Rows rows = {x + t * group, kvern::kernels::Dtype::f32, group};
+    const quant::HeadView rows = {x + t * group, kvern::kernels::Dtype::f32, group};
     quantize_keys(blocks, rows, n, quant::Search::fast, block.data());
     dequantize_keys(blocks, block.data(), 0, n, true, back.data(), kvern::kernels::Dtype::f32, group);
     for (int64_t i = 0; i < n * group; ++i) {

@@ -2,28 +2,8 @@
 // and slower at a few (down to 0.7 of its speed at 8 rows of a bf16 weight stored [K, N]).
 #include "runtime/models/layers/projection.hpp"
 
-#include <bit>
-
-#include "devices/cpu/threads.hpp"
-
 namespace kvern::models {
 namespace {
-
-// To nearest, ties to even, still as f32. Branches would keep the compiler from using vectors.
-void round_to_bf16(float *x, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    const uint32_t bits = std::bit_cast<uint32_t>(x[i]);
-    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-    const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u;
-    x[i] = std::bit_cast<float>(nan ? bits : rounded);
-  }
-}
-
-void round_to_bf16(const Rows &x, int64_t dim) {
-  kernels::parallel_for(parallel(), x.rows, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) round_to_bf16(x.data + row * x.stride, dim);
-  });
-}
 
 void multiply(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue) {
   kernels::MatmulCall call;
@@ -48,7 +28,6 @@ void multiply(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Que
 }  // namespace
 
 void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue) {
-  if (matrix.weight.dtype == kernels::Dtype::bf16) round_to_bf16(x, matrix.in());
   multiply(matrix, x, y, into, queue);
 }
 

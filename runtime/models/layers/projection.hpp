@@ -22,9 +22,8 @@ struct Matrix {
 
 enum class Into { replace, add };
 
-/// y[:, 0:out] = (or +=, if into is add) x[:, 0:in] W + b, sums in f32. x and y do not overlap. Where W is bf16, x is
-/// rounded to bf16 first, in place: on every processor, and for one row as for many, so that a prompt in pieces and
-/// single tokens give what the whole gives, but for the order of sums.
+/// y[:, 0:out] = (or +=, if into is add) x[:, 0:in] W + b, accumulated in f32. x and y do not overlap. Where W is bf16, x is rounded
+/// to bf16 (MatmulCall::round_x).
 void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue);
 
 /// Several matrices that read the same x, each as `project` does; their outputs lie side by side in y.

@@ -1,11 +1,11 @@
-#include "kernels/kernel_call.hpp"
-
-#include <kvern/error.hpp>
+#include <kvern/sdk/kernel_call.hpp>
+#include <stdexcept>
 #include <vector>
 
 #include "tests/support/test.hpp"
 
-using namespace kvern;
+using namespace kvern::sdk;
+namespace kernels = kvern::kernels;
 
 namespace {
 
@@ -54,11 +54,11 @@ TEST_CASE("Later rows of a request begin where its tensors have them") {
   CHECK(call.bias_stride[3] == 1);
 }
 
-TEST_CASE("Numbers that kernels do not compute with are refused") {
+TEST_CASE("Dtypes that kernels do not compute with are refused") {
   CHECK(!find_kernel_type(kI8));
   CHECK(!find_kernel_type({kDLFloat, 64, 1}));
   CHECK(!find_kernel_type({kDLFloat, 32, 2}));
   Tensor q(kI8), out(kF32);
   const int64_t q_pos[8] = {};
-  CHECK_THROWS_AS(query_call(request_of(q, out), q_pos, 0, 2), Error);
+  CHECK_THROWS_AS(query_call(request_of(q, out), q_pos, 0, 2), std::invalid_argument);
 }

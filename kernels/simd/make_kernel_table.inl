@@ -1,8 +1,8 @@
-// The functions of this instruction set in the order of LevelOps, without bf16 arithmetic. No include of its
-// own.
+// The KernelTable of this instruction set, without bf16 products. Not self-contained: included by
+// level_*.cpp.
 
-static constexpr LevelOps make_ops() {
-  LevelOps ops{};
+static constexpr KernelTable make_kernel_table() {
+  KernelTable ops{};
   ops.width = kWidth;
   ops.order_pairs = order_pairs;
   ops.restore_pairs = restore_pairs;

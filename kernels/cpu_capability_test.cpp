@@ -1,34 +1,40 @@
-#include "kernels/cpu_level.hpp"
+#include "kernels/cpu_capability.hpp"
 
-#include <kvern/error.hpp>
+#include <stdexcept>
 
 #include "kernels/dtype.hpp"
+#include "kernels/test_support.hpp"
 #include "tests/support/test.hpp"
 
 using namespace kvern::kernels;
 
-TEST_CASE("The portable level is always there, and every available level can be set") {
-  REQUIRE(available_levels().front() == CpuLevel::portable);
-  CpuLevel before = cpu_level();
-  for (CpuLevel level : available_levels()) {
-    set_cpu_level(level);
-    CHECK(cpu_level() == level);
-    CHECK(parse_cpu_level(name_of(level)) == level);
-  }
-  set_cpu_level(before);
+TEST_CASE("The portable capability is always there, and every available one can be set") {
+  REQUIRE(std::string(available_capabilities().front()->name) == "portable");
+  testing::for_each_capability([](const CpuCapability &capability) {
+    CHECK(&cpu_capability() == &capability);
+    CHECK(&find_capability(capability.name) == &capability);
+  });
 }
 
-TEST_CASE("An unknown level is refused with the nearest name and the known ones") {
+TEST_CASE("Every capability of the list has a name of its own and tables") {
+  std::vector<std::string> names;
+  for (const CpuCapability *one : known_capabilities()) {
+    CHECK(std::find(names.begin(), names.end(), one->name) == names.end());
+    names.emplace_back(one->name);
+    CHECK(one->kernels != nullptr);
+    CHECK(one->quant != nullptr);
+  }
+}
+
+TEST_CASE("An unknown capability is refused with the known ones") {
   try {
-    parse_cpu_level("avx215");
+    find_capability("avx215");
     FAIL("accepted");
-  } catch (const kvern::Error &error) {
-    CHECK(error.kind() == kvern::ErrorKind::config);
-    CHECK(std::string(error.what()).find("did you mean 'avx2'") != std::string::npos);
-    CHECK(std::string(error.what()).find("portable") != std::string::npos);
+  } catch (const std::invalid_argument &error) {
+    CHECK(std::string(error.what()).find("'avx215'") != std::string::npos);
+    CHECK(std::string(error.what()).find("known are portable") != std::string::npos);
   }
 }
-
 TEST_CASE("Every 16-bit pattern survives the way to f32 and back") {
   for (uint32_t bits = 0; bits < 0x10000u; ++bits) {
     uint16_t half = static_cast<uint16_t>(bits);
