@@ -1,4 +1,4 @@
-// Checks of what a plugin hands out, and the messages when it is wrong. Texts are made on failure only.
+// Checks of what a plugin returns, and the messages when it is wrong. Texts are made on failure only.
 #include "core/host/cache_checks.hpp"
 
 #include "core/host/tensor_text.hpp"
@@ -6,21 +6,21 @@
 namespace kvern {
 namespace {
 
-constexpr int64_t kMostKeys = int64_t{1} << 40;
+constexpr int64_t kMaxKeys = int64_t{1} << 40;
 constexpr uint32_t kKnownViewFlags = KVERN_VIEW_RAW_K | KVERN_VIEW_RAW_Q;
 
-std::string handed_out_text(const DLTensor &tensor) {
+std::string actual_text(const DLTensor &tensor) {
   return tensor.shape ? tensor_text(tensor) : std::string("of no shape");
 }
 
-std::string expected_text(const Expected &expected) {
+std::string spec_text(const TensorSpec &expected) {
   return shape_text(expected.shape, expected.ndim) + " " + dtype_text(expected.dtype) + " on the CPU" +
          (expected.last_stride_is_one ? ", last stride 1" : "");
 }
 
-const char *view_complaint(const kvern_view &view) {
+const char *view_problem(const kvern_view &view) {
   if (view.kv_len < 0) return "less than none";
-  if (view.kv_len > kMostKeys) return "more than any memory holds";
+  if (view.kv_len > kMaxKeys) return "more than any memory holds";
   if (view.kv_len > 0 && !view.first_pos && !view.key_pos)
     return "without their positions: neither first_pos nor key_pos";
   if (view.key_pos && (view.row_stride < 0 || view.head_stride < 0))
@@ -31,7 +31,7 @@ const char *view_complaint(const kvern_view &view) {
 
 }  // namespace
 
-const char *tensor_complaint(const DLTensor &tensor, const Expected &expected) {
+const char *tensor_mismatch(const DLTensor &tensor, const TensorSpec &expected) {
   if (tensor.ndim != expected.ndim || !tensor.shape) return "the shape is wrong";
   bool empty = false;
   for (int32_t i = 0; i < expected.ndim; ++i) {
@@ -48,17 +48,17 @@ const char *tensor_complaint(const DLTensor &tensor, const Expected &expected) {
   return nullptr;
 }
 
-void check_tensor(Cache::State &state, const char *verb, const DLTensor &tensor, const Expected &expected) {
-  const char *wrong = tensor_complaint(tensor, expected);
+void check_tensor(Cache::State &state, const char *verb, const DLTensor &tensor, const TensorSpec &expected) {
+  const char *wrong = tensor_mismatch(tensor, expected);
   if (!wrong) return;
   state.defect(std::string(verb) + " of layer " + std::to_string(expected.layer) + " handed out " +
-               expected.what + " " + handed_out_text(tensor) + ", expected " + expected_text(expected) +
-               ": " + wrong);
+               expected.what + " " + actual_text(tensor) + ", expected " + spec_text(expected) + ": " +
+               wrong);
 }
 
 void check_view(Cache::State &state, int layer, const kvern_view &view) {
   const std::string where = "view of layer ";
-  if (const char *wrong = view_complaint(view))
+  if (const char *wrong = view_problem(view))
     state.defect(where + std::to_string(layer) + " says that there are " + std::to_string(view.kv_len) +
                  " keys, " + wrong);
   int64_t &known = state.kv_len[static_cast<size_t>(layer)];

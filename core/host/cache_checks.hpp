@@ -5,7 +5,7 @@
 namespace kvern {
 
 /// Shape and type that a tensor from a plugin must have.
-struct Expected {
+struct TensorSpec {
   const char *what;  ///< "keys", for the message
   int layer;
   DLDataType dtype;
@@ -15,10 +15,10 @@ struct Expected {
 };
 
 /// nullptr if the tensor is as expected, else what is wrong with it, in a few words.
-const char *tensor_complaint(const DLTensor &tensor, const Expected &expected);
+const char *tensor_mismatch(const DLTensor &tensor, const TensorSpec &expected);
 
 /// Throws a defect of the plugin unless the tensor is as expected.
-void check_tensor(Cache::State &state, const char *verb, const DLTensor &tensor, const Expected &expected);
+void check_tensor(Cache::State &state, const char *verb, const DLTensor &tensor, const TensorSpec &expected);
 
 /// Throws a defect of the plugin unless a view of the layer can be true.
 void check_view(Cache::State &state, int layer, const kvern_view &view);

@@ -95,10 +95,10 @@ std::string place_of(const OptionTable &options, std::string_view message) {
 void check_states(const std::vector<LayerSpec> &layers) {
   for (const LayerSpec &layer : layers)
     for (const LayerSpec::State &state : layer.states)
-      if (state.shape.size() > kMostStateDims)
+      if (state.shape.size() > kMaxStateDims)
         throw Error(ErrorKind::internal, "a recurrent state of " + std::to_string(state.shape.size()) +
                                              " dimensions; a cache holds at most " +
-                                             std::to_string(kMostStateDims));
+                                             std::to_string(kMaxStateDims));
 }
 
 bool has_kind(const std::vector<LayerSpec> &layers, std::initializer_list<uint32_t> kinds) {

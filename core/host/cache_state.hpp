@@ -6,7 +6,7 @@
 
 namespace kvern {
 
-constexpr size_t kMostStateDims = 8;  ///< of a recurrent state, without rows and tokens
+constexpr size_t kMaxStateDims = 8;  ///< of a recurrent state, without rows and tokens
 
 /// A status that this host does not know is read as INTERNAL.
 inline kvern_status known_status(kvern_status status) {

@@ -34,9 +34,9 @@ kvern_view Cache::view(int layer) {
 
 namespace {
 
-/// What update hands out for one layer: keys or values of [rows, kv_heads, kv_len, dim].
-void check_handed_out(Cache::State &s, int layer, const char *what, const DLTensor &tensor, int64_t kv_len,
-                      int64_t dim) {
+/// What update returns for one layer: keys or values of [rows, kv_heads, kv_len, dim].
+void check_returned(Cache::State &s, int layer, const char *what, const DLTensor &tensor, int64_t kv_len,
+                    int64_t dim) {
   const int64_t shape[] = {s.rows, s.layers[layer].kv_heads, kv_len, dim};
   check_tensor(s, "update", tensor, {what, layer, to_dlpack(s.dtype), shape, 4, true});
 }
@@ -57,8 +57,8 @@ void Cache::update(int layer, const DLTensor *k, const DLTensor *v, DLTensor *ou
   // without a view in this step the number of keys is not known: then keys and values must agree on it
   const int64_t said = s.kv_len[static_cast<size_t>(layer)];
   const int64_t kv_len = said >= 0 ? said : (out_k->ndim == 4 && out_k->shape ? out_k->shape[2] : 0);
-  check_handed_out(s, layer, "keys", *out_k, kv_len, spec.head_dim_k);
-  if (values) check_handed_out(s, layer, "values", *out_v, kv_len, spec.head_dim_v);
+  check_returned(s, layer, "keys", *out_k, kv_len, spec.head_dim_k);
+  if (values) check_returned(s, layer, "values", *out_v, kv_len, spec.head_dim_v);
 }
 
 bool Cache::attend(const kvern_attend &request) {
@@ -74,11 +74,11 @@ bool Cache::attend(const kvern_attend &request) {
 
 namespace {
 
-/// Checks a handed out state [rows, ...] or, as a TENTATIVE step wants it to write, [rows, n_new, ...].
+/// Checks a state that was returned, [rows, ...] or, to be written in a TENTATIVE step, [rows, n_new, ...].
 void check_state(Cache::State &s, int layer, int slot, const char *what, const DLTensor &tensor,
                  bool by_token) {
   const LayerSpec::State &spec = s.layers[layer].states[slot];
-  int64_t shape[kMostStateDims + 2];
+  int64_t shape[kMaxStateDims + 2];
   int32_t ndim = 0;
   shape[ndim++] = s.rows;
   if (by_token) shape[ndim++] = s.n_new;

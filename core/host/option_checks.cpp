@@ -63,7 +63,7 @@ std::string unknown_option(const kvern_plugin &plugin, const std::string &key) {
 }
 
 /// "" if the option is accepted, else what is wrong with it.
-std::string complaint(const kvern_plugin &plugin, const kvern_option &option) {
+std::string problem(const kvern_plugin &plugin, const kvern_option &option) {
   const std::string key = option.key ? option.key : "";
   const auto *end = plugin.options + plugin.n_options;
   const auto *accepted = std::find_if(plugin.options, end, [&](const auto *o) { return key == o->key; });
@@ -80,7 +80,7 @@ void check_options(const kvern_plugin &plugin, const kvern_option *const *option
                    const std::string &place) {
   const std::string where = place.empty() ? "" : place + ": ";
   for (uint32_t i = 0; i < n_options; ++i) {
-    const std::string wrong = complaint(plugin, *options[i]);
+    const std::string wrong = problem(plugin, *options[i]);
     if (!wrong.empty()) throw Error(ErrorKind::config, where + wrong);
     for (uint32_t j = 0; j < i; ++j)
       if (std::string_view(options[i]->key) == options[j]->key)

@@ -36,7 +36,7 @@ std::string text_of(const OptionTable &table) {
 }
 
 /// check_options of one option of the toy.
-std::string complaint(const std::string &key, Option option, const std::string &place = "") {
+std::string problem(const std::string &key, Option option, const std::string &place = "") {
   toy::restore("toy");
   const AbiOptions abi(OptionTable{{key, std::move(option)}});
   return message_of([&] { check_options(toy::plugin, abi.data(), abi.size(), place); });
@@ -66,20 +66,20 @@ TEST_CASE("Options may be moved while their C structs are in use") {
 
 TEST_CASE("Options of the right names and types are accepted, and an integer where a number is wanted") {
   const std::string accepted = "nothing was thrown";
-  CHECK(complaint("nbits", {int64_t{2}, ""}) == accepted);
-  CHECK(complaint("scale", {0.5, ""}) == accepted);
-  CHECK(complaint("scale", {int64_t{1}, ""}) == accepted);
-  CHECK(complaint("exact", {true, ""}) == accepted);
-  CHECK(complaint("inner", {std::string("x"), ""}) == accepted);
-  CHECK(complaint("inner_config", {OptionTable{{"anything", {true, ""}}}, ""}) == accepted);
-  CHECK(complaint("layers", {OptionArray{{true, ""}}, ""}) == accepted);
+  CHECK(problem("nbits", {int64_t{2}, ""}) == accepted);
+  CHECK(problem("scale", {0.5, ""}) == accepted);
+  CHECK(problem("scale", {int64_t{1}, ""}) == accepted);
+  CHECK(problem("exact", {true, ""}) == accepted);
+  CHECK(problem("inner", {std::string("x"), ""}) == accepted);
+  CHECK(problem("inner_config", {OptionTable{{"anything", {true, ""}}}, ""}) == accepted);
+  CHECK(problem("layers", {OptionArray{{true, ""}}, ""}) == accepted);
 }
 
 TEST_CASE("An unknown option is answered with its place, the nearest one and all there are") {
-  CHECK(complaint("nbit", {int64_t{2}, ""}, "run.toml:7") ==
+  CHECK(problem("nbit", {int64_t{2}, ""}, "run.toml:7") ==
         "run.toml:7: cache 'toy' has no option 'nbit'; did you mean 'nbits'? It has nbits, scale, inner, "
         "inner_config, layers, exact");
-  CHECK(complaint("zzzzzzzz", {int64_t{2}, ""}) ==
+  CHECK(problem("zzzzzzzz", {int64_t{2}, ""}) ==
         "cache 'toy' has no option 'zzzzzzzz'; it has nbits, scale, inner, inner_config, layers, exact");
 }
 
@@ -93,18 +93,18 @@ TEST_CASE("A plugin without options says that it has none") {
 }
 
 TEST_CASE("A value of the wrong type is answered with the right type and what was given") {
-  CHECK(complaint("nbits", {std::string("four"), ""}, "--set") ==
+  CHECK(problem("nbits", {std::string("four"), ""}, "--set") ==
         "--set: option 'nbits' of cache 'toy' must be an integer, not the string \"four\"");
-  CHECK(complaint("nbits", {4.5, ""}) ==
+  CHECK(problem("nbits", {4.5, ""}) ==
         "option 'nbits' of cache 'toy' must be an integer, not the number 4.5");
-  CHECK(complaint("nbits", {true, ""}) == "option 'nbits' of cache 'toy' must be an integer, not true");
-  CHECK(complaint("exact", {int64_t{1}, ""}) ==
+  CHECK(problem("nbits", {true, ""}) == "option 'nbits' of cache 'toy' must be an integer, not true");
+  CHECK(problem("exact", {int64_t{1}, ""}) ==
         "option 'exact' of cache 'toy' must be true or false, not the integer 1");
-  CHECK(complaint("scale", {OptionArray{}, ""}) ==
+  CHECK(problem("scale", {OptionArray{}, ""}) ==
         "option 'scale' of cache 'toy' must be a number, not an array");
-  CHECK(complaint("inner_config", {int64_t{1}, ""}) ==
+  CHECK(problem("inner_config", {int64_t{1}, ""}) ==
         "option 'inner_config' of cache 'toy' must be a table, not the integer 1");
-  CHECK(complaint("layers", {OptionTable{}, ""}) ==
+  CHECK(problem("layers", {OptionTable{}, ""}) ==
         "option 'layers' of cache 'toy' must be an array, not a table");
 }
 

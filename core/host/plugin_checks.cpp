@@ -79,7 +79,7 @@ std::string value_problem(const kvern_option &option, int depth) {
 }
 
 /// "" for a well-formed option, else what is wrong with it.
-std::string option_complaint(const kvern_option *option, std::set<std::string> &keys) {
+std::string option_problem(const kvern_option *option, std::set<std::string> &keys) {
   if (!option) return "is NULL";
   if (option->struct_size < kOptionSize)
     return "has struct_size " + std::to_string(option->struct_size) + ", not at least " +
@@ -96,7 +96,7 @@ void check_option_list(const kvern_plugin &plugin, const std::string &origin) {
     refuse(origin, "it has " + std::to_string(plugin.n_options) + " options, but the list of them is NULL");
   std::set<std::string> keys;
   for (uint32_t i = 0; i < plugin.n_options; ++i) {
-    const std::string wrong = option_complaint(plugin.options[i], keys);
+    const std::string wrong = option_problem(plugin.options[i], keys);
     if (!wrong.empty()) refuse(origin, "its option " + std::to_string(i) + " " + wrong);
   }
 }

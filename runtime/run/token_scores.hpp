@@ -13,7 +13,7 @@ namespace kvern {
 struct TokenScores {
   std::vector<double> loss;  ///< -log p(the token that follows), in nats
   std::vector<double> kl;    ///< KL(reference || this), in nats
-  std::vector<double> same;  ///< 1 where the likeliest token is the reference's, else 0
+  std::vector<double> same;  ///< 1 where the argmax is the reference's, else 0
 };
 
 /// Distributions over the vocabulary at n places: what another cache's are compared with.
@@ -26,7 +26,7 @@ class Distributions {
   void score(const at::Tensor &targets, const Distributions &reference, TokenScores &to) const;
 
  private:
-  at::Tensor log_p_, likeliest_;  // float64 [n, V], int64 [n]
+  at::Tensor log_p_, argmax_;  // float64 [n, V], int64 [n]
 };
 
 }  // namespace kvern

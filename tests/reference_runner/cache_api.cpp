@@ -183,24 +183,24 @@ class Replay {
 
   /// A quantizer of our own: the last tokens exactly, and over all of them no larger an error than the recorded one.
   void expect_errors(const Json &step, const KeysValues &fresh, const KeysValues &out) {
-    auto &told = told_[step.at("layer").get<int64_t>()];
+    auto &stored = stored_[step.at("layer").get<int64_t>()];
     const auto join = [](at::Tensor &all, const at::Tensor &part) {
       all = all.defined() ? at::cat({all, part}, 2) : part;
     };
-    join(told.k, fresh.k);
-    join(told.v, fresh.v);
-    expect_error("keys", out.k, told.k, tensor(step, "out_key"));
-    expect_error("values", out.v, told.v, tensor(step, "out_value"));
+    join(stored.k, fresh.k);
+    join(stored.v, fresh.v);
+    expect_error("keys", out.k, stored.k, tensor(step, "out_key"));
+    expect_error("values", out.v, stored.v, tensor(step, "out_value"));
   }
 
-  void expect_error(const std::string &what, const at::Tensor &got, const at::Tensor &told,
+  void expect_error(const std::string &what, const at::Tensor &got, const at::Tensor &stored,
                     const at::Tensor &theirs) {
-    if (got.sizes() != told.sizes()) fail(what + ": not as many tokens as were stored");
+    if (got.sizes() != stored.sizes()) fail(what + ": not as many tokens as were stored");
     const auto residual = case_.json["cache"].at("residual_length").get<int64_t>();
-    const int64_t first = std::max<int64_t>(0, told.size(2) - residual);
-    expect_close(got.slice(2, first), told.slice(2, first), {0, 0},
+    const int64_t first = std::max<int64_t>(0, stored.size(2) - residual);
+    expect_close(got.slice(2, first), stored.slice(2, first), {0, 0},
                  what + " of the last residual_length tokens");
-    const auto error = [&](const at::Tensor &x) { return (x - told).square().sum().item<double>(); };
+    const auto error = [&](const at::Tensor &x) { return (x - stored).square().sum().item<double>(); };
     if (error(got) > error(theirs))
       fail(what + ": a squared error of " + std::to_string(error(got)) + ", recorded " +
            std::to_string(error(theirs)));
@@ -210,7 +210,7 @@ class Replay {
   /// every layer but the first; the right length is what was written.
   int64_t right_length(int64_t layer, int64_t got, int64_t recorded) {
     if (is_static() && got > 0) return written_[layer];
-    if (is_quantized() && layer > 0) return told_.contains(layer) ? told_[layer].k.size(2) : 0;
+    if (is_quantized() && layer > 0) return stored_.contains(layer) ? stored_[layer].k.size(2) : 0;
     return recorded;
   }
 
@@ -311,8 +311,8 @@ class Replay {
   const kvern_plugin &plugin_;
   std::optional<files::SafetensorsFile> tensors_;
   Layers layers_, copy_;
-  std::map<int64_t, KeysValues> told_;  // all that was stored, per layer
-  std::map<int64_t, int64_t> written_;  // by cache_position, per layer
+  std::map<int64_t, KeysValues> stored_;  // all that was stored, per layer
+  std::map<int64_t, int64_t> written_;    // by cache_position, per layer
 };
 
 }  // namespace

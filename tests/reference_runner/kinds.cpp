@@ -7,18 +7,18 @@
 namespace kvern::reference {
 namespace {
 
-using Run = std::function<std::vector<Outcome>(const Case &, Context &)>;
+using CaseRun = std::function<std::vector<Outcome>(const Case &, Context &)>;
 
 /// A kind whose cases have one outcome each.
-Run single(void (*run)(const Case &, Context &)) {
+CaseRun single(void (*run)(const Case &, Context &)) {
   return [run](const Case &c, Context &context) {
     run(c, context);
     return std::vector<Outcome>{Outcome::pass()};
   };
 }
 
-const std::map<std::string, Run> &kinds() {
-  static const std::map<std::string, Run> table{
+const std::map<std::string, CaseRun> &kinds() {
+  static const std::map<std::string, CaseRun> table{
       {"forward", single(run_forward)},
       {"chunked_prefill", single(run_chunked_prefill)},
       {"stepwise_forward", single(run_stepwise_forward)},
@@ -47,7 +47,7 @@ std::vector<Outcome> run_case(const Case &c, Context &context) {
   if (found == kinds().end()) return {Outcome::skip("kind not offered: " + c.kind)};
   try {
     return found->second(c, context);
-  } catch (const Ended &ended) {
+  } catch (const CaseEnd &ended) {
     return {ended.outcome};
   } catch (const std::exception &e) {
     return {Outcome::fail(e.what())};

@@ -16,11 +16,11 @@ struct Outcome {
 };
 
 /// Thrown inside a case to end it with that outcome.
-struct Ended {
+struct CaseEnd {
   Outcome outcome;
 };
 
-[[noreturn]] inline void fail(std::string text) { throw Ended{Outcome::fail(std::move(text))}; }
-[[noreturn]] inline void skip(std::string text) { throw Ended{Outcome::skip(std::move(text))}; }
+[[noreturn]] inline void fail(std::string text) { throw CaseEnd{Outcome::fail(std::move(text))}; }
+[[noreturn]] inline void skip(std::string text) { throw CaseEnd{Outcome::skip(std::move(text))}; }
 
 }  // namespace kvern::reference

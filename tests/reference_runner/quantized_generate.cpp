@@ -13,16 +13,16 @@ namespace {
 /// Heads of 8 numbers were grouped by 8; a longer group ends where the head ends.
 constexpr int64_t kShortestGroup = 16;
 
-struct Run {
+struct CaseRun {
   Ids ids;
   at::Tensor first_logits;
   int64_t bytes_used;
 };
 
-Run run(const Model &model, Cache cache, const Case &c, const GenerationConfig &config) {
+CaseRun run(const Model &model, Cache cache, const Case &c, const GenerationConfig &config) {
   Prompt prompt;
   prompt.input_ids = c.json.at("input_ids").get<Ids>();
-  Run result;
+  CaseRun result;
   GenerationEvents events;
   events.on_logits = [&](int64_t step, const at::Tensor &logits) {
     if (step == 0) result.first_logits = logits.clone();

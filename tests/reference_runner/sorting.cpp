@@ -9,7 +9,7 @@
 namespace kvern::reference {
 namespace {
 
-constexpr int64_t kMostPrompts = 100000;
+constexpr int64_t kMaxPrompts = 100000;
 
 /// The n-th prompt of k letters out of `letters`.
 std::vector<int64_t> prompt_number(int64_t n, int64_t k, int64_t letters) {
@@ -29,7 +29,7 @@ Outcome sorts(const Model &model, Cache &cache, const std::vector<int64_t> &ids)
   want.insert(want.end(), sorted.begin(), sorted.end());
   try {
     expect_ids(result.sequences, {want});
-  } catch (const Ended &ended) {
+  } catch (const CaseEnd &ended) {
     return ended.outcome;
   }
   return Outcome::pass();
@@ -41,9 +41,9 @@ std::vector<Outcome> run_sorting(const Case &c, Context &context) {
   const auto &model = context.model(c.file);
   const int64_t k = (model.info().max_positions + 1) / 2, letters = model.info().vocab_size;
   int64_t prompts = 1;
-  for (int64_t i = 0; i < k && prompts <= kMostPrompts; ++i) prompts *= letters;
-  if (prompts > kMostPrompts)
-    skip("kind not offered: sorting more than " + std::to_string(kMostPrompts) + " prompts");
+  for (int64_t i = 0; i < k && prompts <= kMaxPrompts; ++i) prompts *= letters;
+  if (prompts > kMaxPrompts)
+    skip("kind not offered: sorting more than " + std::to_string(kMaxPrompts) + " prompts");
   auto cache = context.open(model, "dynamic", 1, 2 * k);
   std::vector<Outcome> outcomes;
   for (int64_t n = 0; n < prompts; ++n) outcomes.push_back(sorts(model, cache, prompt_number(n, k, letters)));
