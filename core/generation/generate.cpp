@@ -22,10 +22,18 @@ void check_fits(int64_t positions, const Model &model, const Cache &cache) {
 
 }  // namespace
 
-GenerationResult generate(const Model &model, Cache &cache, const Prompt &prompt,
+/// An empty prompt begins with bos_token_id where there is one.
+static Prompt with_bos(const Prompt &prompt, const GenerationConfig &config) {
+  const auto bos = config.get(option::bos_token_id);
+  const bool empty = prompt.input_ids.size() == 1 && prompt.input_ids.front().empty();
+  return bos && empty ? Prompt{{{*bos}}, {}} : prompt;
+}
+
+GenerationResult generate(const Model &model, Cache &cache, const Prompt &given,
                           const GenerationConfig &config, const GenerationEvents &events) {
   c10::InferenceMode no_gradients;
   check_config(config);
+  const Prompt prompt = with_bos(given, config);
   check_prompt(prompt, model.info().vocab_size);
   const auto padding = left_padding(prompt);
   check_fits(static_cast<int64_t>(prompt.input_ids.front().size()) -

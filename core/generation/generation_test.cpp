@@ -264,3 +264,9 @@ TEST_CASE("Every option has a help line, a source and a default that suits it") 
     if (value) CHECK_FALSE(mismatch(*d, *value));
   }
 }
+
+TEST_CASE("An empty prompt begins with bos_token_id") {
+  GenerationConfig config = take(4);
+  config.set(option::bos_token_id, {int64_t{3}});
+  CHECK(sequences("dynamic", {{{}}, {}}, config) == sequences("dynamic", {{{3}}, {}}, take(4)));
+}
