@@ -2,6 +2,13 @@
 // of the text, and every value its line.
 #include "runtime/config/toml.hpp"
 
+#include <stdexcept>
+
+// Texts that are no TOML break some of the library's own assertions, which a release build takes for granted with undefined
+// behaviour: here they are checked in every build, and end the parsing.
+[[noreturn]] static void fail_toml_assertion() { throw std::logic_error("an assertion of toml++ failed"); }
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : fail_toml_assertion())
 #define TOML_EXCEPTIONS 1
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_ENABLE_UNRELEASED_FEATURES 0
@@ -80,6 +87,8 @@ toml::table parse_checked(std::string_view text, const std::string &file) {
     return toml::parse(text);
   } catch (const toml::parse_error &error) {
     refuse_syntax(error, text, file);
+  } catch (const std::logic_error &) {
+    refuse(file, "is not valid TOML: brackets, keys and values do not match");
   }
 }
 
