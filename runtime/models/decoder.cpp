@@ -14,15 +14,15 @@ void check_shape(const Step &step, const at::Tensor &ids) {
   if (ids.dim() == 2 && ids.numel() > 0 && ids.scalar_type() == at::kLong && ids.size(0) == step.rows() &&
       ids.size(1) == step.n_new())
     return;
-  throw Error(ErrorKind::internal, "a forward pass wants ids, int64 [B, T], as many as its step has");
+  throw Error(ErrorKind::internal, "forward: ids must be int64 [B, T], as many as the step has");
 }
 
 // The last token of each row.
-Rows last_of(const Rows &rows, int64_t batch, int64_t n_new) {
+MatrixView last_of(const MatrixView &rows, int64_t batch, int64_t n_new) {
   return {rows.data + (n_new - 1) * rows.stride, batch, n_new * rows.stride};
 }
 
-at::Tensor to_tensor(const Rows &rows, int64_t dim, Queue &queue) {
+at::Tensor to_tensor(const MatrixView &rows, int64_t dim, Queue &queue) {
   const at::Tensor tensor = at::empty({rows.rows, dim}, at::kFloat);
   queue.download(rows.data, tensor.mutable_data_ptr(), static_cast<size_t>(tensor.nbytes()));
   return tensor;
@@ -61,8 +61,8 @@ Output Decoder::output(const Input &input, const Activations &x, Queue &queue) c
   if (none && !input.hidden) return output;
   const int64_t dim = parts_.embedding.hidden_size();
   const bool few = last && !input.hidden;
-  const Rows from = few ? last_of(x.residual, x.batch, x.n_new) : x.residual;
-  Rows normed{x.normed.data, from.rows, x.normed.stride};
+  const MatrixView from = few ? last_of(x.residual, x.batch, x.n_new) : x.residual;
+  MatrixView normed{x.normed.data, from.rows, x.normed.stride};
   parts_.head.norm(from, normed, queue);
   if (input.hidden) output.hidden = to_tensor(normed, dim, queue).view({x.batch, x.n_new, dim});
   if (none) return output;

@@ -44,7 +44,7 @@ DecoderDescription describe_llama_like(const files::ModelConfig &config,
 /// The activation of `key`, by transformers' names.
 kernels::Activation read_activation(const files::ModelConfig &config, const std::string &key);
 
-/// The rotation in force, from what config.json says; checks that the numbers fit the head.
+/// The rotation in force, from what config.json says; checks that they fit the head.
 RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim, const std::string &layer_type = "");
 
 /// How many positions a model with this rotation is made for: max_position_embeddings, or what scaling stretches it to;
@@ -65,7 +65,7 @@ void set_rope(RopeConfig rope, DecoderDescription &description);
 void set_windows(const files::ModelConfig &config, int64_t window, const std::vector<std::string> &kinds,
                  DecoderDescription &description);
 
-/// The number of layers, within what is sane.
+/// The number of layers, at most 4096.
 int64_t read_layer_count(const files::ModelConfig &config, const std::string &key);
 
 }  // namespace kvern::models

@@ -4,7 +4,7 @@
 
 namespace kvern::models {
 
-void check_finite(const Rows &x, int64_t dim, Queue &queue, const std::string &place) {
+void check_finite(const MatrixView &x, int64_t dim, Queue &queue, const std::string &place) {
   require_finite(queue, x.data, x.rows, dim, x.stride, place);
 }
 

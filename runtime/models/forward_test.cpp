@@ -92,7 +92,7 @@ TEST_CASE("A failed pass leaves the cache as it was") {
 TEST_CASE("A pass without tokens, or with others than its step has, is a defect of the caller") {
   const auto model = load_model(reference_model("llama"));
   testing::SmallCache cache(*model);
-  const std::string want = "a forward pass wants ids, int64 [B, T], as many as its step has";
+  const std::string want = "forward: ids must be int64 [B, T], as many as the step has";
   StepRequest request;
   request.row_pos = {0};
   request.n_new = 2;

@@ -35,7 +35,7 @@ class Twice : public ResidualSublayer {
   const char *name() const override { return "twice"; }
 
  protected:
-  void compute(Activations &x, Step &, const Rows &out, Into into) const override {
+  void compute(Activations &x, Step &, const MatrixView &out, Into into) const override {
     for (int64_t i = 0; i < out.rows * kDim; ++i)
       out.data[i] = 2.0f * x.normed.data[i] + (into == Into::add ? out.data[i] : 0.0f);
   }
@@ -73,6 +73,7 @@ class OtherDevice : public Queue {
   void attention(const kernels::AttentionCall &) override {}
   void argmax(const ArgmaxCall &) override {}
   DeviceMemory take(std::size_t bytes) override { return cpu_queue().take(bytes); }
+  void copy(const DLTensor &, const DLTensor &) override {}
   void upload(const void *from, void *to, std::size_t bytes) override {
     std::memcpy(to, from, bytes);
     uploaded += bytes;

@@ -64,8 +64,8 @@ void copy_row(const void *from, kernels::Dtype from_type, void *to, kernels::Dty
   kernels::convert(call, kernels::serial());
 }
 
-void turn_row(const RopeConfig &config, const float *cos, const float *sin, const DLTensor &x,
-              const DLTensor &out, int64_t row, int64_t i, std::vector<float> &buffer) {
+void rotate_row(const RopeConfig &config, const float *cos, const float *sin, const DLTensor &x,
+                const DLTensor &out, int64_t row, int64_t i, std::vector<float> &buffer) {
   const int64_t heads = x.shape[1], dim = x.shape[3];
   for (int64_t h = 0; h < heads; ++h) {
     copy_row(row_of(x, row, h, i), type_of(x), buffer.data() + h * dim, kernels::Dtype::f32, dim);
@@ -86,8 +86,8 @@ void turn_row(const RopeConfig &config, const float *cos, const float *sin, cons
   }
 }
 
-void turn(const Rope &rope, const DLTensor &x, const int64_t *pos, int64_t row_stride, bool with_factor,
-          const DLTensor &out) {
+void rotate_tensor(const Rope &rope, const DLTensor &x, const int64_t *pos, int64_t row_stride,
+                   bool with_factor, const DLTensor &out) {
   const int64_t n = x.shape[2], half = rope.config().rotary_dim / 2;
   std::vector<float> cos(n * half), sin(n * half), buffer(x.shape[1] * x.shape[3]);
   for (int64_t row = 0; row < x.shape[0]; ++row) {
@@ -95,7 +95,7 @@ void turn(const Rope &rope, const DLTensor &x, const int64_t *pos, int64_t row_s
       rope.tables(pos + row * row_stride, n, 0, with_factor, cos.data(), sin.data());
     }
     for (int64_t i = 0; i < n; ++i) {
-      turn_row(rope.config(), cos.data() + i * half, sin.data() + i * half, x, out, row, i, buffer);
+      rotate_row(rope.config(), cos.data() + i * half, sin.data() + i * half, x, out, row, i, buffer);
     }
   }
 }
@@ -109,12 +109,12 @@ kvern_status rotate(void *ctx, int32_t layer, const DLTensor *x, const int64_t *
   if (pos == nullptr || !is_tensor(x, config) || !is_tensor(out, config) ||
       !std::equal(x->shape, x->shape + 4, out->shape)) {
     return fail(error, KVERN_INVALID_ARGUMENT,
-                "kvern.rope/1: rotate wants positions, and x and out [rows, heads, n, dim] on the CPU of "
+                "kvern.rope/1: rotate needs positions, and x and out [rows, heads, n, dim] on the CPU of "
                 "equal shape, "
                 "float32, float16 or bfloat16, last stride 1, dim at least " +
                     std::to_string(config.rotary_dim));
   }
-  turn(self.rope(layer), *x, pos, row_stride, turn_only == 0, *out);
+  rotate_tensor(self.rope(layer), *x, pos, row_stride, turn_only == 0, *out);
   return KVERN_OK;
 } catch (const std::exception &e) {
   return fail(error, KVERN_OUT_OF_MEMORY, std::string("kvern.rope/1: ") + e.what());

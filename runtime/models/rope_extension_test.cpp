@@ -21,7 +21,7 @@ RopeConfig config() {
   return c;
 }
 
-// x [2, 3, 5, 6]: rows, heads, tokens, numbers of a head.
+// x [2, 3, 5, 6]: rows, heads, tokens, elements of a head.
 struct Heads {
   explicit Heads(Dtype type = Dtype::f32) : dtype(type), data(2 * 3 * 5 * 6 * 4) {
     for (int64_t i = 0; i < 180; ++i) kernels::store_element(data.data(), kernel(), i, std::sin(0.7f * i));
@@ -50,7 +50,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("Keys turn by their positions, and the rest of a head stays") {
+TEST_CASE("Keys are rotated by their positions, and the rest of a head stays") {
   Fixture f;
   const Heads before;
   Heads x;
@@ -67,7 +67,7 @@ TEST_CASE("Keys turn by their positions, and the rest of a head stays") {
   }
 }
 
-TEST_CASE("A negative position turns back") {
+TEST_CASE("A negative position rotates back") {
   Fixture f;
   const Heads before;
   Heads x;
@@ -84,7 +84,7 @@ TEST_CASE("The factor on cos and sin is left out where keys carry it") {
   CHECK(twice.at(0, 0, 0, 0) == Approx(2 * once.at(0, 0, 0, 0)));
 }
 
-TEST_CASE("Keys of 16 bits are turned in 32") {
+TEST_CASE("Keys of 16 bits are rotated in 32") {
   Fixture f;
   Heads wide, narrow(Dtype::bf16);
   REQUIRE(f.rotate(wide, {3, 4, 5, 6, 7}, 0) == KVERN_OK);
@@ -109,7 +109,7 @@ TEST_CASE("The tables are those that rotate uses, without the factor") {
   CHECK(sin[3] == Approx(std::sin(0.5)));
 }
 
-TEST_CASE("What cannot be turned is refused") {
+TEST_CASE("What cannot be rotated is refused") {
   Fixture f;
   Heads x;
   SECTION("a layer that is not there") {
@@ -117,11 +117,11 @@ TEST_CASE("What cannot be turned is refused") {
           KVERN_INVALID_ARGUMENT);
     CHECK(f.error.message == std::string("kvern.rope/1: there is no layer 3, only 3"));
   }
-  SECTION("a head with fewer numbers than turn") {
+  SECTION("a head with fewer elements than rotary_dim") {
     x.shape[3] = 2;
     CHECK(f.rotate(x, {1, 2, 3, 4, 5}, 0) == KVERN_INVALID_ARGUMENT);
   }
-  SECTION("numbers of another type") {
+  SECTION("elements of another type") {
     x.tensor.dtype = {kDLInt, 32, 1};
     CHECK(f.rotate(x, {1, 2, 3, 4, 5}, 0) == KVERN_INVALID_ARGUMENT);
   }

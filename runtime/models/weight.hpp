@@ -1,4 +1,4 @@
-// A tensor of a model file as the blocks use it: where its numbers are and in which format. Owns nothing but
+// A tensor of a model file as the blocks use it: where its elements are and of which dtype. Owns nothing but
 // a share of the memory they lie in.
 #pragma once
 #include <cstdint>

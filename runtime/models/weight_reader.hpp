@@ -33,7 +33,7 @@ class WeightReader {
   Weight read(const std::string &name, const std::vector<Axis> &axes);
   bool contains(const std::string &name) const { return weights_.contains(name); }
 
-  int64_t parameters() const { return parameters_; }  ///< numbers read so far, each tensor once
+  int64_t parameters() const { return parameters_; }  ///< elements read so far, each tensor once
   int64_t bytes() const { return bytes_; }            ///< that these take in memory
 
  private:

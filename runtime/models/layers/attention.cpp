@@ -4,7 +4,7 @@ namespace kvern::models {
 namespace {
 
 // Heads [first, first + n) of rows [batch * n_new, heads * dim].
-HeadsView heads(const Activations &x, const Rows &rows, int64_t dim, int64_t first, int64_t n) {
+HeadsView heads(const Activations &x, const MatrixView &rows, int64_t dim, int64_t first, int64_t n) {
   return {rows.data + first * dim, x.batch, n, x.n_new, dim, x.n_new * rows.stride, dim, rows.stride};
 }
 
@@ -29,24 +29,24 @@ std::optional<LayerSpec> Attention::spec() const {
 }
 
 // One call for each token or for each head, whichever are fewer.
-void Attention::normalize(const NormLayer &norm, const Rows &all, int64_t n_heads, Queue &queue) const {
+void Attention::normalize(const NormLayer &norm, const MatrixView &all, int64_t n_heads, Queue &queue) const {
   const int64_t dim = config_.head_dim;
   if (norm.dim() != dim) return norm(all, all, queue);
   for (int64_t r = 0; r < all.rows && all.rows < n_heads; ++r) {
-    const Rows token{all.data + r * all.stride, n_heads, dim};
+    const MatrixView token{all.data + r * all.stride, n_heads, dim};
     norm(token, token, queue);
   }
   for (int64_t h = 0; h < n_heads && all.rows >= n_heads; ++h) {
-    const Rows head{all.data + h * dim, all.rows, all.stride};
+    const MatrixView head{all.data + h * dim, all.rows, all.stride};
     norm(head, head, queue);
   }
 }
 
-void Attention::compute(Activations &x, Step &step, const Rows &out, Into into) const {
+void Attention::compute(Activations &x, Step &step, const MatrixView &out, Into into) const {
   Queue &queue = step.queue();
   const int64_t dim = config_.head_dim, q = config_.q_heads, kv = config_.kv_heads;
-  const Rows qkv = x.scratch.take(x.normed.rows, (q + 2 * kv) * dim);
-  const Rows attended = x.scratch.take(x.normed.rows, q * dim);
+  const MatrixView qkv = x.scratch.take(x.normed.rows, (q + 2 * kv) * dim);
+  const MatrixView attended = x.scratch.take(x.normed.rows, q * dim);
   weights_.qkv(x.normed, qkv, Into::replace, queue);
   if (weights_.q_norm) normalize(weights_.q_norm, qkv, q, queue);
   if (weights_.k_norm) normalize(weights_.k_norm, {qkv.data + q * dim, qkv.rows, qkv.stride}, kv, queue);

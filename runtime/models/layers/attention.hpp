@@ -32,10 +32,10 @@ class Attention : public ResidualSublayer {
   const Rope *rope() const override { return config_.rope.get(); }
 
  protected:
-  void compute(Activations &x, Step &step, const Rows &out, Into into) const override;
+  void compute(Activations &x, Step &step, const MatrixView &out, Into into) const override;
 
  private:
-  void normalize(const NormLayer &norm, const Rows &heads, int64_t n_heads, Queue &queue) const;
+  void normalize(const NormLayer &norm, const MatrixView &heads, int64_t n_heads, Queue &queue) const;
 
   AttentionConfig config_;
   AttentionWeights weights_;

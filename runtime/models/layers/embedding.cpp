@@ -6,7 +6,7 @@
 namespace kvern::models {
 namespace {
 
-void look_up(const Weight &table, const int64_t *ids, float scale, const Rows &out, Queue &queue) {
+void look_up(const Weight &table, const int64_t *ids, float scale, const MatrixView &out, Queue &queue) {
   DeviceMemory memory;
   if (queue.place().device_type != kDLCPU) {
     const std::size_t bytes = static_cast<std::size_t>(out.rows) * sizeof *ids;

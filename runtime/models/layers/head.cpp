@@ -7,7 +7,7 @@
 namespace kvern::models {
 namespace {
 
-// The logits are the host's already: who samples reads them there.
+// Logits are in host memory: sampling reads them there.
 void adjust(float *logits, int64_t n, float scale, float softcap) {
   if (scale == 1.0f && softcap == 0.0f) return;
   kernels::parallel_for(parallel(), n, 4096, [=](int64_t begin, int64_t end) {
@@ -20,7 +20,7 @@ void adjust(float *logits, int64_t n, float scale, float softcap) {
 
 }  // namespace
 
-void Head::operator()(const Rows &hidden, float *logits, Queue &queue) const {
+void Head::operator()(const MatrixView &hidden, float *logits, Queue &queue) const {
   const int64_t n = hidden.rows * vocab_size();
   if (queue.place().device_type == kDLCPU) {
     project(matrix, hidden, {logits, hidden.rows, vocab_size()}, Into::replace, queue);

@@ -13,7 +13,7 @@ struct Head {
 
   int64_t vocab_size() const { return matrix.out(); }
   /// logits [rows, vocab_size] in host memory of hidden states after the norm, which may be rounded in place.
-  void operator()(const Rows &hidden, float *logits, Queue &queue) const;
+  void operator()(const MatrixView &hidden, float *logits, Queue &queue) const;
 };
 
 }  // namespace kvern::models

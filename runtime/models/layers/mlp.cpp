@@ -17,7 +17,7 @@ Mlp::Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWei
       weights_(std::move(weights)),
       up_size_(weights_.up.out()) {}
 
-void Mlp::activate(const Rows &hidden, Queue &queue) const {
+void Mlp::activate(const MatrixView &hidden, Queue &queue) const {
   kernels::ActivationCall call;
   call.activation = activation_;
   call.rows = hidden.rows;
@@ -28,13 +28,13 @@ void Mlp::activate(const Rows &hidden, Queue &queue) const {
   queue.activate(call);
 }
 
-void Mlp::compute(Activations &x, Step &step, const Rows &out, Into into) const {
+void Mlp::compute(Activations &x, Step &step, const MatrixView &out, Into into) const {
   Queue &queue = step.queue();
   const int64_t n = x.normed.rows;
-  const Rows all = x.scratch.take(std::min(n, kChunk), up_size_);
+  const MatrixView all = x.scratch.take(std::min(n, kChunk), up_size_);
   for (int64_t begin = 0; begin < n; begin += kChunk) {
     const int64_t end = std::min(n, begin + kChunk);
-    const Rows hidden = all.slice(0, end - begin);
+    const MatrixView hidden = all.slice(0, end - begin);
     weights_.up(x.normed.slice(begin, end), hidden, Into::replace, queue);
     activate(hidden, queue);
     weights_.down(hidden, out.slice(begin, end), into, queue);

@@ -18,10 +18,10 @@ class Mlp : public ResidualSublayer {
   const char *name() const override { return "MLP"; }
 
  protected:
-  void compute(Activations &x, Step &step, const Rows &out, Into into) const override;
+  void compute(Activations &x, Step &step, const MatrixView &out, Into into) const override;
 
  private:
-  void activate(const Rows &hidden, Queue &queue) const;
+  void activate(const MatrixView &hidden, Queue &queue) const;
 
   kernels::Activation activation_;
   MlpKind kind_;

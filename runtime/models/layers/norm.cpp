@@ -2,7 +2,7 @@
 
 namespace kvern::models {
 
-void NormLayer::operator()(const Rows &x, const Rows &out, Queue &queue) const {
+void NormLayer::operator()(const MatrixView &x, const MatrixView &out, Queue &queue) const {
   kernels::NormCall call;
   call.rows = x.rows;
   call.dim = dim();

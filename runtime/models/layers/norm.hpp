@@ -1,7 +1,7 @@
 // RMS norm and layer norm over the last axis.
 #pragma once
 #include "devices/queue.hpp"
-#include "runtime/models/layers/rows.hpp"
+#include "runtime/models/layers/matrix_view.hpp"
 #include "runtime/models/weight.hpp"
 
 namespace kvern::models {
@@ -17,7 +17,7 @@ struct NormLayer {
   explicit operator bool() const { return static_cast<bool>(weight); }
   int64_t dim() const { return weight.shape[0]; }
   /// out = norm(x), each row; out may be x.
-  void operator()(const Rows &x, const Rows &out, Queue &queue) const;
+  void operator()(const MatrixView &x, const MatrixView &out, Queue &queue) const;
 };
 
 }  // namespace kvern::models

@@ -5,7 +5,7 @@
 namespace kvern::models {
 namespace {
 
-void multiply(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue) {
+void multiply(const Matrix &matrix, const MatrixView &x, const MatrixView &y, Into into, Queue &queue) {
   kernels::MatmulCall call;
   call.m = x.rows;
   call.n = matrix.out();
@@ -27,7 +27,7 @@ void multiply(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Que
 
 }  // namespace
 
-void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue) {
+void project(const Matrix &matrix, const MatrixView &x, const MatrixView &y, Into into, Queue &queue) {
   multiply(matrix, x, y, into, queue);
 }
 
@@ -37,8 +37,8 @@ int64_t Projection::out() const {
   return n;
 }
 
-void Projection::operator()(const Rows &x, const Rows &y, Into into, Queue &queue) const {
-  Rows slice = y;
+void Projection::operator()(const MatrixView &x, const MatrixView &y, Into into, Queue &queue) const {
+  MatrixView slice = y;
   for (const Matrix &matrix : parts) {
     project(matrix, x, slice, into, queue);
     slice.data += matrix.out();

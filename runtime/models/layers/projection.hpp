@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "devices/queue.hpp"
-#include "runtime/models/layers/rows.hpp"
+#include "runtime/models/layers/matrix_view.hpp"
 #include "runtime/models/weight.hpp"
 
 namespace kvern::models {
@@ -24,14 +24,14 @@ enum class Into { replace, add };
 
 /// y[:, 0:out] = (or +=, if into is add) x[:, 0:in] W + b, accumulated in f32. x and y do not overlap. Where W is bf16, x is rounded
 /// to bf16 (MatmulCall::round_x).
-void project(const Matrix &matrix, const Rows &x, const Rows &y, Into into, Queue &queue);
+void project(const Matrix &matrix, const MatrixView &x, const MatrixView &y, Into into, Queue &queue);
 
 /// Several matrices that read the same x, each as `project` does; their outputs lie side by side in y.
 struct Projection {
   std::vector<Matrix> parts;
 
   int64_t out() const;  ///< of all together
-  void operator()(const Rows &x, const Rows &y, Into into, Queue &queue) const;
+  void operator()(const MatrixView &x, const MatrixView &y, Into into, Queue &queue) const;
 };
 
 }  // namespace kvern::models

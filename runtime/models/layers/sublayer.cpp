@@ -2,7 +2,7 @@
 
 namespace kvern::models {
 
-Rows Scratch::take(int64_t rows, int64_t dim) {
+MatrixView Scratch::take(int64_t rows, int64_t dim) {
   if (next_ == memory_.size()) memory_.emplace_back();
   DeviceMemory &memory = memory_[next_++];
   const std::size_t bytes = static_cast<std::size_t>(rows * dim) * sizeof(float);
@@ -32,7 +32,7 @@ void ResidualSublayer::add_to(Activations &x, Step &step) const {
   read_input(x, queue);
   if (!residual_.post_norm && residual_.multiplier == 1.0f) return compute(x, step, x.residual, Into::add);
   const int64_t dim = x.residual.stride;
-  const Rows out = x.scratch.take(x.residual.rows, dim);
+  const MatrixView out = x.scratch.take(x.residual.rows, dim);
   compute(x, step, out, Into::replace);
   if (residual_.post_norm) residual_.post_norm(out, out, queue);
   queue.add_scaled({out.rows, dim, x.residual.data, dim, out.data, out.stride, residual_.multiplier});

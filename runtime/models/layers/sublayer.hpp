@@ -9,7 +9,7 @@
 
 #include "runtime/models/layers/norm.hpp"
 #include "runtime/models/layers/projection.hpp"
-#include "runtime/models/layers/rows.hpp"
+#include "runtime/models/layers/matrix_view.hpp"
 
 namespace kvern::models {
 
@@ -19,7 +19,7 @@ class Scratch {
  public:
   explicit Scratch(Queue &queue) : queue_(queue) {}
   /// float32 [rows, dim], contents undefined, valid until free_all.
-  Rows take(int64_t rows, int64_t dim);
+  MatrixView take(int64_t rows, int64_t dim);
   void free_all() { next_ = 0; }
 
  private:
@@ -30,8 +30,8 @@ class Scratch {
 
 /// One forward pass as the sublayers see it.
 struct Activations {
-  Rows residual;  ///< [batch * n_new, hidden_size], the residual stream
-  Rows normed;    ///< of the same shape: input of the sublayer at hand
+  MatrixView residual;  ///< [batch * n_new, hidden_size], the residual stream
+  MatrixView normed;    ///< of the same shape: input of the sublayer at hand
   int64_t batch = 0, n_new = 0;
   int layer = 0;                     ///< the cache's layer of the sublayer at hand, if its spec() has one
   const Encoded *encoded = nullptr;  ///< as Input::encoded
@@ -73,7 +73,7 @@ class ResidualSublayer : public Sublayer {
 
  protected:
   /// out (or out +=, if into is add) = the sublayer of x.normed, which it may overwrite. [batch * n_new, hidden_size]
-  virtual void compute(Activations &x, Step &step, const Rows &out, Into into) const = 0;
+  virtual void compute(Activations &x, Step &step, const MatrixView &out, Into into) const = 0;
 
  private:
   void read_input(Activations &x, Queue &queue) const;

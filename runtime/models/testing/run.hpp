@@ -1,4 +1,4 @@
-// Runs a model on ids from tests, through the smallest honest cache: what is tested is the model.
+// Runs a model on ids from tests, through a small reference cache: the model is tested.
 #pragma once
 #include <kvern/forward.hpp>
 

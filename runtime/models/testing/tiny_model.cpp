@@ -1,4 +1,4 @@
-// Changes on views; bytes are copied only where numbers change.
+// Changes on views; bytes are copied only where elements change.
 #include "runtime/models/testing/tiny_model.hpp"
 
 #include <fstream>

@@ -1,4 +1,4 @@
-// Model folders of a few numbers, written by tests that then spoil them.
+// Small model folders, written by tests and changed before.
 #pragma once
 #include <filesystem>
 #include <map>
