@@ -115,6 +115,8 @@ files::GenerationFile Run::generation_file() const {
 }
 
 Cache Run::open_cache(int64_t max_rows, int64_t max_tokens) const {
+  const int64_t limit = model_->info().max_positions;
+  if (limit > 0) max_tokens = std::min(max_tokens, limit);
   return kvern::open_cache(*model_, cache_request(config_, max_rows, max_tokens));
 }
 

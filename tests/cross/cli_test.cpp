@@ -222,3 +222,18 @@ TEST_CASE("help is printed for the program and for each command") {
     CHECK_THAT(ran.out, Catch::StartsWith("usage: kvern " + command));
   }
 }
+
+TEST_CASE("A cache reserves for the model's limit at most, whatever max_new_tokens asks for") {
+  const auto bytes = [](const std::string &new_tokens) {
+    const auto json =
+        generate_json({"--model", source_path(kLlama), "--input-ids", "1,2,3", "--cache", "static",
+                       "--max-new-tokens", new_tokens, "--set", "generation.eos_token_id=[]"});
+    CHECK(json["finish_reason"] == "length");
+    return json["cache"]["bytes"].get<int64_t>();
+  };
+  CHECK(bytes("100000") == bytes("9223372036854775807"));
+  const auto dynamic =
+      generate_json({"--model", source_path(kLlama), "--input-ids", "1,2,3", "--max-new-tokens",
+                     "9223372036854775807", "--set", "generation.eos_token_id=[]"});
+  CHECK(dynamic["output_ids"].size() > 100);
+}
