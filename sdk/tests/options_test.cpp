@@ -68,16 +68,16 @@ TEST_CASE("a message that is cut is cut between characters") {
 TEST_CASE("the check sum does not depend on how bytes are cut into calls") {
   std::string bytes;
   for (int i = 0; i < 100; ++i) bytes += static_cast<char>(i * 37);
-  CheckSum whole;
+  Checksum whole;
   whole.add(bytes.data(), bytes.size());
   for (std::size_t part = 1; part < 20; ++part) {
-    CheckSum pieces;
+    Checksum pieces;
     for (std::size_t at = 0; at < bytes.size(); at += part)
       pieces.add(bytes.data() + at, std::min(part, bytes.size() - at));
     CHECK(pieces.value() == whole.value());
   }
   bytes[50] ^= 1;
-  CheckSum changed;
+  Checksum changed;
   changed.add(bytes.data(), bytes.size());
   CHECK(changed.value() != whole.value());
 }

@@ -36,6 +36,16 @@ TEST_CASE("Recorded outputs of transformers come out the same with every cache")
     }
 }
 
+TEST_CASE("Recorded runs with an attention window come out the same through the cache sliding_window") {
+  for (const auto &folder : folders()) {
+    if (!std::filesystem::exists(folder + "/cases/sliding_window")) continue;
+    const auto ran = run({program("kvern-reference"), folder, "--kind", "sliding_window"});
+    INFO(ran.out << ran.err);
+    CHECK(ran.code == 0);
+    CHECK_THAT(ran.out, !Catch::Contains("cache not installed"));
+  }
+}
+
 TEST_CASE("A folder that nobody has seen is replayed by its content") {
   const TemporaryFolder folder;
   const std::string kept = source_path("tests/reference/decoders/");

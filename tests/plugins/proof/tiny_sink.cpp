@@ -22,7 +22,7 @@ class TinySink : public SlotCache<DenseLayer> {
         sinks_(create.options.integer("num_sink_tokens", 0, window_ - 1)) {}
 
   void begin(const Step &step) {
-    const auto [heads, dim] = widest_keys(create_.layers);
+    const auto [heads, dim] = max_key_shape(create_.layers);
     Scratch turned(create_.host, -1, create_.type, {step.rows, heads, slots().held() + step.n_new, dim});
     SlotCache::begin(step);
     turned_ = std::move(turned);

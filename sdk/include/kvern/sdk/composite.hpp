@@ -70,9 +70,9 @@ class Composite {
       const bool known = one.bytes_used >= 0 && info.bytes_used >= 0;
       info.tokens = std::max(info.tokens, one.tokens);
       info.rows = std::max(info.rows, one.rows);
-      info.capacity = least(info.capacity, one.capacity);
-      info.max_new = least(info.max_new, one.max_new);
-      info.rollback = least(info.rollback, one.rollback);
+      info.capacity = min(info.capacity, one.capacity);
+      info.max_new = min(info.max_new, one.max_new);
+      info.rollback = min(info.rollback, one.rollback);
       info.bytes_device += one.bytes_device;
       info.bytes_host += one.bytes_host;
       info.bytes_used = known ? info.bytes_used + one.bytes_used : -1;
@@ -103,7 +103,7 @@ class Composite {
   Inner &of(int layer) { return children_[owner_[layer]]; }
 
  private:
-  static int64_t least(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
+  static int64_t min(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
   template <class Do>
   void each(Do call) {

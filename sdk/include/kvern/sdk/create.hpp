@@ -6,7 +6,7 @@
 
 KVERN_SDK_BEGIN
 
-/// The argument of a cache's constructor. Options are valid during the constructor only; the rest may be
+/// Argument of a cache's constructor. Options are valid during the constructor only; the rest may be
 /// copied and kept.
 struct Create {
   Host host;
@@ -15,7 +15,7 @@ struct Create {
   DLDataType type;                          ///< of keys and values
   int64_t max_rows, max_tokens, max_cross;  ///< what the host expects; 0 = unknown
   void *stream;                             ///< NULL on a CPU
-  const kvern_create *raw;                  ///< to be handed on, changed, to an inner cache
+  const kvern_create *raw;                  ///< to be forwarded, modified, to an inner cache
 };
 
 /// UNSUPPORTED unless the cache is to live in the memory of the CPU and every layer of its own keeps keys and values of the

@@ -1,4 +1,4 @@
-// A cache around another cache. It hands every call on; a class that derives from it writes what it does differently.
+// A cache around another cache. It forwards every call; a class that derives from it writes what differs.
 #pragma once
 #include <kvern/sdk/inner.hpp>
 #include <kvern/sdk/relay_host.hpp>

@@ -1,5 +1,5 @@
-// How a plugin says no: an exception with a status and one sentence. It never leaves the plugin; the
-// trampolines turn it into kvern_status and kvern_error.
+// How a plugin refuses: an exception with a status and one sentence. It never leaves the plugin; the trampolines convert it to
+// kvern_status and kvern_error.
 #pragma once
 #include <kvern/abi/cache_abi.h>
 
@@ -80,7 +80,8 @@ kvern_status guarded(kvern_error *error, Body &&body) noexcept {
   } catch (const Failure &failure) {
     return report(error, failure.status(), failure.what());
   } catch (const std::bad_alloc &) {
-    return report(error, KVERN_OUT_OF_MEMORY, "the plugin's own bookkeeping found no memory");
+    return report(error, KVERN_OUT_OF_MEMORY,
+                  "out of memory in the plugin's own data structures (std::bad_alloc)");
   } catch (const std::exception &exception) {
     return report(error, KVERN_INTERNAL, exception.what());
   } catch (...) {
@@ -88,7 +89,7 @@ kvern_status guarded(kvern_error *error, Body &&body) noexcept {
   }
 }
 
-/// An empty error to hand to a function of the host or of another cache.
+/// An empty error for a call of the host or of another cache.
 inline kvern_error empty_error() {
   kvern_error error;
   error.struct_size = sizeof error;
@@ -121,9 +122,9 @@ Struct known_part(const Struct &theirs) {
   return ours;
 }
 
-/// Hands out a struct: only the fields for which the caller has room; struct_size says how many were written.
+/// Copies a struct to the caller: only the fields that its struct_size covers; struct_size becomes the bytes written.
 template <class Struct>
-void hand_out(Struct *theirs, Struct ours) {
+void export_struct(Struct *theirs, Struct ours) {
   const std::size_t size = std::min<std::size_t>(theirs->struct_size, sizeof ours);
   ours.struct_size = static_cast<uint32_t>(size);
   std::memcpy(static_cast<void *>(theirs), &ours, size);

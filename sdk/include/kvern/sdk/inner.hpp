@@ -1,4 +1,4 @@
-// Caches inside a cache: for decorators, which hand everything on, and composites, which divide the layers. The inner cache is
+// Caches inside a cache: for decorators, which forward everything, and composites, which divide the layers. The inner cache is
 // another plugin's, found by name.
 #pragma once
 #include <kvern/abi/compose.h>

@@ -1,7 +1,7 @@
-// The trampolines: one cache class behind the binary table. Each checks the call, runs the method, and lets
-// no exception out.
+// The trampolines: one cache class behind the binary table. Each checks the call, runs the method, and catches all
+// exceptions.
 #pragma once
-#include <kvern/sdk/frame.hpp>
+#include <kvern/sdk/instance_base.hpp>
 #include <kvern/sdk/saved_header.hpp>
 #include <kvern/sdk/verbs.hpp>
 
@@ -18,11 +18,11 @@ class Instance : public kvern_cache {
 
  private:
   Instance(const kvern_plugin *plugin, const Create &create, std::unique_ptr<C> cache)
-      : frame_(create), cache_(std::move(cache)) {
+      : base_(create), cache_(std::move(cache)) {
     set_table(plugin);
   }
-  Instance(const kvern_plugin *plugin, const Frame &frame, std::unique_ptr<C> cache)
-      : frame_(frame), cache_(std::move(cache)) {
+  Instance(const kvern_plugin *plugin, const InstanceBase &base, std::unique_ptr<C> cache)
+      : base_(base), cache_(std::move(cache)) {
     set_table(plugin);
   }
 
@@ -78,7 +78,7 @@ class Instance : public kvern_cache {
   template <class Body>
   static kvern_status run(kvern_cache *cache, kvern_error *error, Body &&body) noexcept {
     const kvern_status status = guarded(error, [&] { body(self(cache)); });
-    if (status != KVERN_OK) self(cache).frame_.failed(status);
+    if (status != KVERN_OK) self(cache).base_.failed(status);
     return status;
   }
 
@@ -86,75 +86,75 @@ class Instance : public kvern_cache {
 
   static kvern_status begin(kvern_cache *cache, const kvern_step *step, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_between_steps("begin");
-      it.frame_.step.read(*step);
-      it.cache_->begin(static_cast<const Step &>(it.frame_.step));
-      it.frame_.open();
+      it.base_.require_between_steps("begin");
+      it.base_.step.read(*step);
+      it.cache_->begin(static_cast<const Step &>(it.base_.step));
+      it.base_.open();
     });
   }
 
   static kvern_status view(kvern_cache *cache, int32_t layer, kvern_view *view, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_step("view");
-      it.frame_.keys_layer("view", layer);
+      it.base_.require_step("view");
+      it.base_.keys_layer("view", layer);
       kvern_view ours{};
       it.cache_->view(layer, ours);
-      hand_out(view, ours);
+      export_struct(view, ours);
     });
   }
 
   static kvern_status update(kvern_cache *cache, int32_t layer, const DLTensor *k, const DLTensor *v,
                              DLTensor *out_k, DLTensor *out_v, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_step("update");
-      it.frame_.require_keys("update", layer, k, v);
+      it.base_.require_step("update");
+      it.base_.require_keys("update", layer, k, v);
       if ((out_k == nullptr) != (out_v == nullptr)) {
         fail(KVERN_INVALID_ARGUMENT, "update of layer ", layer,
              " asks for keys without values or values without keys");
       }
       it.cache_->update(layer, k, v, out_k, out_v);
-      if (k) it.frame_.keys_stored(layer);
+      if (k) it.base_.keys_stored(layer);
     });
   }
 
   static kvern_status attend(kvern_cache *cache, const kvern_attend *request, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
       const kvern_attend ours = known_part(*request);
-      it.frame_.require_step("attend");
-      it.frame_.require_keys("attend", ours.layer, ours.k, ours.v);
+      it.base_.require_step("attend");
+      it.base_.require_keys("attend", ours.layer, ours.k, ours.v);
       it.cache_->attend(static_cast<const kvern_attend &>(ours));
-      if (ours.k) it.frame_.keys_stored(ours.layer);
+      if (ours.k) it.base_.keys_stored(ours.layer);
     });
   }
 
   static kvern_status state(kvern_cache *cache, int32_t layer, int32_t slot, DLTensor *read, DLTensor *write,
                             kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_step("state");
-      it.frame_.require_state(layer, slot);
+      it.base_.require_step("state");
+      it.base_.require_state(layer, slot);
       it.cache_->state(layer, slot, read, write);
     });
   }
 
   static kvern_status end(kvern_cache *cache, int64_t n_keep, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_end(n_keep);
+      it.base_.require_end(n_keep);
       it.cache_->end(n_keep);
-      it.frame_.close();
+      it.base_.close();
     });
   }
 
   static kvern_status end_rows(kvern_cache *cache, const int64_t *row_keep, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_end_rows(row_keep);
-      it.cache_->end_rows(Rows(row_keep, static_cast<std::size_t>(it.frame_.step.rows)));
-      it.frame_.close();
+      it.base_.require_end_rows(row_keep);
+      it.cache_->end_rows(Rows(row_keep, static_cast<std::size_t>(it.base_.step.rows)));
+      it.base_.close();
     });
   }
 
   static kvern_status reset(kvern_cache *cache, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_between_steps("reset");
+      it.base_.require_between_steps("reset");
       it.cache_->reset();
     });
   }
@@ -163,12 +163,12 @@ class Instance : public kvern_cache {
                            kvern_error *error) noexcept {
     return guarded(error, [&] {
       const Instance &it = self(cache);
-      if (layer < -1 || layer >= static_cast<int32_t>(it.frame_.layers.size())) {
-        fail(KVERN_INVALID_ARGUMENT, "info names layer ", layer, " of ", it.frame_.layers.size());
+      if (layer < -1 || layer >= static_cast<int32_t>(it.base_.layers.size())) {
+        fail(KVERN_INVALID_ARGUMENT, "info names layer ", layer, " of ", it.base_.layers.size());
       }
       kvern_info ours{};
       it.cache_->info(layer, ours);
-      hand_out(info, ours);
+      export_struct(info, ours);
     });
   }
 
@@ -181,7 +181,7 @@ class Instance : public kvern_cache {
   static kvern_status gather(kvern_cache *cache, const int64_t *rows, int64_t n,
                              kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_between_steps("gather");
+      it.base_.require_between_steps("gather");
       if (n < 1) fail(KVERN_INVALID_ARGUMENT, "gather of ", n, " rows: at least one; reset forgets all");
       const int64_t held = it.held_rows();
       for (int64_t i = 0; i < n && !forgets_all(); ++i) {
@@ -194,17 +194,16 @@ class Instance : public kvern_cache {
 
   static kvern_status append(kvern_cache *cache, const kvern_cache *from, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_between_steps("append");
+      it.base_.require_between_steps("append");
       if (from->ops->plugin != it.table_.plugin) {
         fail(KVERN_INVALID_ARGUMENT, "append takes rows of another '", C::name, "' cache only");
       }
       const Instance &other = self(from);
       if (&other == &it) fail(KVERN_INVALID_ARGUMENT, "append of a cache to itself: gather repeats rows");
-      if (other.frame_.in_step() || other.frame_.lost()) {
+      if (other.base_.in_step() || other.base_.lost()) {
         fail(KVERN_WRONG_STATE, "append of a cache that is inside a step");
       }
-      if (!same_layers(other.frame_.layers, it.frame_.layers) ||
-          !same_type(other.frame_.type, it.frame_.type)) {
+      if (!same_layers(other.base_.layers, it.base_.layers) || !same_type(other.base_.type, it.base_.type)) {
         fail(KVERN_INVALID_ARGUMENT, "append of a cache that was made for other layers or another type");
       }
       it.cache_->append(*other.cache_);
@@ -213,7 +212,7 @@ class Instance : public kvern_cache {
 
   static kvern_status truncate(kvern_cache *cache, const int64_t *row_pos, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_between_steps("truncate");
+      it.base_.require_between_steps("truncate");
       it.cache_->truncate(Rows(row_pos, static_cast<std::size_t>(it.held_rows())));
     });
   }
@@ -221,8 +220,8 @@ class Instance : public kvern_cache {
   static kvern_status clone(const kvern_cache *cache, kvern_cache **out, kvern_error *error) noexcept {
     return guarded(error, [&] {
       const Instance &it = self(cache);
-      it.frame_.require_between_steps("clone");
-      std::unique_ptr<Instance> made(new Instance(it.table_.plugin, it.frame_, it.cache_->clone()));
+      it.base_.require_between_steps("clone");
+      std::unique_ptr<Instance> made(new Instance(it.table_.plugin, it.base_, it.cache_->clone()));
       *out = made.release();
     });
   }
@@ -231,9 +230,9 @@ class Instance : public kvern_cache {
                            kvern_error *error) noexcept {
     return guarded(error, [&] {
       const Instance &it = self(cache);
-      it.frame_.require_between_steps("save");
+      it.base_.require_between_steps("save");
       Writer out(*stream);
-      write_header(out, C::name, format(), it.frame_.layers, it.frame_.type);
+      write_header(out, C::name, format(), it.base_.layers, it.base_.type);
       it.cache_->save(out);
       write_check_sum(out);
     });
@@ -241,10 +240,10 @@ class Instance : public kvern_cache {
 
   static kvern_status load(kvern_cache *cache, const kvern_stream_io *stream, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
-      it.frame_.require_between_steps("load");
+      it.base_.require_between_steps("load");
       try {
         Reader in(*stream);
-        read_header(in, C::name, format(), it.frame_.layers, it.frame_.type);
+        read_header(in, C::name, format(), it.base_.layers, it.base_.type);
         it.cache_->load(in);
         read_check_sum(in);
       } catch (...) {
@@ -264,7 +263,7 @@ class Instance : public kvern_cache {
   }
 
   kvern_cache_ops table_{};
-  Frame frame_;
+  InstanceBase base_;
   std::unique_ptr<C> cache_;
 };
 

@@ -5,8 +5,8 @@
 
 KVERN_SDK_BEGIN
 
-/// How many of the step's columns come first and bring no keys to this layer, `given` being those that do: the cache makes
-/// them finite and stores what is given behind them. INVALID_ARGUMENT if a row still needs a position that is missing.
+/// Number of the step's leading columns without keys for this layer, `given` being those with keys: the cache makes them finite
+/// and stores the given ones behind them. INVALID_ARGUMENT if a row still needs a position that is missing.
 inline int64_t missing_columns(const Step &step, int number, const Layer &layer, int64_t given) {
   const int64_t missing = step.n_new - given, window = layer.window;
   for (int64_t row = 0; row < step.rows && missing > 0; ++row) {

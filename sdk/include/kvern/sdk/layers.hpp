@@ -32,18 +32,22 @@ struct Layer {
 
 using Layers = std::vector<Layer>;
 
-/// Heads and head size that hold the keys of any layer: for memory that serves one layer after the other.
-struct Widest {
+/// Maximum over layers of heads and head size: for memory that serves one layer after the other.
+struct MaxLayerShape {
   int64_t heads = 1, dim = 1;
 };
-inline Widest widest_keys(const Layers &layers) {
-  Widest most;
+inline MaxLayerShape max_key_shape(const Layers &layers) {
+  MaxLayerShape max;
   for (const Layer &layer : layers) {
-    most.heads = std::max<int64_t>(most.heads, layer.kv_heads);
-    most.dim = std::max<int64_t>(most.dim, layer.head_dim_k);
+    max.heads = std::max<int64_t>(max.heads, layer.kv_heads);
+    max.dim = std::max<int64_t>(max.dim, layer.head_dim_k);
   }
-  return most;
+  return max;
 }
+
+// The names that plugins written against kvern 1.0 use.
+using Widest = MaxLayerShape;
+inline MaxLayerShape widest_keys(const Layers &layers) { return max_key_shape(layers); }
 
 namespace detail {
 inline Layer read_layer(const kvern_layer &theirs, std::size_t number) {
@@ -52,13 +56,13 @@ inline Layer read_layer(const kvern_layer &theirs, std::size_t number) {
              layer.kv_heads, layer.head_dim_k,   layer.head_dim_v,
              layer.window,   layer.shares_layer, {}};
   if (layer.kind > KVERN_LAYER_CROSS) {
-    fail(KVERN_UNSUPPORTED, "layer ", number, " is of kind ", layer.kind,
-         ", which this plugin was written too early for");
+    fail(KVERN_UNSUPPORTED, "layer ", number, " has the unknown kind ", layer.kind,
+         "; build the plugin against a newer SDK");
   }
   const bool sizes = layer.kv_heads > 0 && layer.head_dim_k > 0 && layer.head_dim_v > 0;
   if (ours.holds_keys() && !sizes) {
     fail(KVERN_INVALID_ARGUMENT, "layer ", number, " has ", layer.kv_heads, " key heads of ",
-         layer.head_dim_k, " and ", layer.head_dim_v, " numbers: all must be positive");
+         layer.head_dim_k, " and ", layer.head_dim_v, " elements: all must be positive");
   }
   if (ours.values_in_keys() && layer.head_dim_v > layer.head_dim_k) {
     fail(KVERN_INVALID_ARGUMENT, "layer ", number, " has its values in its keys, but they are longer");

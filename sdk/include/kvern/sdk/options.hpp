@@ -11,7 +11,7 @@
 
 KVERN_SDK_BEGIN
 
-/// A declaration. Strings live for ever (literals).
+/// A declaration. Strings have static lifetime (literals).
 using Option = kvern_option;
 
 namespace detail {
@@ -49,7 +49,7 @@ inline Option string_option(const char *key, const char *value) {
 inline Option table_option(const char *key) { return detail::option(key, KVERN_TABLE); }
 inline Option array_option(const char *key) { return detail::option(key, KVERN_ARRAY); }
 
-/// The items of a table or an array, to be read or to be handed on to an inner cache.
+/// The items of a table or an array, to be read or forwarded to an inner cache.
 using OptionItems = std::span<const kvern_option *const>;
 
 /// Reads the user's options, and where the user wrote nothing the declared defaults. Borrowed: for the call
@@ -63,17 +63,17 @@ class Options {
 
   bool boolean(std::string_view key) const { return value(key, KVERN_BOOL).i != 0; }
 
-  /// INVALID_ARGUMENT outside least .. most.
-  int64_t integer(std::string_view key, int64_t least = std::numeric_limits<int64_t>::min(),
-                  int64_t most = std::numeric_limits<int64_t>::max()) const {
-    return in_range(key, value(key, KVERN_INT).i, least, most);
+  /// INVALID_ARGUMENT outside min .. max.
+  int64_t integer(std::string_view key, int64_t min = std::numeric_limits<int64_t>::min(),
+                  int64_t max = std::numeric_limits<int64_t>::max()) const {
+    return in_range(key, value(key, KVERN_INT).i, min, max);
   }
 
   /// An integer is a number too.
-  double number(std::string_view key, double least = -std::numeric_limits<double>::infinity(),
-                double most = std::numeric_limits<double>::infinity()) const {
+  double number(std::string_view key, double min = -std::numeric_limits<double>::infinity(),
+                double max = std::numeric_limits<double>::infinity()) const {
     const Option &option = value(key, KVERN_FLOAT);
-    return in_range(key, option.type == KVERN_INT ? static_cast<double>(option.i) : option.f, least, most);
+    return in_range(key, option.type == KVERN_INT ? static_cast<double>(option.i) : option.f, min, max);
   }
 
   /// INVALID_ARGUMENT for anything but one of these.
@@ -126,11 +126,11 @@ class Options {
   }
 
   template <class Number>
-  static Number in_range(std::string_view key, Number value, Number least, Number most) {
-    if (value < least)
-      fail(KVERN_INVALID_ARGUMENT, "option '", key, "' is ", value, ": it must be at least ", least);
-    if (value > most)
-      fail(KVERN_INVALID_ARGUMENT, "option '", key, "' is ", value, ": it must be at most ", most);
+  static Number in_range(std::string_view key, Number value, Number min, Number max) {
+    if (value < min)
+      fail(KVERN_INVALID_ARGUMENT, "option '", key, "' is ", value, ": it must be at least ", min);
+    if (value > max)
+      fail(KVERN_INVALID_ARGUMENT, "option '", key, "' is ", value, ": it must be at most ", max);
     return value;
   }
 

@@ -6,7 +6,7 @@ KVERN_SDK_BEGIN
 
 namespace detail {
 
-/// The declared options of a class, for ever.
+/// The declared options of a class; static lifetime.
 template <class C>
 const std::vector<Option> &declared_options() {
   static const auto &options = *new std::vector<Option>([] {
@@ -48,7 +48,7 @@ const char *build_of() {
 
 template <CacheClass C>
 kvern_plugin *make_plugin_table() {
-  static auto &pointers = *new std::vector<const kvern_option *>;  // for ever, as the table
+  static auto &pointers = *new std::vector<const kvern_option *>;  // static lifetime, as the table
   for (const Option &option : declared_options<C>()) pointers.push_back(&option);
   auto *table = new kvern_plugin{};
   table->struct_size = sizeof *table;

@@ -1,5 +1,4 @@
-// The frame of a saved cache: who wrote it, for which layers, and a check sum behind it. The contents are the
-// class's.
+// Header and checksum of a saved cache: plugin, layers, type. The contents are the class's.
 #pragma once
 #include <kvern/sdk/layers.hpp>
 #include <kvern/sdk/stream.hpp>

@@ -1,5 +1,5 @@
-// Rows of slots as lists of blocks that rows and clones share until one of them writes. It knows neither positions nor what a
-// block holds.
+// Rows of slots as lists of blocks that rows and clones share until one of them writes. Neither positions nor the
+// contents of a block are known here.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -45,7 +45,7 @@ class SharedBlocks {
     rows_ = std::move(gathered);
   }
 
-  /// Lets go of the blocks behind so many rows and slots.
+  /// Releases the blocks behind so many rows and slots.
   void cut(int64_t rows, int64_t slots) {
     rows_.resize(static_cast<std::size_t>(rows));
     const auto blocks = static_cast<std::size_t>((slots + block_slots_ - 1) / block_slots_);

@@ -1,5 +1,5 @@
-// Which position lies in which slot. A slot is a column that all rows of a cache share; a negative position
-// means that nobody may see it: padding, or a hole left by rows of different lengths. It holds no keys.
+// Which position is in which slot. A slot is a column shared by all rows of a cache; a negative position is masked: padding, or a
+// hole left by rows of different lengths. No keys here.
 #pragma once
 #include <algorithm>
 #include <kvern/sdk/step.hpp>
@@ -15,8 +15,8 @@ struct SlotRange {
 
 /// Gives left padding, ragged rows, partial ends, truncation, reordering and joining of rows to every cache
 /// that keeps its keys by slot. While every row is a run of consecutive positions that ends where the slots
-/// end (`linear`) a row costs two numbers and a step touches nothing per slot; else there is a table, to
-/// which a step adds its own columns only.
+/// end (`linear`) a row costs two integers and a step touches nothing per slot; else there is a table, to which a step adds
+/// its own columns only.
 ///
 /// Slots 0 .. held() - 1 are committed; held() .. size() - 1 are those of the open step.
 class Slots {
@@ -35,11 +35,11 @@ class Slots {
 
   /// Positions held by the longest row, padding not counted.
   int64_t tokens() const {
-    int64_t most = 0;
+    int64_t max = 0;
     if (held_ > 0) {
-      for (int64_t next : next_) most = std::max(most, next);
+      for (int64_t next : next_) max = std::max(max, next);
     }
-    return most;
+    return max;
   }
 
   /// INVALID_ARGUMENT unless the step continues every row where it ended.
@@ -81,17 +81,17 @@ class Slots {
   template <class Keep>
   void close(const Step &step, Keep keep) {
     const auto kept = [&](int64_t row) { return std::min<int64_t>(keep(row), step.row_new[row]); };
-    int64_t most = 0, least = staged_;
+    int64_t max = 0, min = staged_;
     for (int64_t row = 0; row < step.rows; ++row) {
-      most = std::max(most, kept(row));
-      least = std::min(least, kept(row));
+      max = std::max(max, kept(row));
+      min = std::min(min, kept(row));
     }
-    if (linear_ && least != most) make_table(step.rows);
+    if (linear_ && min != max) make_table(step.rows);
     for (int64_t row = 0; row < step.rows; ++row) {
-      if (!linear_) hide(row, held_ + kept(row), held_ + most);
+      if (!linear_) hide(row, held_ + kept(row), held_ + max);
       next_[row] += kept(row);
     }
-    held_ += most;
+    held_ += max;
     staged_ = 0;
     if (held_ == 0) clear();
   }
@@ -131,7 +131,7 @@ class Slots {
     find_runs();
   }
 
-  /// Forgets in each row the positions row_pos[row] and later.
+  /// Drops in each row the positions row_pos[row] and later.
   void truncate(std::span<const int64_t> row_pos) {
     const int64_t count = rows();
     bool alike = linear_;
@@ -154,7 +154,7 @@ class Slots {
     if (held_ == 0) clear();
   }
 
-  /// Puts the rows of another table below, both moved right so that they end in the same slot.
+  /// Adds the rows of another table below, both moved right so that they end in the same slot.
   void append(const Slots &other) {
     const int64_t size = std::max(held_, other.held_), above = rows(), below = other.rows();
     const auto movable = [&](const Slots &slots) {
@@ -197,7 +197,7 @@ class Slots {
   /// Drops the first slots.
   void drop_front(int64_t count) { drop(0, count); }
 
-  /// kv_len, and first_pos or key_pos with row_stride: good until the slots change.
+  /// kv_len, and first_pos or key_pos with row_stride; valid until the slots change.
   void view(kvern_view &view) const {
     view.kv_len = size();
     if (linear_) {
@@ -214,7 +214,7 @@ class Slots {
 
  private:
   static constexpr int64_t kHole = -1;
-  static constexpr int64_t kMostRows = int64_t{1} << 16;
+  static constexpr int64_t kMaxRows = int64_t{1} << 16;
   static constexpr int64_t kFar = int64_t{1} << 41;
 
   void stage_row(const Step &step, int64_t row) {
@@ -227,7 +227,7 @@ class Slots {
     for (int64_t slot = begin; slot < end; ++slot) table_[row * stride_ + slot] = kHole;
   }
 
-  /// How many slots of a run lie at row_pos and later.
+  /// Number of slots of a linear row at row_pos and later.
   int64_t cut(int64_t row, std::span<const int64_t> row_pos) const {
     return std::clamp<int64_t>(next_[row] - row_pos[row], 0, held_);
   }
@@ -239,7 +239,7 @@ class Slots {
     return true;
   }
 
-  /// Room in the table for so many rows and slots: a new, longer one is half as long again as the old.
+  /// Reserves a table of so many rows and slots; a reallocated one is half as long again as the old.
   void reserve_table(int64_t rows, int64_t slots) {
     if (!linear_ && slots <= stride_) return;
     if (linear_) {
@@ -258,7 +258,7 @@ class Slots {
     stride_ = stride;
   }
 
-  /// From runs to a table, the open step's columns included.
+  /// From linear rows to a table, the open step's columns included.
   void make_table(int64_t rows) {
     if (!linear_) return;
     stride_ = std::max(size(), wanted_stride_);
@@ -269,7 +269,7 @@ class Slots {
     linear_ = false;
   }
 
-  /// Back from a table to runs where all rows have become runs that end at the last slot.
+  /// Back from a table to linear rows where all rows are runs that end at the last slot.
   void find_runs() {
     if (linear_ || held_ == 0) return;
     for (std::size_t i = 0; i < next_.size(); ++i) {

@@ -15,7 +15,7 @@ inline void Slots::save(Writer &out) const {
 }
 
 inline void Slots::load(Reader &in) {
-  const int64_t count = in.integer("rows", 0, kMostRows);
+  const int64_t count = in.integer("rows", 0, kMaxRows);
   const int64_t held = in.integer("slots", count > 0, count > 0 ? kFar : 0);
   linear_ = in.integer("linear", 0, 1) != 0;
   first_ = in.integers(count);

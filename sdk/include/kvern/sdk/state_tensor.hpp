@@ -1,5 +1,5 @@
 // A recurrent state of one layer, for all rows. What a step reads and what it writes are two of these, so that the step can be
-// taken back.
+// undone.
 #pragma once
 #include <kvern/sdk/buffer.hpp>
 #include <kvern/sdk/layers.hpp>
@@ -29,7 +29,7 @@ class StateTensor {
     if (buffer_) std::memset(buffer_.fill(everything()), 0, static_cast<std::size_t>(buffer_.bytes()));
   }
 
-  /// What the model reads, or is about to overwrite. The description points into this object.
+  /// What the model reads or overwrites. The description points into this object.
   void export_to(DLTensor *out, bool to_be_written) {
     auto *data = to_be_written ? buffer_.fill(everything()) : const_cast<std::byte *>(buffer_.read());
     *out = {data, device_, static_cast<int>(shape_.size()), type_, shape_.data(), nullptr, 0};

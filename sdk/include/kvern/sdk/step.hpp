@@ -5,7 +5,7 @@
 
 KVERN_SDK_BEGIN
 
-/// Lives in the cache's frame: a cache may keep a pointer to it until the step ends. Reading a step allocates
+/// Owned by the cache's InstanceBase: a cache may keep a pointer to it until the step ends. Reading a step allocates
 /// nothing once the vectors have grown to the number of rows.
 struct Step {
   int64_t rows = 0, n_new = 0, n_cross = 0;
@@ -18,7 +18,7 @@ struct Step {
   bool tentative() const { return (flags & KVERN_STEP_TENTATIVE) != 0; }
   bool import() const { return (flags & KVERN_STEP_IMPORT) != 0; }
 
-  /// As the binary contract has it, to be handed on to an inner cache; borrows from this object.
+  /// As in the binary contract, to be forwarded to an inner cache; borrows from this object.
   kvern_step raw() const {
     return {sizeof(kvern_step),
             flags,

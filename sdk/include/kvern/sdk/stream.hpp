@@ -11,7 +11,7 @@ static_assert(std::endian::native == std::endian::little,
               "the streams are written as the machine has the numbers");
 
 /// 64 bits over a sequence of bytes, independent of how it is cut into calls. It finds accidents, not malice.
-class CheckSum {
+class Checksum {
  public:
   void add(const void *data, std::size_t size) {
     const auto *bytes = static_cast<const unsigned char *>(data);
@@ -25,7 +25,7 @@ class CheckSum {
   }
 
   uint64_t value() const {
-    CheckSum closed = *this;
+    Checksum closed = *this;
     closed.mix(closed.word_ ^ (static_cast<uint64_t>(filled_) << 56));
     return closed.state_;
   }
@@ -60,8 +60,7 @@ class Writer {
     while (size > 0) {
       const int64_t taken = stream_.io(stream_.ctx, next, static_cast<uint64_t>(size));
       if (taken <= 0 || taken > size) {
-        fail(KVERN_INVALID_ARGUMENT, "the stream did not take the last ", size,
-             " bytes offered: nothing usable was saved");
+        fail(KVERN_INVALID_ARGUMENT, "short write, ", size, " bytes missing: the saved cache is incomplete");
       }
       next += taken;
       size -= taken;
@@ -83,7 +82,7 @@ class Writer {
 
  private:
   const kvern_stream_io &stream_;
-  CheckSum sum_;
+  Checksum sum_;
 };
 
 /// Reads from the host's stream, never more than asked. Everything it returns may be hostile: check a size
@@ -117,12 +116,12 @@ class Reader {
     return value;
   }
 
-  /// BAD_DATA outside least .. most; `what` names the number in the message.
-  int64_t integer(const char *what, int64_t least, int64_t most) {
+  /// BAD_DATA outside min .. max; `what` names the number in the message.
+  int64_t integer(const char *what, int64_t min, int64_t max) {
     const auto value = number<int64_t>();
-    if (value < least || value > most) {
-      fail(KVERN_BAD_DATA, "the saved cache has ", what, " = ", value, ", which is not in ", least, " .. ",
-           most);
+    if (value < min || value > max) {
+      fail(KVERN_BAD_DATA, "the saved cache has ", what, " = ", value, ", which is not in ", min, " .. ",
+           max);
     }
     return value;
   }
@@ -135,9 +134,9 @@ class Reader {
     }
   }
 
-  std::string string(std::size_t most) {
+  std::string string(std::size_t max) {
     const auto size = number<uint32_t>();
-    if (size > most) fail(KVERN_BAD_DATA, "the saved cache has a name of ", size, " bytes");
+    if (size > max) fail(KVERN_BAD_DATA, "the saved cache has a name of ", size, " bytes");
     std::string value(size, '\0');
     bytes(value.data(), size);
     return value;
@@ -159,7 +158,7 @@ class Reader {
 
  private:
   const kvern_stream_io &stream_;
-  CheckSum sum_;
+  Checksum sum_;
   int64_t count_ = 0;
 };
 

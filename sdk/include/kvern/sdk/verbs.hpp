@@ -1,5 +1,4 @@
-// Which verbs a cache class has written. A class is never asked what it can do: the methods that exist say
-// so.
+// Which verbs a cache class offers: those whose methods exist.
 #pragma once
 #include <concepts>
 #include <kvern/sdk/create.hpp>

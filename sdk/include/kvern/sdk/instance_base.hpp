@@ -1,5 +1,4 @@
-// What stands between the binary table and a cache class: order of calls, layer numbers and tensor shapes are
-// checked here, once for all plugins. It knows no class.
+// The checks between the binary table and a cache class: order of calls, layer numbers, tensor shapes. Independent of the class.
 #pragma once
 #include <kvern/sdk/create.hpp>
 #include <kvern/sdk/step.hpp>
@@ -7,9 +6,9 @@
 KVERN_SDK_BEGIN
 
 /// The part of an instance that does not depend on its class.
-class Frame {
+class InstanceBase {
  public:
-  Frame(const Create &create)
+  InstanceBase(const Create &create)
       : host(create.host), layers(create.layers), type(create.type), stored_(layers.size()) {}
 
   Host host;
@@ -111,8 +110,7 @@ class Frame {
   }
   void close() { phase_ = Phase::idle; }
 
-  /// What a failed call leaves behind: UNSUPPORTED has no side effect; the rest of the step is lost, or the
-  /// cache.
+  /// State after a failed call: UNSUPPORTED has no side effect; otherwise the rest of the step is lost, or the cache.
   void failed(kvern_status status) {
     if (status == KVERN_DEVICE_ERROR || status == KVERN_INTERNAL) {
       phase_ = Phase::lost;
