@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <cstring>
 #include <map>
 #include <new>
@@ -74,12 +75,23 @@ bool fits(const kvern_span *span, const DLTensor &tensor) {
   return span->begin >= 0 && span->begin <= span->end && span->end <= tensor.shape[span->axis];
 }
 
+std::atomic<int> log_level{KVERN_LOG_WARNING};
+
+const char *level_name(int level) {
+  if (level >= KVERN_LOG_ERROR) return "error";
+  if (level == KVERN_LOG_WARNING) return "warning";
+  return level == KVERN_LOG_INFO ? "info" : "debug";
+}
+
+// Through std::cerr, so that a program's filter of that stream sees the lines of plugins too.
 void log_to_stderr(int level, const std::string &line) {
-  if (level < KVERN_LOG_WARNING) return;
-  std::fprintf(stderr, "kvern: %s: %s\n", level == KVERN_LOG_WARNING ? "warning" : "error", line.c_str());
+  if (level < log_level) return;
+  std::cerr << std::string("kvern: ") + level_name(level) + ": " + line + "\n" << std::flush;
 }
 
 }  // namespace
+
+void set_log_level(int level) { log_level = level; }
 
 struct Host::State {
   HostOptions options;

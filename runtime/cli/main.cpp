@@ -2,12 +2,12 @@
 #include <boost/program_options/errors.hpp>
 #include <iostream>
 #include <kvern/error.hpp>
-#include <map>
 #include <new>
 #include <stdexcept>
 
 #include "core/torch/torch.hpp"
 #include "runtime/cli/command.hpp"
+#include "runtime/cli/errors.hpp"
 #include "runtime/cli/memory.hpp"
 #include "runtime/cli/output.hpp"
 #include "runtime/files/mapped_regions.hpp"
@@ -15,56 +15,60 @@
 namespace kvern::cli {
 namespace {
 
-constexpr const char *kHelp =
-    R"(kvern runs language models whose key/value cache is a plugin.
+constexpr const char *kIntroduction =
+    "kvern runs language models whose key/value cache is a plugin.\n\n"
+    "usage: kvern COMMAND [options]\n\n";
 
-usage: kvern COMMAND [options]
-
-  kvern generate    continue a prompt
-  kvern caches      list the caches that are installed, or explain one
-  kvern inspect     show a model's layers, and what each cache would need for it
-  kvern bench       measure prefill and decode at given depths
-  kvern compare     measure what caches do to a model's predictions of a text
-
+constexpr const char *kExitCodes =
+    R"(
 `kvern COMMAND --help` explains a command. Without --model the built-in model is used.
 
 exit codes: 0 done, 1 a defect of kvern, 2 the command line, 3 the configuration, 4 the model, 5 a cache plugin,
-            6 the prompt, 7 out of memory or capacity, 8 the output could not be written
+            6 the prompt, 7 out of memory or capacity, 8 the output could not be written, 130 interrupted
 )";
 
-using Command = int (*)(const std::vector<std::string> &);
+std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const Command *command : commands()) result.emplace_back(command->name);
+  return result;
+}
 
-const std::map<std::string, Command> &commands() {
-  static const std::map<std::string, Command> table{{"generate", generate_command},
-                                                    {"caches", caches_command},
-                                                    {"inspect", inspect_command},
-                                                    {"bench", bench_command},
-                                                    {"compare", compare_command}};
-  return table;
+std::string joined(const std::vector<std::string> &words) {
+  std::string text;
+  for (const auto &word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string help() {
+  size_t width = 0;
+  for (const Command *command : commands()) width = std::max(width, command->name.size());
+  std::string text = kIntroduction;
+  for (const Command *command : commands()) {
+    const std::string fill(width - command->name.size() + 4, ' ');
+    text.append("  kvern ").append(command->name).append(fill).append(command->summary).append("\n");
+  }
+  return text + kExitCodes;
 }
 
 int run(const std::vector<std::string> &arguments) {
   if (arguments.empty())
-    throw Error(ErrorKind::usage,
-                "no command: generate, caches, inspect, bench or compare; see kvern --help");
+    throw Error(ErrorKind::usage, "no command: " + joined(names()) + "; see kvern --help");
   if (arguments[0] == "--help" || arguments[0] == "help") {
-    write_output(kHelp);
+    write_output(help());
     return 0;
   }
   if (arguments[0] == "--version") {
     write_output("kvern " KVERN_VERSION "\n");
     return 0;
   }
-  const auto found = commands().find(arguments[0]);
-  if (found != commands().end()) return found->second({arguments.begin() + 1, arguments.end()});
-  std::vector<std::string> names;
-  for (const auto &[name, command] : commands()) names.push_back(name);
-  throw Error(ErrorKind::usage, "no command '" + arguments[0] + "'" + did_you_mean(arguments[0], names) +
-                                    " (generate, caches, inspect, bench, compare; see kvern --help)");
+  for (const Command *command : commands())
+    if (command->name == arguments[0]) return command->run({arguments.begin() + 1, arguments.end()});
+  throw Error(ErrorKind::usage, "no command '" + arguments[0] + "'" + did_you_mean(arguments[0], names()) +
+                                    " (" + joined(names()) + "; see kvern --help)");
 }
 
 int report(const std::string &message, int code) {
-  std::cerr << "kvern: " << message << '\n';
+  std::cerr << error_line(message) << std::flush;
   return code;
 }
 
@@ -83,6 +87,7 @@ int main(int argc, char **argv) {
   using namespace kvern;
   cli::return_large_blocks();
   files::exit_on_lost_mapping("kvern");
+  const cli::PrintableErrors printable_errors;
   try {
     return cli::run({argv + 1, argv + argc});
   } catch (const Error &e) {

@@ -1,8 +1,8 @@
 #include "runtime/cli/progress.hpp"
 
-#include <iostream>
 #include <utility>
 
+#include "runtime/cli/errors.hpp"
 #include "runtime/cli/output.hpp"
 
 namespace kvern::cli {
@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 Progress::Progress(std::string what) : what_(std::move(what)), start_(Clock::now()), last_(start_) {}
 
 Progress::~Progress() {
-  if (visible_) std::cerr << "\r\033[K" << std::flush;
+  if (visible_) write_terminal("\r\033[K");
 }
 
 void Progress::show(int64_t done, int64_t total) {
@@ -20,7 +20,7 @@ void Progress::show(int64_t done, int64_t total) {
   if (now - start_ < 500ms || (visible_ && now - last_ < 100ms) || !errors_are_terminal()) return;
   last_ = now;
   visible_ = true;
-  std::cerr << "\r\033[K" << what_ << ' ' << done << " / " << total << std::flush;
+  write_terminal("\r\033[K" + what_ + ' ' + std::to_string(done) + " / " + std::to_string(total));
 }
 
 }  // namespace kvern::cli

@@ -16,8 +16,11 @@ struct MemoryStats {
 struct HostOptions {
   int64_t memory_budget = 0;  ///< bytes that caches may hold together; 0 = no limit
   std::function<void(int level, const std::string &line)>
-      log;  ///< empty: warnings and errors go to standard error
+      log;  ///< empty: lines of set_log_level and above go to standard error
 };
+
+/// The least level (KVERN_LOG_*) that hosts without a `log` write to standard error. At first: warnings.
+void set_log_level(int level);
 
 /// One host serves any number of caches, on any number of threads; it outlives them (Cache sees to that).
 class Host {

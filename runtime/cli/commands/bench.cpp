@@ -173,9 +173,7 @@ std::string as_table(const Json &report) {
   return text;
 }
 
-}  // namespace
-
-int bench_command(const std::vector<std::string> &arguments) {
+int run(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
   if (map.count("help")) return print_help(kUsage, options);
@@ -189,9 +187,15 @@ int bench_command(const std::vector<std::string> &arguments) {
   }
   report["processor"] = processor_name();
   report["threads"] = threads();
-  write_output(plan.json ? report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
-                         : as_table(report));
+  if (plan.json)
+    write_json(report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  else
+    write_text(as_table(report));
   return 0;
 }
+
+}  // namespace
+
+extern constinit const Command command_bench{"bench", "measure prefill and decode at given depths", run};
 
 }  // namespace kvern::cli

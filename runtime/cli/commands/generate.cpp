@@ -44,14 +44,14 @@ class Stream {
   Stream(const Tokenizer &tokenizer, const std::optional<std::string> &text, const std::vector<int64_t> &ids)
       : decoder_(tokenizer, /*skip_special_tokens=*/true, text ? ids : std::vector<int64_t>()) {
     if (text)
-      write_output(*text);
+      write_generated(*text);
     else
       for (const int64_t id : ids) push(id);
   }
   void push(int64_t id) {
-    if (const auto part = decoder_.push(id)) write_output(*part);
+    if (const auto part = decoder_.push(id)) write_generated(*part);
   }
-  void finish() { write_output(decoder_.finish() + "\n"); }
+  void finish() { write_generated(decoder_.finish() + "\n"); }
 
  private:
   DecodeStream decoder_;
@@ -84,13 +84,11 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
   if (stream)
     stream->finish();
   else
-    write_output(json ? as_json(finished) : as_text(finished, source.text));
+    json ? write_json(as_json(finished)) : write_generated(as_text(finished, source.text));
   if (stats) std::cerr << statistics(finished);
 }
 
-}  // namespace
-
-int generate_command(const std::vector<std::string> &arguments) {
+int run(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
   if (map.count("help")) return print_help(kUsage, options);
@@ -103,5 +101,9 @@ int generate_command(const std::vector<std::string> &arguments) {
   generate_and_print(run, source, json, map.count("stats") > 0);
   return 0;
 }
+
+}  // namespace
+
+extern constinit const Command command_generate{"generate", "continue a prompt", run};
 
 }  // namespace kvern::cli

@@ -83,9 +83,7 @@ std::string describe(const Run &run) {
   return text.str();
 }
 
-}  // namespace
-
-int inspect_command(const std::vector<std::string> &arguments) {
+int run(const std::vector<std::string> &arguments) {
   po::options_description options;
   options.add(run_options()).add_options()("help", "print this");
   auto map = parse(arguments, options, "folder");
@@ -96,8 +94,13 @@ int inspect_command(const std::vector<std::string> &arguments) {
     if (folders.size() > 1 || map.count("model")) throw Error(ErrorKind::usage, "inspect takes one model");
     config.model = folders[0];
   }
-  write_output(describe(Run(std::move(config))));
+  write_text(describe(Run(std::move(config))));
   return 0;
 }
+
+}  // namespace
+
+extern constinit const Command command_inspect{
+    "inspect", "show a model's layers, and what each cache would need for it", run};
 
 }  // namespace kvern::cli

@@ -127,18 +127,22 @@ CompareReport measure(const Plan &plan, const Run &run) {
   return report;
 }
 
-}  // namespace
-
-int compare_command(const std::vector<std::string> &arguments) {
+int run(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
   if (map.count("help")) return print_help(kUsage, options);
   const auto plan = make_plan(map);
   const auto report = measure(plan, Run(plan.base));
-  write_output(plan.output == "table"      ? compare_table(report)
-               : plan.output == "markdown" ? compare_markdown(report)
-                                           : compare_json(report));
+  if (plan.output == "json")
+    write_json(compare_json(report));
+  else
+    write_text(plan.output == "table" ? compare_table(report) : compare_markdown(report));
   return 0;
 }
+
+}  // namespace
+
+extern constinit const Command command_compare{
+    "compare", "measure what caches do to a model's predictions of a text", run};
 
 }  // namespace kvern::cli

@@ -93,9 +93,7 @@ std::string explain(const std::string &name, const PluginPath &path) {
   return text.str();
 }
 
-}  // namespace
-
-int caches_command(const std::vector<std::string> &arguments) {
+int run(const std::vector<std::string> &arguments) {
   const auto o = options();
   const auto map = parse(arguments, o, "name");
   if (map.count("help")) return print_help(kUsage, o);
@@ -103,14 +101,19 @@ int caches_command(const std::vector<std::string> &arguments) {
   if (map.count("plugin-path"))
     for (const auto &folder : map["plugin-path"].as<std::vector<std::string>>()) path.emplace_back(folder);
   if (!map.count("name")) {
-    write_output(list(path));
+    write_text(list(path));
     return 0;
   }
   std::string text;
   for (const auto &name : map["name"].as<std::vector<std::string>>())
     text += (text.empty() ? "" : "\n") + explain(name, path);
-  write_output(text);
+  write_text(text);
   return 0;
 }
+
+}  // namespace
+
+extern constinit const Command command_caches{"caches", "list the caches that are installed, or explain one",
+                                              run};
 
 }  // namespace kvern::cli
