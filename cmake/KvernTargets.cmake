@@ -100,7 +100,8 @@ if(KVERN_BUILD_TESTS)
   add_library(kvern_test_main STATIC ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
   target_include_directories(kvern_test_main PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_options(kvern_test_main PRIVATE -O0)  # thousands of lines that only report
-  kvern_library(test_process SOURCES ${PROJECT_SOURCE_DIR}/tests/support/process.cpp)
+  kvern_library(test_process
+    SOURCES ${PROJECT_SOURCE_DIR}/tests/support/process.cpp ${PROJECT_SOURCE_DIR}/tests/support/child.cpp)
 endif()
 
 # Adds the folders of a list that have a CMakeLists.txt.

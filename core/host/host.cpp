@@ -86,7 +86,9 @@ const char *level_name(int level) {
 // Through std::cerr, so that a program's filter of that stream sees the lines of plugins too.
 void log_to_stderr(int level, const std::string &line) {
   if (level < log_level) return;
-  std::cerr << std::string("kvern: ") + level_name(level) + ": " + line + "\n" << std::flush;
+  std::string text = std::string("kvern: ") + level_name(level) + ": ";
+  for (const char c : line) c == '\n' ? text += "\\n" : text += c;
+  std::cerr << text + "\n" << std::flush;
 }
 
 }  // namespace

@@ -52,23 +52,48 @@ std::vector<std::string> accepted_names(const kvern_plugin &plugin) {
   return names;
 }
 
-std::string unknown_option(const kvern_plugin &plugin, const std::string &key) {
+std::string list_of(const std::vector<std::string> &names) {
+  std::string list;
+  for (const auto &name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+/// One message for all `keys` that the plugin does not know, each with its place if it has one.
+std::string unknown_options(const kvern_plugin &plugin,
+                            const std::vector<std::pair<std::string, std::string>> &keys) {
+  constexpr size_t kNamed = 10;
   const std::vector<std::string> names = accepted_names(plugin);
-  std::string text =
-      "cache '" + std::string(plugin.name) + "' has no option '" + key + "'" + did_you_mean(key, names);
+  const bool one = keys.size() == 1;
+  std::string text = "cache '" + std::string(plugin.name) + "' has no option" + (one ? " " : "s ");
+  for (size_t i = 0; i < std::min(keys.size(), kNamed); ++i) {
+    const auto &[key, place] = keys[i];
+    const std::string near = nearest_name(key, names);
+    text += (i ? ", '" : "'") + key + "'";
+    if (one)
+      text += did_you_mean(key, names);
+    else if (const std::string hint = near.empty() ? "" : "did you mean '" + near + "'?";
+             i > 0 && !place.empty())
+      text += " (" + place + (hint.empty() ? "" : ": " + hint) + ")";
+    else if (!hint.empty())
+      text += " (" + hint + ")";
+  }
+  if (keys.size() > kNamed) text += " and " + std::to_string(keys.size() - kNamed) + " more";
   if (names.empty()) return text + "; it has none";
-  text += text.back() == '?' ? " It has " : "; it has ";
-  for (size_t i = 0; i < names.size(); ++i) text += (i ? ", " : "") + names[i];
-  return text;
+  return text + (text.back() == '?' ? " It has " : "; it has ") + list_of(names);
+}
+
+const kvern_option *find_accepted(const kvern_plugin &plugin, std::string_view key) {
+  const auto *end = plugin.options + plugin.n_options;
+  const auto *found = std::find_if(plugin.options, end, [&](const auto *o) { return key == o->key; });
+  return found == end ? nullptr : *found;
 }
 
 /// "" if the option is accepted, else what is wrong with it.
 std::string problem(const kvern_plugin &plugin, const kvern_option &option) {
   const std::string key = option.key ? option.key : "";
-  const auto *end = plugin.options + plugin.n_options;
-  const auto *accepted = std::find_if(plugin.options, end, [&](const auto *o) { return key == o->key; });
-  if (accepted == end) return unknown_option(plugin, key);
-  const int32_t wanted = (*accepted)->type;
+  const kvern_option *accepted = find_accepted(plugin, key);
+  if (accepted == nullptr) return unknown_options(plugin, {{key, ""}});
+  const int32_t wanted = accepted->type;
   if (option.type == wanted || (wanted == KVERN_FLOAT && option.type == KVERN_INT)) return "";
   return "option '" + key + "' of cache '" + plugin.name + "' must be " + type_text(wanted) + ", not " +
          value_text(option);
@@ -90,6 +115,13 @@ void check_options(const kvern_plugin &plugin, const kvern_option *const *option
 }
 
 void check_options(const kvern_plugin &plugin, const OptionTable &options) {
+  std::vector<std::pair<std::string, std::string>> unknown;
+  for (const auto &[key, option] : options)
+    if (find_accepted(plugin, key) == nullptr) unknown.emplace_back(key, option.place);
+  if (!unknown.empty()) {
+    const std::string &place = unknown.front().second;
+    throw Error(ErrorKind::config, (place.empty() ? "" : place + ": ") + unknown_options(plugin, unknown));
+  }
   const AbiOptions all(options);
   for (uint32_t i = 0; i < all.size(); ++i) check_options(plugin, all.data() + i, 1, options[i].second.place);
   check_options(plugin, all.data(), all.size(), "");

@@ -95,7 +95,12 @@ std::string not_found(const std::string &name, const PluginPath &folders) {
   std::vector<std::string> names;
   for (const FoundPlugin &library : installed_libraries(folders)) names.push_back(library.name);
   std::string text = "no cache plugin '" + name + "'" + did_you_mean(name, names);
-  text += text.back() == '?' ? " searched: " : "; searched: ";
+  const auto sentence = [&](const char *begin) {
+    text += (text.back() == '?' ? " " : "; ") + std::string(begin);
+  };
+  if (!names.empty()) sentence("installed: ");
+  for (size_t i = 0; i < names.size(); ++i) text += (i ? ", " : "") + names[i];
+  sentence("searched: ");
   for (size_t i = 0; i < folders.size(); ++i) {
     std::error_code failed;
     text += (i ? ", " : "") + folders[i].string();

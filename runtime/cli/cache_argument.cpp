@@ -23,7 +23,7 @@ void take_file(const std::string &path, config::RunConfig &to) {
 config::RunConfig read_cache_argument(const std::string &option, const std::string &text,
                                       const config::RunConfig &base) {
   config::RunConfig result = base;
-  if (text.ends_with(".toml")) {
+  if (text.ends_with(".toml") || text.ends_with(".json")) {
     take_file(text, result);
   } else {
     auto cache = config::parse_cache_text(text, option + " " + text);
@@ -32,6 +32,28 @@ config::RunConfig read_cache_argument(const std::string &option, const std::stri
   }
   check_cache(result);
   return result;
+}
+
+std::vector<std::string> split_caches(const std::string &text) {
+  std::vector<std::string> parts{""};
+  int depth = 0;
+  char quote = 0;
+  for (const char c : text) {
+    if (quote != 0)
+      quote = c == quote ? 0 : quote;
+    else if (c == '"' || c == '\'')
+      quote = c;
+    else if (c == '{' || c == '[')
+      ++depth;
+    else if (c == '}' || c == ']')
+      --depth;
+    else if (c == ',' && depth <= 0) {
+      parts.emplace_back();
+      continue;
+    }
+    parts.back() += c;
+  }
+  return parts;
 }
 
 }  // namespace kvern::cli

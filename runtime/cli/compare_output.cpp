@@ -9,7 +9,7 @@ namespace kvern::cli {
 namespace {
 
 using Json = nlohmann::json;
-using Rows = std::vector<std::vector<std::string>>;
+using TableRows = std::vector<std::vector<std::string>>;
 
 std::string number(const char *format, double value) {
   char text[48];
@@ -45,9 +45,9 @@ std::string noise_name(const CompareReport &r) {
   return r.reference + ", " + std::to_string(r.comparison.noise.chunk) + " at a time (noise floor)";
 }
 
-Rows rows(const CompareReport &r) {
-  Rows rows{{"cache", "bits", "bytes/token", "ms/token", "perplexity", "change %", "(95 %)", "KL mean",
-             "(95 %)", "KL p99", "KL max", "top-1 %", "(95 %)"}};
+TableRows rows(const CompareReport &r) {
+  TableRows rows{{"cache", "bits", "bytes/token", "ms/token", "perplexity", "change %", "(95 %)", "KL mean",
+                  "(95 %)", "KL p99", "KL max", "top-1 %", "(95 %)"}};
   rows.push_back(size_cells(r.reference + " (reference)", r.comparison.reference));
   rows.back().resize(rows[0].size(), "-");
   rows.push_back(cells(noise_name(r), r.comparison.noise));

@@ -12,20 +12,23 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char *name_of(FinishReason reason) { return reason == FinishReason::stop ? "stop" : "length"; }
+const char *finish_reason(const GenerationReport &f, size_t r) {
+  if (f.result.finish_reason[r] == FinishReason::stop) return "stop";
+  return f.interrupted ? "interrupted" : "length";
+}
 
 double per_second(int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
 
 // What follows the prompt's text.
-std::string continuation(const Finished &f, const std::vector<int64_t> &ids) {
+std::string continuation(const GenerationReport &f, const std::vector<int64_t> &ids) {
   return f.run.tokenizer()->continuation(f.prompt, ids, /*skip_special_tokens=*/true);
 }
 
-Json sequence(const Finished &f, size_t r) {
+Json sequence(const GenerationReport &f, size_t r) {
   const auto ids = new_ids(f, r);
-  Json json{{"output_ids", ids}, {"finish_reason", name_of(f.result.finish_reason[r])}};
+  Json json{{"output_ids", ids}, {"finish_reason", finish_reason(f, r)}};
   json["text"] = f.run.tokenizer() ? Json(continuation(f, ids)) : Json();
   return json;
 }
@@ -47,13 +50,13 @@ std::string joined(const std::vector<int64_t> &ids) {
 
 }  // namespace
 
-std::vector<int64_t> new_ids(const Finished &f, size_t r) {
+std::vector<int64_t> new_ids(const GenerationReport &f, size_t r) {
   const auto &row = f.result.sequences[r];
   const auto begin = row.begin() + static_cast<int64_t>(f.prompt.size());
   return {begin, begin + f.result.new_tokens[r]};
 }
 
-std::string as_text(const Finished &f, const std::optional<std::string> &prompt_text) {
+std::string as_text(const GenerationReport &f, const std::optional<std::string> &prompt_text) {
   const Tokenizer *tokenizer = f.run.tokenizer();
   std::string text;
   for (size_t r = 0; r < f.result.sequences.size(); ++r) {
@@ -69,7 +72,7 @@ std::string as_text(const Finished &f, const std::optional<std::string> &prompt_
   return text;
 }
 
-std::string as_json(const Finished &f) {
+std::string as_json(const GenerationReport &f) {
   const auto &t = f.result.timings;
   const auto info = f.cache.info();
   Json json = sequence(f, 0);
@@ -94,7 +97,7 @@ std::string as_json(const Finished &f) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string statistics(const Finished &f) {
+std::string statistics(const GenerationReport &f) {
   const auto &t = f.result.timings;
   const auto info = f.cache.info();
   std::ostringstream out;
@@ -106,11 +109,10 @@ std::string statistics(const Finished &f) {
   out << "cache    " << f.cache.plugin().name << " (" << dtype_name(f.cache.dtype()) << "), " << info.tokens
       << " tokens in " << byte_text(info.bytes_device + info.bytes_host) << ", at most "
       << byte_text(f.cache.host().memory().peak) << '\n';
-  out << "memory   " << byte_text(peak_resident_bytes()) << " at most, of it weights "
+  out << "memory   peak " << byte_text(peak_resident_bytes()) << ", weights "
       << byte_text(f.run.model().info().weight_bytes) << '\n';
   out << "ended    ";
-  for (size_t r = 0; r < f.result.finish_reason.size(); ++r)
-    out << (r ? ", " : "") << name_of(f.result.finish_reason[r]);
+  for (size_t r = 0; r < f.result.finish_reason.size(); ++r) out << (r ? ", " : "") << finish_reason(f, r);
   out << '\n';
   return out.str();
 }

@@ -8,26 +8,27 @@
 
 namespace kvern::cli {
 
-/// Everything there is to say about a finished generation.
-struct Finished {
+/// A finished generation with what it was made from.
+struct GenerationReport {
   const Run &run;
   const std::vector<int64_t> &prompt;
   const GenerationConfig &config;
   const GenerationResult &result;
   const Cache &cache;
+  bool interrupted = false;  ///< by a signal: rows that did not end on their own are "interrupted"
 };
 
 /// The new ids of row r, padding left out.
-std::vector<int64_t> new_ids(const Finished &f, size_t r);
+std::vector<int64_t> new_ids(const GenerationReport &f, size_t r);
 
 /// Prompt and continuation of every row. `prompt_text`: the prompt as given; nullopt: it was ids, which are decoded.
 /// The new ids, separated by commas, where there is no tokenizer.
-std::string as_text(const Finished &f, const std::optional<std::string> &prompt_text);
+std::string as_text(const GenerationReport &f, const std::optional<std::string> &prompt_text);
 
 /// output_ids, text (what follows the prompt's), finish_reason (of every sequence, the first one's also at the top), timings, cache bytes; docs/cli.md.
-std::string as_json(const Finished &f);
+std::string as_json(const GenerationReport &f);
 
 /// A few lines for people.
-std::string statistics(const Finished &f);
+std::string statistics(const GenerationReport &f);
 
 }  // namespace kvern::cli

@@ -1,4 +1,5 @@
 // kvern: the command line program. Finds the command, and turns every error into one line and an exit code.
+#include <algorithm>
 #include <boost/program_options/errors.hpp>
 #include <iostream>
 #include <kvern/error.hpp>

@@ -10,7 +10,7 @@ namespace kvern::cli {
 namespace {
 
 // Above the logits of most vocabularies, so that decoding maps nothing.
-constexpr int kMappedAlone = 1 << 20, kKeptAtTheEnd = 2 << 20;
+constexpr int kMmapThreshold = 1 << 20, kTrimThreshold = 2 << 20;
 
 int64_t status_field(const std::string &name) {
   std::ifstream in("/proc/self/status");
@@ -26,8 +26,8 @@ int64_t status_field(const std::string &name) {
 }  // namespace
 
 void return_large_blocks() {
-  mallopt(M_MMAP_THRESHOLD, kMappedAlone);
-  mallopt(M_TRIM_THRESHOLD, kKeptAtTheEnd);
+  mallopt(M_MMAP_THRESHOLD, kMmapThreshold);
+  mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
 }
 
 int64_t peak_resident_bytes() { return status_field("VmHWM:"); }

@@ -1,20 +1,19 @@
-// The process's memory, and amounts of it for people.
+// Resident memory of the process, and byte counts as text.
 #pragma once
 #include <cstdint>
 #include <string>
 
 namespace kvern::cli {
 
-/// From here on blocks of a megabyte and more go back to the system as soon as they are freed, and no size makes an
-/// exception of itself. Left alone, the C library keeps blocks of the largest size freed so far in its heap: each step of
-/// a long prompt then finds its working memory cut up by what lives longer, and the heap grows with the prompt. To be
-/// called before other threads start.
+/// Fixes the thresholds of malloc: blocks of a megabyte and more are returned to the system as soon as they are freed. By
+/// default glibc raises its mmap threshold to the largest block freed so far: the workspace of a prefill step then fragments
+/// the heap, which grows with the prompt. To be called before other threads start.
 void return_large_blocks();
 
-/// The most that was resident so far (VmHWM); 0 where the system does not say.
+/// Peak resident memory (VmHWM); 0 where the system does not report it.
 int64_t peak_resident_bytes();
 
-/// What is resident now (VmRSS), mapped files among it.
+/// Resident memory now (VmRSS), mapped files included.
 int64_t resident_bytes();
 
 /// "512 bytes", "1.5 MB": powers of 1000, as in the configuration.

@@ -1,4 +1,4 @@
-// A line on standard error that says how far slow work is; only where standard error is a terminal.
+// A progress line on standard error; only where standard error is a terminal.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -9,13 +9,16 @@ namespace kvern::cli {
 class Progress {
  public:
   explicit Progress(std::string what);
-  /// Takes the line away.
+  /// Erases the line.
   ~Progress();
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
 
   /// Redraws at most ten times a second, and not before the work has taken half a second.
   void show(int64_t done, int64_t total);
+
+  /// Erases the line that is shown, if one is. Async-signal-safe.
+  static void erase_now();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -20,7 +20,7 @@ TEST_CASE("A cache without a name, or with braces that are no table, is refused 
     return kvern::test::error_text(kvern::ErrorKind::config,
                                    [&] { parse_cache_text(text, "--cache " + text); });
   };
-  const std::string form = ": expected NAME, NAME{option = value, ...} or a TOML file";
+  const std::string form = ": expected NAME, NAME{option = value, ...} or a TOML or JSON file";
   CHECK(refused("") == "--cache " + form);
   CHECK(refused("{a = 1}") == "--cache {a = 1}" + form);
   CHECK(refused("  {}") == "--cache   {}" + form);

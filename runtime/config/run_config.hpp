@@ -1,7 +1,7 @@
-// The configuration of a run: a TOML file, then overrides in their order, as one checked structure. Nothing
-// is opened but the file itself; whether the cache and its options exist is asked later (check_options).
+// The configuration of a run: a TOML or JSON file, then overrides in their order, as one checked structure. Nothing
+// is opened but the file itself; the cache and its options are checked later (check_options).
 //
-//   model = "models/demo"              # folder; without it, the built-in model
+//   model = "models/demo"              # the keys of run_options()
 //   dtype = "bfloat16"                 # of the weights: float32, bfloat16, float16; without it, as stored
 //   cache_dtype = "float16"            # of keys and values; without it, as dtype
 //   threads = 2
@@ -35,6 +35,7 @@ struct RunConfig {
   std::string cache_implementation = "dynamic";  ///< a name, or a path to a library (it has a '/')
   bool names_cache = false;                      ///< the file or a flag does; else "dynamic" is the default
   OptionTable cache_config;
+  OptionTable given;            ///< the values of run_options() as they were read, with their places
   GenerationConfig generation;  ///< what [generation] and flags set
 };
 

@@ -170,16 +170,33 @@ TEST_CASE("A value of a wrong type is refused, not replaced by a default") {
         "string 'x'");
   CHECK(refusal("model = 3") == "run.toml:1: model: expected a string, found the integer 3");
   CHECK(refusal("plugin_path = [1]") ==
-        "run.toml:1: plugin_path: expected a string or a list of strings, none empty, found the integer 1");
+        "run.toml:1: plugin_path: expected a string, or a list of strings, found the integer 1");
   CHECK(refusal("cache_config = 4") ==
         "run.toml:1: cache_config: expected a table ([cache_config]), found the integer 4");
   CHECK(refusal("generation = []") ==
         "run.toml:1: generation: expected a table ([generation]), found a list");
 }
 
+TEST_CASE("All unknown keys are named at once") {
+  CHECK(refusal("modl = 'x'\nthreads = 1\nzzzzzzzzz = 1\nthread = 2") ==
+        "run.toml:1: modl: unknown key 'modl'; did you mean 'model'? Also unknown: 'zzzzzzzzz' (run.toml:3), "
+        "'thread' "
+        "(run.toml:4: did you mean 'threads'?)");
+}
+
+TEST_CASE("The number of threads is one that a machine may have, and is not cut to 32 bits") {
+  CHECK(parsed("threads = 1024").threads == 1024);
+  for (const char *number : {"1025", "1099511627776", "9223372036854775807", "-1"}) {
+    INFO(number);
+    CHECK(refusal(std::string("threads = ") + number) ==
+          "run.toml:1: threads: expected an integer from 1 to 1024, found the integer " +
+              std::string(number));
+  }
+}
+
 TEST_CASE("A value out of range is refused") {
   CHECK(refusal("threads = 0") ==
-        "run.toml:1: threads: expected an integer of 1 or more, found the integer 0");
+        "run.toml:1: threads: expected an integer from 1 to 1024, found the integer 0");
   CHECK(refusal("seed = -1") == "run.toml:1: seed: expected an integer of 0 or more, found the integer -1");
   CHECK(refusal("model = ''") == "run.toml:1: model: is an empty string");
   CHECK(refusal("[generation]\ntop_p = 1.5") ==
@@ -264,7 +281,7 @@ TEST_CASE("A file that cannot be read is refused in words of its own") {
   std::ofstream(folder / "bad.toml") << "threads = \"x\"\n";
   CHECK(refused(folder / "bad.toml") ==
         (folder / "bad.toml").string() +
-            ":1: threads: expected an integer of 1 or more, found the string 'x'");
+            ":1: threads: expected an integer from 1 to 1024, found the string 'x'");
 }
 
 TEST_CASE("A configuration is read as JSON where its name or its first character says so") {
@@ -281,7 +298,7 @@ TEST_CASE("A configuration is read as JSON where its name or its first character
   CHECK(refusal("{\n\"generation\": {\"topk\": 5}}") ==
         "run.toml:2: generation.topk: unknown key 'topk'; did you mean 'top_k'?");
   CHECK(refusal("{\"threads\": 1.0}") ==
-        "run.toml:1: threads: expected an integer of 1 or more, found the number 1");
+        "run.toml:1: threads: expected an integer from 1 to 1024, found the number 1");
 }
 
 TEST_CASE("The example of the documentation is a valid configuration") {

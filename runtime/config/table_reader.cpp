@@ -3,7 +3,6 @@
 #include "runtime/config/table_reader.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <kvern/error.hpp>
 #include <sstream>
 
@@ -80,73 +79,8 @@ void TableReader::fail(const std::string &key, const std::string &text) const {
   refuse(option == nullptr ? Option{} : *option, path_of(path_, key), text);
 }
 
-void TableReader::fail_type(const std::string &key, const std::string &wanted, const Option &found) const {
-  fail(key, "expected " + wanted + ", found " + describe(found));
-}
-
-void TableReader::read(const std::string &key, std::optional<bool> &out) {
-  const Option *option = find(key);
-  if (option == nullptr) return;
-  const bool *value = std::get_if<bool>(&option->value);
-  if (value == nullptr) fail_type(key, "true or false", *option);
-  out = *value;
-}
-
-void TableReader::read(const std::string &key, std::optional<int64_t> &out, int64_t least) {
-  const Option *option = find(key);
-  if (option == nullptr) return;
-  const int64_t *value = std::get_if<int64_t>(&option->value);
-  if (value == nullptr || *value < least) {
-    fail_type(key, "an integer of " + std::to_string(least) + " or more", *option);
-  }
-  out = *value;
-}
-
-void TableReader::read(const std::string &key, std::optional<std::string> &out) {
-  const Option *option = find(key);
-  if (option == nullptr) return;
-  const std::string *value = std::get_if<std::string>(&option->value);
-  if (value == nullptr) fail_type(key, "a string", *option);
-  if (value->empty()) fail(key, "is an empty string");
-  out = *value;
-}
-
-void TableReader::read(const std::string &key, std::optional<double> &out, bool (*accept)(double),
-                       const std::string &wanted) {
-  const Option *option = find(key);
-  if (option == nullptr) return;
-  const double *number = std::get_if<double>(&option->value);
-  const int64_t *integer = std::get_if<int64_t>(&option->value);
-  const double value = number != nullptr ? *number : integer != nullptr ? static_cast<double>(*integer) : NAN;
-  if (!std::isfinite(value) || !accept(value)) fail_type(key, wanted, *option);
-  out = value;
-}
-
-void TableReader::read(const std::string &key, std::optional<std::vector<int64_t>> &out, int64_t least) {
-  const Option *option = find(key);
-  if (option == nullptr) return;
-  const std::string wanted = "an integer of " + std::to_string(least) + " or more, or a list of such";
-  const auto *array = std::get_if<OptionArray>(&option->value);
-  std::vector<int64_t> values;
-  for (const Option &item : array != nullptr ? *array : OptionArray{*option}) {
-    const int64_t *value = std::get_if<int64_t>(&item.value);
-    if (value == nullptr || *value < least) fail_type(key, wanted, item);
-    values.push_back(*value);
-  }
-  out = std::move(values);
-}
-
-void TableReader::read(const std::string &key, std::optional<std::vector<std::string>> &out) {
-  const Option *option = find(key);
-  if (option == nullptr) return;
-  const auto *array = std::get_if<OptionArray>(&option->value);
-  std::vector<std::string> values;
-  for (const Option &item : array != nullptr ? *array : OptionArray{*option}) {
-    const std::string *value = std::get_if<std::string>(&item.value);
-    if (value == nullptr || value->empty()) fail_type(key, "a string or a list of strings, none empty", item);
-    values.push_back(*value);
-  }
-  out = std::move(values);
+void TableReader::fail_type(const std::string &key, const std::string &required, const Option &found) const {
+  fail(key, "expected " + required + ", found " + describe(found));
 }
 
 const OptionTable *TableReader::table(const std::string &key) {
@@ -157,17 +91,33 @@ const OptionTable *TableReader::table(const std::string &key) {
   return value;
 }
 
-void TableReader::finish(std::initializer_list<const TableReader *> others) const {
-  for (const auto &[key, option] : table_) {
-    if (knows(key)) continue;
-    const std::string unknown = "unknown key " + in_quotes(key);
-    for (const TableReader *other : others) {
-      if (!other->knows(key)) continue;
-      const std::string where = other->path_.empty() ? "at the top level" : "in [" + other->path_ + "]";
-      refuse(option, path_of(path_, key), unknown + "; it belongs " + where);
-    }
-    refuse(option, path_of(path_, key), unknown + hint(key, known_));
+std::string TableReader::unknown_text(const std::string &key,
+                                      std::initializer_list<const TableReader *> others) const {
+  for (const TableReader *other : others) {
+    if (!other->knows(key)) continue;
+    return "; it belongs " + (other->path_.empty() ? "at the top level" : "in [" + other->path_ + "]");
   }
+  return hint(key, known_);
+}
+
+void TableReader::finish(std::initializer_list<const TableReader *> others) const {
+  constexpr size_t kNamed = 10;
+  std::vector<const OptionTable::value_type *> unknown;
+  for (const auto &item : table_)
+    if (!knows(item.first)) unknown.push_back(&item);
+  if (unknown.empty()) return;
+  const auto &[first, option] = *unknown.front();
+  std::string text = "unknown key " + in_quotes(first) + unknown_text(first, others);
+  for (size_t i = 1; i < std::min(unknown.size(), kNamed); ++i) {
+    const std::string near = nearest_name(unknown[i]->first, known_);
+    text += (i > 1                ? ", "
+             : text.back() == '?' ? " Also unknown: "
+                                  : ". Also unknown: ") +
+            in_quotes(unknown[i]->first) + " (" + unknown[i]->second.place +
+            (near.empty() ? "" : ": did you mean '" + near + "'?") + ")";
+  }
+  if (unknown.size() > kNamed) text += " and " + std::to_string(unknown.size() - kNamed) + " more";
+  refuse(option, path_of(path_, first), text);
 }
 
 }  // namespace kvern::config

@@ -99,16 +99,19 @@ Run::Run(config::RunConfig config) : config_(std::move(config)) {
   malloc_trim(0);  // what reading the files took would stay resident in the heap for good
 }
 
-GenerationConfig Run::generation() const {
+GenerationConfig resolve_generation(const config::RunConfig &run, const fs::path &folder) {
   GenerationConfig result;
-  const GenerationConfig of_model = generation_file().options;
+  const GenerationConfig of_model =
+      files::read_generation_config(folder, files::ModelConfig::read(folder), generation_options()).options;
   if (!of_model.is_set(option::max_new_tokens) && !of_model.is_set(option::max_length))
     result.set(option::max_new_tokens, to_option(kDefaultNewTokens), OptionSource::built_in);
   result.merge(of_model, generation_options());
-  result.merge(config_.generation, generation_options());
-  if (config_.seed) result.seed = static_cast<uint64_t>(*config_.seed);
+  result.merge(run.generation, generation_options());
+  if (run.seed) result.seed = static_cast<uint64_t>(*run.seed);
   return result;
 }
+
+GenerationConfig Run::generation() const { return resolve_generation(config_, folder_); }
 
 files::GenerationFile Run::generation_file() const {
   return files::read_generation_config(folder_, read_model_config(folder_), generation_options());

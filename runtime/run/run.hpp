@@ -18,6 +18,9 @@ FoundPlugin check_cache(const config::RunConfig &run);
 /// name exists.
 void take_cache_of_model(config::RunConfig &run);
 
+/// kvern's defaults, then those of the model in `folder`, then the configuration's.
+GenerationConfig resolve_generation(const config::RunConfig &run, const std::filesystem::path &folder);
+
 /// What a configuration says about its cache.
 CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens);
 

@@ -58,7 +58,7 @@ TEST_CASE("Mistakes in a configuration are named by file, line and key") {
   };
   expect("a = \n", "run.toml:1");
   expect("\ncache_implementaton = 'static'\n", "run.toml:2: cache_implementaton: unknown key");
-  expect("threads = 'two'\n", "expected an integer of 1 or more, found the string 'two'");
+  expect("threads = 'two'\n", "expected an integer from 1 to 1024, found the string 'two'");
   expect("[cache_config]\nmax_cache_len = 4\n", "run.toml:2: cache 'dynamic' has no option 'max_cache_len'");
   expect("cache_implementation = 'static'\n[cache_config]\nmax_cache_len = 'big'\n", "run.toml:3: ");
   expect_error({"generate", "--config", (folder / "none.toml").string(), "--prompt", "x"}, 3, "no such file");
@@ -75,7 +75,7 @@ TEST_CASE("The configuration is checked before the model is opened") {
 
 TEST_CASE("A cache plugin that cannot be used is refused with the reason") {
   const std::string broken = program("../lib/kvern/test_plugins/broken");
-  expect_error({"generate", "--cache", "dinamic", "--prompt", "x"}, 5, "did you mean 'dynamic'? searched: ");
+  expect_error({"generate", "--cache", "dinamic", "--prompt", "x"}, 5, "did you mean 'dynamic'? installed: dynamic, ");
   for (const auto &[name, message] :
        std::vector<std::pair<std::string, std::string>>{{"too_new", "new"},
                                                         {"wrong_name", "name"},
@@ -158,7 +158,7 @@ TEST_CASE("A comparison that cannot be made says why") {
   expect({"--cache", "none.toml"}, 3, "none.toml: no such file");
   expect({"--cache", "static{max_cache_le = 4}"}, 3, "did you mean 'max_cache_len'?");
   expect({"--cache", "static{max_cache_len = 4"}, 3, "--cache static{max_cache_len = 4");
-  expect({"--cache", "{max_cache_len = 4}"}, 3, "expected NAME, NAME{option = value, ...} or a TOML file");
+  expect({"--cache", "{max_cache_len = 4}"}, 3, "expected NAME, NAME{option = value, ...} or a TOML or JSON file");
   expect({"--cache", "statc"}, 5, "did you mean 'static'?");
   expect({"--cache", "static", "--reference", "dynamc"}, 5, "did you mean 'dynamic'?");
   expect({"--cache", "static", "--model", "/no/such/model"}, 4, "no such folder");

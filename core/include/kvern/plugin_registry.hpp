@@ -45,7 +45,7 @@ std::string host_build();
 void check_options(const kvern_plugin &plugin, const kvern_option *const *options, uint32_t n_options,
                    const std::string &place);
 
-/// The same for the user's options, each with the place that it was read from.
+/// The same for the user's options, each with the place that it was read from. All unknown keys are named at once.
 void check_options(const kvern_plugin &plugin, const OptionTable &options);
 
 /// Loads the table behind an entry function that is linked in, with the checks of find_plugin. For tests.

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "devices/cpu/threads.hpp"
+#include "runtime/cli/cache_argument.hpp"
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/memory.hpp"
 #include "runtime/cli/output.hpp"
@@ -26,7 +27,7 @@ constexpr const char *kUsage =
     "verbs\n"
     "(--fill prefill: by a real prefill). Best, median and worst are over --new tokens.\n\n"
     "  kvern bench --model DIR --depths 0,1024,4096,16384 --threads 1\n"
-    "  kvern bench --model DIR --caches dynamic,static --prefill 512 --output json\n\n";
+    "  kvern bench --model DIR --caches 'dynamic,quantized{nbits = 4}' --prefill 512 --output json\n\n";
 
 po::options_description all_options() {
   po::options_description o("measurement", 110);
@@ -36,11 +37,12 @@ po::options_description all_options() {
   o.add_options()("depths", text("0,1024,4096", "N,N"),
                   "tokens in the cache before decoding; empty = no decoding")(
       "prefill", text("512", "N,N"), "prompt lengths; empty = no prefill")(
-      "caches", po::value<std::string>()->value_name("NAME,NAME"), "caches, instead of the configured one")(
+      "caches", po::value<std::string>()->value_name("CACHE,CACHE"),
+      "caches instead of the configured one: names, also with options as NAME{option = value}, or files")(
       "new", po::value<int64_t>()->default_value(16)->value_name("N"), "tokens decoded at each depth")(
       "repeats", po::value<int64_t>()->default_value(3)->value_name("N"), "prefills of each length")(
       "fill", text("random", "random|prefill"), "how the depth is reached")(
-      "output", text("table", "table|json"), "form of the result")("help", "print this");
+      "output", text("table", "table|json"), "output format")("help", "print this");
   po::options_description all;
   all.add(o).add(run_options());
   return all;
@@ -53,7 +55,7 @@ std::vector<std::string> split(const std::string &text) {
   return parts;
 }
 
-std::vector<int64_t> numbers(const po::variables_map &map, const char *option, int64_t least) {
+std::vector<int64_t> numbers(const po::variables_map &map, const char *option, int64_t min) {
   std::vector<int64_t> list;
   for (const auto &part : split(map[option].as<std::string>())) {
     size_t used = 0;
@@ -62,9 +64,9 @@ std::vector<int64_t> numbers(const po::variables_map &map, const char *option, i
       n = std::stoll(part, &used);
     } catch (const std::exception &) {
     }
-    if (used != part.size() || n < least)
+    if (used != part.size() || n < min)
       throw Error(ErrorKind::usage, std::string("--") + option + ": '" + part + "' is not a number from " +
-                                        std::to_string(least) + " on");
+                                        std::to_string(min) + " on");
     list.push_back(n);
   }
   return list;
@@ -78,25 +80,27 @@ int64_t positive(const po::variables_map &map, const char *option) {
   return n;
 }
 
-std::string one_of(const po::variables_map &map, const char *option,
-                   const std::vector<std::string> &choices) {
-  const auto word = map[option].as<std::string>();
-  for (const auto &choice : choices)
-    if (word == choice) return word;
-  throw Error(ErrorKind::usage, std::string("--") + option + " " + word + ": it is " + choices[0] + " or " +
-                                    choices[1] + did_you_mean(word, choices));
-}
-
-struct Plan {
+struct BenchArguments {
   std::vector<config::RunConfig> runs;  // one per cache
+  std::vector<std::string> names;       // of the caches, as the user gave them
   std::vector<int64_t> depths, prefills;
   int64_t tokens, repeats;
   Fill fill;
   bool json;
 };
 
-Plan make_plan(const po::variables_map &map) {
-  Plan plan;
+/// A name alone has the configured options.
+config::RunConfig cache_of(const std::string &text, const config::RunConfig &base) {
+  if (text.find('{') != std::string::npos || text.ends_with(".toml") || text.ends_with(".json"))
+    return read_cache_argument("--caches", text, base);
+  config::RunConfig result = base;
+  result.cache_implementation = text;
+  check_cache(result);
+  return result;
+}
+
+BenchArguments make_plan(const po::variables_map &map) {
+  BenchArguments plan;
   plan.depths = numbers(map, "depths", 0);
   plan.prefills = numbers(map, "prefill", 1);
   plan.tokens = positive(map, "new");
@@ -104,18 +108,15 @@ Plan make_plan(const po::variables_map &map) {
   plan.fill = one_of(map, "fill", {"random", "prefill"}) == "random" ? Fill::random : Fill::prefill;
   plan.json = one_of(map, "output", {"table", "json"}) == "json";
   const auto config = read_config(map);
-  const auto caches =
-      map.count("caches") ? split(map["caches"].as<std::string>()) : std::vector{config.cache_implementation};
-  for (const auto &cache : caches) {
-    plan.runs.push_back(config);
-    plan.runs.back().cache_implementation = cache;
-    check_cache(plan.runs.back());
-  }
+  plan.names = map.count("caches") ? split_caches(map["caches"].as<std::string>())
+                                   : std::vector{config.cache_implementation};
+  for (const auto &cache : plan.names) plan.runs.push_back(cache_of(cache, config));
   return plan;
 }
 
-Json measure(const Plan &plan, const Run &run) {
+Json measure(const BenchArguments &plan, const std::string &name, const Run &run) {
   Json result{
+      {"cache", name},
       {"cache_implementation", run.config().cache_implementation},
       {"cache_dtype", run.config().cache_dtype.value_or(std::string(dtype_name(run.model().info().dtype)))},
       {"decode", Json::array()},
@@ -154,7 +155,7 @@ std::string as_table(const Json &report) {
   std::vector<std::vector<std::string>> decode{
       {"cache", "dtype", "depth", "ms/token best", "median", "worst", "tokens/s", "cache", "peak memory"}};
   for (const auto &r : report["results"]) {
-    const std::string cache = r["cache_implementation"], dtype = r["cache_dtype"];
+    const std::string cache = r["cache"], dtype = r["cache_dtype"];
     for (const auto &p : r["prefill"])
       prefill.push_back({cache, dtype, std::to_string(p["tokens"].get<int64_t>()),
                          fixed(p["tokens_per_second_best"], 1), fixed(p["tokens_per_second_median"], 1)});
@@ -180,10 +181,10 @@ int run(const std::vector<std::string> &arguments) {
   const auto plan = make_plan(map);
   Json report;
   report["resident_bytes_at_start"] = resident_bytes();
-  for (const auto &config : plan.runs) {
-    const Run run(config);
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    const Run run(plan.runs[i]);
     report["model"] = run.model_folder().string();
-    report["results"].push_back(measure(plan, run));
+    report["results"].push_back(measure(plan, plan.names[i], run));
   }
   report["processor"] = processor_name();
   report["threads"] = threads();

@@ -21,12 +21,12 @@ constexpr const char *kUsage =
     "windows, a few\n"
     "tokens at a time, so that predictions come from what the cache kept. A CACHE is a name as listed by "
     "`kvern caches`,\n"
-    "a name with options, or a TOML file (docs/configuration.md):\n\n"
+    "a name with options, or a TOML or JSON file (docs/configuration.md):\n\n"
     "  kvern compare --text-file story.txt --cache static\n"
     "  kvern compare --model DIR --text-file story.txt --cache mine.toml --cache 'static{max_cache_len = "
     "600}'\n\n";
 
-constexpr int64_t kLeastContext = 8;
+constexpr int64_t kMinContext = 8;
 
 using Strings = std::vector<std::string>;
 
@@ -41,21 +41,21 @@ po::options_description all_options() {
       "windows", number(0), "windows of the text at most; 0 = all that are whole")("chunk", number(8),
                                                                                    "tokens fed at a time")(
       "output", po::value<std::string>()->default_value("table")->value_name("table|markdown|json"),
-      "form of the result")("help", "print this");
+      "output format")("help", "print this");
   po::options_description all;
   all.add(o).add(model_options());
   return all;
 }
 
-int64_t at_least(const po::variables_map &map, const char *option, int64_t least) {
+int64_t at_least(const po::variables_map &map, const char *option, int64_t min) {
   const auto n = map[option].as<int64_t>();
-  if (n < least)
+  if (n < min)
     throw Error(ErrorKind::usage, std::string("--") + option + " " + std::to_string(n) + ": it is at least " +
-                                      std::to_string(least));
+                                      std::to_string(min));
   return n;
 }
 
-struct Plan {
+struct CompareArguments {
   config::RunConfig base;
   config::RunConfig reference;
   std::vector<config::RunConfig> caches;
@@ -64,7 +64,7 @@ struct Plan {
   int64_t context = 0, windows = 0, chunk = 0;
 };
 
-void plan_caches(po::variables_map map, Plan &plan) {
+void plan_caches(po::variables_map map, CompareArguments &plan) {
   const bool named = map.count("cache") > 0;
   if (named) plan.names = map["cache"].as<Strings>();
   map.erase("cache");
@@ -81,14 +81,10 @@ void plan_caches(po::variables_map map, Plan &plan) {
   plan.reference = read_cache_argument("--reference", plan.reference_name, plan.base);
 }
 
-Plan make_plan(const po::variables_map &map) {
-  Plan plan;
-  plan.output = map["output"].as<std::string>();
-  const Strings forms{"table", "markdown", "json"};
-  if (std::find(forms.begin(), forms.end(), plan.output) == forms.end())
-    throw Error(ErrorKind::usage, "--output " + plan.output + ": it is table, markdown or json" +
-                                      did_you_mean(plan.output, forms));
-  plan.context = at_least(map, "context", kLeastContext);
+CompareArguments make_plan(const po::variables_map &map) {
+  CompareArguments plan;
+  plan.output = one_of(map, "output", {"table", "markdown", "json"});
+  plan.context = at_least(map, "context", kMinContext);
   plan.windows = at_least(map, "windows", 0);
   plan.chunk = at_least(map, "chunk", 1);
   if (!map.count("text-file")) throw Error(ErrorKind::usage, "no text: give --text-file FILE");
@@ -99,15 +95,15 @@ Plan make_plan(const po::variables_map &map) {
   return plan;
 }
 
-std::vector<Ids> windows_of(const Plan &plan, const Run &run) {
-  if (const int64_t most = run.model().info().max_positions; most > 0 && plan.context > most)
+std::vector<Ids> windows_of(const CompareArguments &plan, const Run &run) {
+  if (const int64_t max = run.model().info().max_positions; max > 0 && plan.context > max)
     throw Error(ErrorKind::input, "--context " + std::to_string(plan.context) + ": the model takes at most " +
-                                      std::to_string(most) + " tokens");
+                                      std::to_string(max) + " tokens");
   if (!run.tokenizer()) Tokenizer::load(run.model_folder());  // says what is missing
   return text_windows(*run.tokenizer(), plan.text, plan.context, plan.windows);
 }
 
-CompareReport measure(const Plan &plan, const Run &run) {
+CompareReport measure(const CompareArguments &plan, const Run &run) {
   const auto request = [&](const config::RunConfig &cache) { return cache_request(cache, 1, plan.context); };
   std::vector<CacheRequest> requests;
   for (const auto &cache : plan.caches) requests.push_back(request(cache));

@@ -2,7 +2,9 @@
 #include <iostream>
 
 #include "runtime/cli/command.hpp"
+#include "runtime/cli/explain.hpp"
 #include "runtime/cli/generation_output.hpp"
+#include "runtime/cli/interrupt.hpp"
 #include "runtime/cli/output.hpp"
 #include "runtime/cli/progress.hpp"
 #include "runtime/cli/prompt.hpp"
@@ -23,19 +25,10 @@ constexpr const char *kUsage =
 po::options_description all_options() {
   po::options_description output("output", 110);
   output.add_options()("output", po::value<std::string>()->default_value("text")->value_name("text|json"),
-                       "form of the result")("stats", "speed and memory on standard error")("help",
-                                                                                            "print this");
+                       "output format")("stats", "speed and memory on standard error")("help", "print this");
   po::options_description all;
   all.add(prompt_options()).add(run_options()).add(generation_options()).add(output);
   return all;
-}
-
-bool wants_json(const po::variables_map &map) {
-  const auto form = map["output"].as<std::string>();
-  if (form != "text" && form != "json")
-    throw Error(ErrorKind::usage,
-                "--output " + form + ": it is text or json" + did_you_mean(form, {"text", "json"}));
-  return form == "json";
 }
 
 /// Shows the prompt and one row's text as it grows. A prompt given as ids is decoded.
@@ -57,10 +50,27 @@ class Stream {
   DecodeStream decoder_;
 };
 
-void generate_and_print(const Run &run, const PromptSource &source, bool json, bool stats) {
+struct PrefillInterrupted {};
+
+/// As generate; where a signal came during prefill, the prompt alone.
+GenerationResult generate_until_interrupted(const Run &run, Cache &cache, const Prompt &prompt,
+                                            const GenerationConfig &config, const GenerationEvents &events) {
+  try {
+    return generate(run.model(), cache, prompt, config, events);
+  } catch (const PrefillInterrupted &) {
+    const auto rows = static_cast<size_t>(config.get(option::num_return_sequences));
+    GenerationResult result;
+    result.sequences.assign(rows, prompt.input_ids.front());
+    result.finish_reason.assign(rows, FinishReason::length);
+    result.new_tokens.assign(rows, 0);
+    return result;
+  }
+}
+
+int generate_and_print(const Run &run, const PromptSource &source, bool json, bool stats) {
   const auto ids = prompt_ids(source, run);
   const auto config = run.generation();
-  for (const auto &note : generation_notes(run, config)) std::cerr << "warning: " << note << '\n';
+  for (const auto &note : generation_notes(run, config)) std::cerr << "kvern: warning: " << note << '\n';
   const auto length = static_cast<int64_t>(ids.size());
   const int64_t rows = config.get(option::num_return_sequences);
   auto cache = run.open_cache(rows, length_limit(config, length));
@@ -68,9 +78,12 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
   prompt.input_ids.push_back(ids);
 
   std::optional<Stream> stream;
-  std::optional<Progress> progress(std::in_place, "reading the prompt:");
+  std::optional<Progress> progress(std::in_place, "prefill:");
   GenerationEvents events;
-  events.on_prefill = [&](int64_t done, int64_t total) { progress->show(done, total); };
+  events.on_prefill = [&](int64_t done, int64_t total) {
+    if (done < total && Interrupt::requested()) throw PrefillInterrupted();
+    progress->show(done, total);
+  };
   const bool streams = !json && output_is_terminal() && run.tokenizer() && rows == 1;
   events.on_tokens = [&](const std::vector<int64_t> &next) {
     progress.reset();
@@ -78,28 +91,35 @@ void generate_and_print(const Run &run, const PromptSource &source, bool json, b
     if (!stream) stream.emplace(*run.tokenizer(), source.text, ids);
     stream->push(next[0]);
   };
-  const auto result = generate(run.model(), cache, prompt, config, events);
+  const Interrupt interrupt;
+  events.stop_requested = Interrupt::requested;
+  const auto result = generate_until_interrupted(run, cache, prompt, config, events);
+  progress.reset();
 
-  const Finished finished{run, ids, config, result, cache};
+  const GenerationReport report{run, ids, config, result, cache, Interrupt::requested()};
   if (stream)
     stream->finish();
   else
-    json ? write_json(as_json(finished)) : write_generated(as_text(finished, source.text));
-  if (stats) std::cerr << statistics(finished);
+    json ? write_json(as_json(report)) : write_generated(as_text(report, source.text));
+  if (stats) std::cerr << statistics(report);
+  return Interrupt::requested() ? kInterrupted : 0;
 }
 
 int run(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
   if (map.count("help")) return print_help(kUsage, options);
-  const bool json = wants_json(map);
+  const bool json = one_of(map, "output", {"text", "json"}) == "json";
   auto config = read_config(map);
+  if (map.count("explain")) {
+    write_text(explanation(resolve_config(std::move(config)), /*only_diff=*/false));
+    return 0;
+  }
   take_cache_of_model(config);
   check_cache(config);
   const auto source = read_prompt(map);
   const Run run(std::move(config));
-  generate_and_print(run, source, json, map.count("stats") > 0);
-  return 0;
+  return generate_and_print(run, source, json, map.count("stats") > 0);
 }
 
 }  // namespace

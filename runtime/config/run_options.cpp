@@ -1,0 +1,204 @@
+#include "runtime/config/run_options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <kvern/error.hpp>
+
+#include "runtime/config/byte_size.hpp"
+#include "runtime/config/option_text.hpp"
+#include "runtime/support/printable.hpp"
+
+namespace kvern::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kMaxThreads = 1024;
+
+constexpr std::array<std::pair<const char *, const char *>, 10> kDtypes{{{"float32", "float32"},
+                                                                         {"f32", "float32"},
+                                                                         {"fp32", "float32"},
+                                                                         {"bfloat16", "bfloat16"},
+                                                                         {"bf16", "bfloat16"},
+                                                                         {"float16", "float16"},
+                                                                         {"f16", "float16"},
+                                                                         {"fp16", "float16"},
+                                                                         {"half", "float16"},
+                                                                         {"float", "float32"}}};
+
+std::string text_of(TableReader &reader, const char *key, const Option &value) {
+  const auto &text = std::get<std::string>(value.value);
+  if (text.empty()) reader.fail(key, "is an empty string");
+  return text;
+}
+
+fs::path resolve(const std::string &path, const Option &option, const fs::path &folder) {
+  const fs::path given(path);
+  if (given.is_absolute() || is_of_command_line(option)) return given;
+  std::error_code ignored;
+  return fs::exists(folder / given, ignored) ? folder / given : given;
+}
+
+Option absolute_option(const fs::path &path) { return {fs::absolute(path).lexically_normal().string(), ""}; }
+
+void store_model(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  to.model = resolve(text_of(reader, "model", value), value, folder);
+}
+std::optional<Option> get_model(const RunConfig &config) {
+  return config.model ? std::optional(absolute_option(*config.model)) : std::nullopt;
+}
+
+void read_dtype(TableReader &reader, const char *key, const Option &value, std::optional<std::string> &to) {
+  const std::string name = text_of(reader, key, value);
+  for (const auto &[known, meaning] : kDtypes)
+    if (name == known) to = meaning;
+  if (!to)
+    reader.fail(key, "the type " + in_quotes(name) + " is unknown; known are float32, bfloat16, float16" +
+                         did_you_mean(name, {"float32", "bfloat16", "float16"}));
+}
+std::optional<Option> text_option(const std::optional<std::string> &text) {
+  return text ? std::optional<Option>({*text, ""}) : std::nullopt;
+}
+
+void store_dtype(TableReader &reader, const Option &value, const fs::path &, RunConfig &to) {
+  read_dtype(reader, "dtype", value, to.dtype);
+}
+std::optional<Option> get_dtype(const RunConfig &config) { return text_option(config.dtype); }
+
+void store_cache_dtype(TableReader &reader, const Option &value, const fs::path &, RunConfig &to) {
+  read_dtype(reader, "cache_dtype", value, to.cache_dtype);
+}
+std::optional<Option> get_cache_dtype(const RunConfig &config) { return text_option(config.cache_dtype); }
+
+std::optional<Option> integer_option(const std::optional<int64_t> &value) {
+  return value ? std::optional<Option>({*value, ""}) : std::nullopt;
+}
+
+void store_threads(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.threads = std::get<int64_t>(value.value);
+}
+std::optional<Option> get_threads(const RunConfig &config) { return integer_option(config.threads); }
+
+void store_seed(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.seed = std::get<int64_t>(value.value);
+}
+std::optional<Option> get_seed(const RunConfig &config) { return integer_option(config.seed); }
+
+void store_plugin_path(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  const auto *list = std::get_if<OptionArray>(&value.value);
+  to.plugin_path.clear();
+  for (const Option &item : list != nullptr ? *list : OptionArray{value})
+    to.plugin_path.push_back(resolve(text_of(reader, "plugin_path", item), item, folder));
+}
+std::optional<Option> get_plugin_path(const RunConfig &config) {
+  OptionArray list;
+  for (const auto &folder : config.plugin_path) list.push_back(absolute_option(folder));
+  return Option{std::move(list), ""};
+}
+
+std::optional<int64_t> bytes_of(const Option &value) {
+  if (const auto *bytes = std::get_if<int64_t>(&value.value))
+    return *bytes > 0 ? std::optional(*bytes) : std::nullopt;
+  const auto *text = std::get_if<std::string>(&value.value);
+  return text != nullptr ? parse_byte_size(*text) : std::nullopt;
+}
+bool is_memory_budget(const Option &value) { return bytes_of(value).has_value(); }
+void store_memory_budget(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.memory_budget = bytes_of(value);
+}
+std::optional<Option> get_memory_budget(const RunConfig &config) {
+  return integer_option(config.memory_budget);
+}
+
+// A name, or, with a '/' in it, a path to a library.
+bool is_path(const std::string &cache) { return cache.find('/') != std::string::npos; }
+void store_cache(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  const std::string name = text_of(reader, "cache_implementation", value);
+  to.cache_implementation = is_path(name) ? resolve(name, value, folder).string() : name;
+  to.names_cache = true;
+}
+std::optional<Option> get_cache(const RunConfig &config) {
+  const std::string &name = config.cache_implementation;
+  return is_path(name) ? absolute_option(name) : Option{name, ""};
+}
+
+constexpr RunOption kOptions[] = {
+    {.declared = {.name = "model",
+                  .help = "a Hugging Face model folder; without it the built-in model",
+                  .type = OptionType::text},
+     .flag = "model",
+     .value_name = "DIR",
+     .store = store_model,
+     .get = get_model},
+    {.declared = {.name = "dtype",
+                  .help = "type of the weights: float32, bfloat16 or float16; without it as stored",
+                  .type = OptionType::text},
+     .flag = "dtype",
+     .value_name = "T",
+     .store = store_dtype,
+     .get = get_dtype},
+    {.declared = {.name = "cache_dtype",
+                  .help =
+                      "type of keys and values: float32, bfloat16 or float16; without it that of the weights",
+                  .type = OptionType::text},
+     .flag = "cache-dtype",
+     .value_name = "T",
+     .store = store_cache_dtype,
+     .get = get_cache_dtype},
+    {.declared = {.name = "threads",
+                  .range = {.min = 1, .max = kMaxThreads},
+                  .help = "number of compute threads; without it one per processor",
+                  .type = OptionType::integer},
+     .flag = "threads",
+     .value_name = "N",
+     .store = store_threads,
+     .get = get_threads},
+    {.declared = {.name = "plugin_path",
+                  .help = "folders that are searched first for cache plugins",
+                  .type = OptionType::texts},
+     .flag = "plugin-path",
+     .value_name = "DIR",
+     .store = store_plugin_path,
+     .get = get_plugin_path},
+    {.declared = {.name = "memory_budget",
+                  .help = "memory limit of all caches together, as \"512MB\" or \"2GiB\"; a number is bytes",
+                  .accepts = is_memory_budget,
+                  .form = "bytes or an amount like \"2GB\" or \"512MiB\"",
+                  .type = OptionType::tree},
+     .flag = "memory-budget",
+     .value_name = "SIZE",
+     .store = store_memory_budget,
+     .get = get_memory_budget},
+    {.declared = {.name = "cache_implementation",
+                  .default_value = std::string_view("dynamic"),
+                  .help = "name of a cache plugin, as listed by `kvern caches`, or a path to one",
+                  .source = "transformers",
+                  .type = OptionType::text},
+     .flag = "cache",
+     .value_name = "NAME",
+     .group = FlagGroup::cache,
+     .store = store_cache,
+     .get = get_cache},
+    {.declared = {.name = "seed",
+                  .range = {.min = 0},
+                  .help = "seed of sampling; without it every run draws anew",
+                  .type = OptionType::integer},
+     .flag = "seed",
+     .value_name = "N",
+     .group = FlagGroup::generation,
+     .store = store_seed,
+     .get = get_seed},
+};
+
+}  // namespace
+
+std::span<const RunOption> run_options() { return kOptions; }
+
+bool is_of_command_line(const Option &value) { return value.place.starts_with("--"); }
+
+std::string default_text(const OptionDeclaration &declared) {
+  const auto value = default_of(declared);
+  return value ? to_toml_value(*value) : "";
+}
+
+}  // namespace kvern::config
