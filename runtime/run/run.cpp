@@ -52,8 +52,7 @@ void take_cache_of_model(config::RunConfig &run) {
   if (run.names_cache) return;
   const fs::path folder = run.model ? *run.model : built_in_model();
   if (!is_present(folder / "generation_config.json")) return;
-  const auto file =
-      files::read_generation_config(folder, read_model_config(folder), generation_options());
+  const auto file = files::read_generation_config(folder, read_model_config(folder), generation_options());
   if (!file.cache_implementation || !has_plugin(*file.cache_implementation, run.plugin_path)) return;
   run.cache_implementation = *file.cache_implementation;
   if (run.cache_config.empty()) run.cache_config = file.cache_config;
@@ -102,7 +101,7 @@ Run::Run(config::RunConfig config) : config_(std::move(config)) {
 GenerationConfig resolve_generation(const config::RunConfig &run, const fs::path &folder) {
   GenerationConfig result;
   const GenerationConfig of_model =
-      files::read_generation_config(folder, files::ModelConfig::read(folder), generation_options()).options;
+      files::read_generation_config(folder, read_model_config(folder), generation_options()).options;
   if (!of_model.is_set(option::max_new_tokens) && !of_model.is_set(option::max_length))
     result.set(option::max_new_tokens, to_option(kDefaultNewTokens), OptionSource::built_in);
   result.merge(of_model, generation_options());
