@@ -37,6 +37,8 @@ void add_flags(FlagGroup group, po::options_description &to) {
     if (option.declared.type == OptionType::texts)
       to.add_options()(flag.c_str(), po::value<Strings>()->value_name(name),
                        (help + "; may be repeated").c_str());
+    else if (option.declared.type == OptionType::boolean)
+      to.add_options()(flag.c_str(), text_value(name)->implicit_value("true"), help.c_str());
     else
       to.add_options()(flag.c_str(), text_value(name), help.c_str());
   }

@@ -29,6 +29,7 @@ struct RunConfig {
   std::optional<std::filesystem::path> model;     ///< none: the built-in model
   std::optional<std::string> dtype, cache_dtype;  ///< "float32", "bfloat16" or "float16"
   std::optional<int64_t> threads;
+  bool allow_beyond_context = false;  ///< no limit of positions where they are computed
   std::optional<int64_t> seed;
   std::vector<std::filesystem::path> plugin_path;
   std::optional<int64_t> memory_budget;          ///< bytes

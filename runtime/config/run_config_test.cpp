@@ -123,6 +123,11 @@ TEST_CASE("Single values may stand for lists of one") {
             .empty());
 }
 
+TEST_CASE("Positions beyond the model's limit are taken on request only") {
+  CHECK_FALSE(parsed("").allow_beyond_context);
+  CHECK(parsed("allow_beyond_context = true").allow_beyond_context);
+}
+
 TEST_CASE("A memory budget is bytes or an amount") {
   CHECK(parsed("memory_budget = 4096").memory_budget == 4096);
   CHECK(parsed("memory_budget = '1 GiB'").memory_budget == 1 << 30);
@@ -143,7 +148,8 @@ TEST_CASE("An unknown key is answered with the nearest one") {
   CHECK(refusal("[cache_confg]\nnbits = 4") ==
         "run.toml:1: cache_confg: unknown key 'cache_confg'; did you mean 'cache_config'?");
   CHECK(refusal("zzzzzzzzzz = 1") ==
-        "run.toml:1: zzzzzzzzzz: unknown key 'zzzzzzzzzz'; known are cache_config, cache_dtype, "
+        "run.toml:1: zzzzzzzzzz: unknown key 'zzzzzzzzzz'; known are allow_beyond_context, cache_config, "
+        "cache_dtype, "
         "cache_implementation, "
         "dtype, generation, memory_budget, model, plugin_path, seed, threads");
 }

@@ -79,6 +79,13 @@ void store_threads(TableReader &, const Option &value, const fs::path &, RunConf
 }
 std::optional<Option> get_threads(const RunConfig &config) { return integer_option(config.threads); }
 
+void store_allow_beyond_context(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.allow_beyond_context = std::get<bool>(value.value);
+}
+std::optional<Option> get_allow_beyond_context(const RunConfig &config) {
+  return Option{config.allow_beyond_context, ""};
+}
+
 void store_seed(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
   to.seed = std::get<int64_t>(value.value);
 }
@@ -153,6 +160,14 @@ constexpr RunOption kOptions[] = {
      .value_name = "N",
      .store = store_threads,
      .get = get_threads},
+    {.declared = {.name = "allow_beyond_context",
+                  .default_value = false,
+                  .help = "take more positions than the model was made for; never where it has learned them",
+                  .type = OptionType::boolean},
+     .flag = "allow-beyond-context",
+     .value_name = "true|false",
+     .store = store_allow_beyond_context,
+     .get = get_allow_beyond_context},
     {.declared = {.name = "plugin_path",
                   .help = "folders that are searched first for cache plugins",
                   .type = OptionType::texts},

@@ -86,6 +86,19 @@ CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64
   return request;
 }
 
+namespace {
+
+void warn_beyond_context(const Model &model) {
+  const int64_t most = model.info().max_positions;
+  std::cerr << "kvern: warning: allow_beyond_context: "
+            << (most == 0
+                    ? "positions are not limited; beyond max_position_embeddings the output may degrade"
+                    : "has no effect: this model has learned its " + std::to_string(most) + " positions")
+            << '\n';
+}
+
+}  // namespace
+
 Run::Run(config::RunConfig config) : config_(std::move(config)) {
   keep_torch_single_threaded();
   const std::string warning = set_threads(config_.threads.value_or(0));
@@ -93,7 +106,9 @@ Run::Run(config::RunConfig config) : config_(std::move(config)) {
   folder_ = config_.model ? *config_.model : built_in_model();
   LoadOptions options;
   options.dtype = dtype_option(config_.dtype);
+  options.allow_beyond_context = config_.allow_beyond_context;
   model_ = load_model(folder_, options);
+  if (config_.allow_beyond_context) warn_beyond_context(*model_);
   if (Tokenizer::exists(folder_)) tokenizer_ = Tokenizer::load(folder_);
   malloc_trim(0);  // what reading the files took would stay resident in the heap for good
 }
