@@ -87,7 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   load(data, size);
   if (size < 8) return 0;
   std::vector<uint8_t> sealed(data, data + size);
-  kvern::sdk::CheckSum sum;
+  kvern::sdk::Checksum sum;
   sum.add(data, size - 8);
   const uint64_t value = sum.value();
   std::memcpy(sealed.data() + size - 8, &value, 8);
