@@ -62,6 +62,17 @@ OptionTable CacheConfig::to_diff_dict() const {
   return result;
 }
 
+OptionTable CacheConfig::without_defaults() const {
+  const OptionTable defaults = defaults_of(*plugin_);
+  OptionTable result;
+  for (const auto &[key, option] : given_) {
+    const Option *preset = config::find_option(defaults, key);
+    if (preset == nullptr || !config::same_option(as_declared(option, *preset), *preset))
+      result.emplace_back(key, option);
+  }
+  return result;
+}
+
 std::string CacheConfig::to_json_string(bool use_diff) const {
   return config::to_json(use_diff ? to_diff_dict() : to_dict());
 }

@@ -31,6 +31,8 @@ class CacheConfig {
   OptionTable to_dict() const;
   /// Only the options whose value is not the default.
   OptionTable to_diff_dict() const;
+  /// The options as given, unknown ones too, but for those that equal the default: a default is the plugin's to apply.
+  OptionTable without_defaults() const;
   std::string to_json_string(bool use_diff = false) const;
   std::string to_toml_string(bool use_diff = false) const;
   /// Throws Error(output).

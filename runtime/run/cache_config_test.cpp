@@ -77,6 +77,14 @@ TEST_CASE("Keys that a cache does not use are all listed, and all named by valid
                                "'max_cache_len'?"));
 }
 
+TEST_CASE("A plugin gets the options as given, without those that equal the default") {
+  const auto &p = plugin("quantized");
+  CHECK(CacheConfig::from_dict(p, CacheConfig(p).to_dict()).without_defaults().empty());
+  const auto given = CacheConfig::from_text(p, "nbits = 2\nunknown = 1", "c.toml").without_defaults();
+  REQUIRE(given.size() == 2);
+  CHECK(given[0].second.place == "c.toml:1");
+}
+
 TEST_CASE("A value of a wrong type is named by its place") {
   const auto config = CacheConfig::from_text(plugin("static"), "\nmax_cache_len = 'x'", "c.toml");
   CHECK(refusal(config) ==

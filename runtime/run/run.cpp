@@ -9,6 +9,7 @@
 #include "core/torch/single_thread.hpp"
 #include "devices/cpu/threads.hpp"
 #include "runtime/models/load.hpp"
+#include "runtime/run/cache_config.hpp"
 #include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
 
@@ -77,7 +78,8 @@ std::vector<std::string> generation_notes(const Run &run, const GenerationConfig
 CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens) {
   CacheRequest request;
   request.implementation = run.cache_implementation;
-  request.options = run.cache_config;
+  const auto found = find_plugin(run.cache_implementation, run.plugin_path);
+  request.options = CacheConfig::from_dict(*found.plugin, run.cache_config).without_defaults();
   request.plugin_path = run.plugin_path;
   request.dtype = dtype_option(run.cache_dtype);
   request.memory_budget = run.memory_budget.value_or(0);
