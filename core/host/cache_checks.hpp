@@ -1,4 +1,4 @@
-// Checks of what a plugin hands out: cheap ones, in every call. Not part of the public headers.
+// Checks of what a plugin returns: cheap ones, in every call. Not part of the public headers.
 #pragma once
 #include "core/host/cache_state.hpp"
 

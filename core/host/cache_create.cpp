@@ -151,7 +151,7 @@ Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, cons
     return plugin.create(state->host->table(), &request.get(), &state->cache, &state->error);
   });
   if (status != KVERN_OK) {
-    state->cache = nullptr;  // a failed create hands out nothing
+    state->cache = nullptr;  // a failed create returns nothing
     state->error.message[sizeof state->error.message - 1] = '\0';
     refused(plugin, spec, status, state->error);
   }

@@ -128,7 +128,7 @@ TEST_CASE("Recurrent layers need state, and neither view nor update") {
   CHECK_NOTHROW(Cache::create(toy.host, toy::plugin, spec));
 }
 
-TEST_CASE("A create that says OK and hands out nothing is refused") {
+TEST_CASE("A create that says OK and returns nothing is refused") {
   const Toy toy;
   toy::plugin.create = [](const kvern_host *, const kvern_create *, kvern_cache **, kvern_error *) {
     return kvern_status{KVERN_OK};

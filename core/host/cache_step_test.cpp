@@ -31,7 +31,7 @@ struct OpenStep {
 
 std::string defect(const std::string &what) { return "cache 'toy': a defect of the plugin: " + what; }
 
-/// What is said of an update that hands out the toy's keys or values after a change.
+/// What is said of an update that returns the toy's keys or values after a change.
 std::string refusal_of(Update changed) {
   OpenStep open;
   toy::ops.update = changed;
@@ -312,7 +312,7 @@ TEST_CASE("Keys and values of a wrong shape, type, device, stride or address are
         defect("update of layer 0 handed out values [1, 2, 5, 4] float32, " + expected + "the data is NULL"));
 }
 
-TEST_CASE("An update that says OK and hands out nothing is noticed") {
+TEST_CASE("An update that says OK and returns nothing is noticed") {
   CHECK(
       refusal_of([](kvern_cache *, int32_t, const DLTensor *, const DLTensor *, DLTensor *, DLTensor *,
                     kvern_error *) { return kvern_status{KVERN_OK}; }) ==
@@ -425,7 +425,7 @@ TEST_CASE("A recurrent state of a wrong shape, or in one place, is noticed") {
         defect("state of layer 0 handed out the same memory to read and to write"));
 }
 
-TEST_CASE("A layer whose values are in its keys hands out keys alone") {
+TEST_CASE("A layer whose values are in its keys returns keys alone") {
   const Toy toy;
   CacheSpec spec;
   spec.layers = {testing::attention_layer()};

@@ -60,7 +60,7 @@ TEST_CASE("A view of keys without positions is noticed") {
       "positions: neither first_pos nor key_pos");
 }
 
-TEST_CASE("An update that hands out another shape than view promised is noticed") {
+TEST_CASE("An update that returns another shape than view promised is noticed") {
   Cache cache = create("lying_update");
   CHECK(first_step(cache) ==
         "cache 'lying_update': a defect of the plugin: update of layer 0 handed out keys [1, 2, 3, 4] "

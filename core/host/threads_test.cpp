@@ -70,7 +70,7 @@ TEST_CASE("Eight threads that ask the registry get the same plugin and the same 
         }) == 0);
 }
 
-TEST_CASE("A memory budget holds whoever allocates") {
+TEST_CASE("A memory budget holds for every thread that allocates") {
   HostOptions options;
   options.memory_budget = 256;
   const Host host(options);

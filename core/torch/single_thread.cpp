@@ -1,4 +1,4 @@
-// The number of threads that OpenMP is told is MKL's, which reads its environment variable when it is first used.
+// Keeps LibTorch to one thread: OpenMP reports the number of MKL, which reads its environment variable when it is first used.
 #include "core/torch/single_thread.hpp"
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// What `attend` says against attention over what `update` hands out in the same step, for every way to pack.
+// What `attend` says against attention over what `update` returns in the same step, for every way to pack.
 #include <cmath>
 
 #include "plugins/quantized/testing/driver.hpp"
@@ -91,15 +91,14 @@ double worst_error(const AttendPath &way, const char *compute) {
 
 }  // namespace
 
-TEST_CASE(
-    "attend equals attention over what update hands out, whatever the bits, axes, groups and rotation") {
+TEST_CASE("attend equals attention over what update returns, whatever the bits, axes, groups and rotation") {
   each_way([](const AttendPath &way) {
     INFO(way.text());
     CHECK(worst_error(way, "float32") < 1e-4);
   });
 }
 
-TEST_CASE("attend in integers stays within their rounding of what update hands out") {
+TEST_CASE("attend in integers stays within their rounding of what update returns") {
   each_way([](const AttendPath &way) {
     if (way.rotation) return;
     INFO(way.text());

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "runtime/config/cache_text.hpp"
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern::cli {
 namespace {

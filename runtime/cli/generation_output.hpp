@@ -4,13 +4,13 @@
 #include <optional>
 #include <string>
 
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern::cli {
 
 /// A finished generation with what it was made from.
 struct GenerationReport {
-  const Run &run;
+  const Session &run;
   const std::vector<int64_t> &prompt;
   const GenerationConfig &config;
   const GenerationResult &result;

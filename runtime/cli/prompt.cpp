@@ -55,7 +55,7 @@ PromptSource read_prompt(const po::variables_map &map) {
   return source;
 }
 
-std::vector<int64_t> prompt_ids(const PromptSource &source, const Run &run) {
+std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run) {
   if (source.ids) return *source.ids;
   if (run.tokenizer()) return run.tokenizer()->encode_hf(*source.text, /*add_special_tokens=*/true);
   try {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/cli/run_options.hpp"
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern::cli {
 
@@ -22,6 +22,6 @@ struct PromptSource {
 PromptSource read_prompt(const po::variables_map &map);
 
 /// Throws Error(input) if the model has no tokenizer for a text.
-std::vector<int64_t> prompt_ids(const PromptSource &source, const Run &run);
+std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run);
 
 }  // namespace kvern::cli

@@ -14,7 +14,7 @@ namespace kvern::files {
 
 struct GenerationFile {
   GenerationConfig options;                         ///< those that are declared; ranges are not checked yet
-  std::optional<std::string> cache_implementation;  ///< for whoever names no cache
+  std::optional<std::string> cache_implementation;  ///< where the configuration names no cache
   OptionTable cache_config;
   /// Keys that no declared option has, sorted. Without those that mean nothing (null, transformers_version,
   /// _from_model_config) and those whose value is transformers' default.

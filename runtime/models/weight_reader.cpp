@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "kernels/elementwise.hpp"
-#include "devices/cpu/threads.hpp"
+#include "devices/cpu/cpu_queue.hpp"
 
 namespace kvern::models {
 namespace {
@@ -141,7 +141,7 @@ Weight WeightReader::convert(const files::TensorView &view, kernels::Dtype from)
   call.to = memory.get();
   call.to_type = *dtype_;
   call.from_stride = call.to_stride = call.dim;
-  kernels::convert(call, parallel());
+  cpu_queue().convert(call);
   weight.data = memory.get();
   weight.owner = memory;
   return weight;

@@ -21,7 +21,7 @@ struct Axis {
   int64_t extent;
 };
 
-/// Used while a model is loaded. What it hands out lives on its own.
+/// Used while a model is loaded. What it returns lives on its own.
 class WeightReader {
  public:
   /// `dtype`: the type that every tensor is converted to, none = each stays as it is in the file, mapped.

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <kvern/error.hpp>
 
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test.hpp"
 
@@ -13,8 +13,8 @@ using namespace kvern;
 namespace {
 
 /// The built-in model in float32, where one chunking rounds hardly differently from another.
-const Run &demo() {
-  static const Run run([] {
+const Session &demo() {
+  static const Session run([] {
     config::RunConfig config;
     config.model = test::source_path("models/demo");
     config.dtype = "float32";

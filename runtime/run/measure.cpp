@@ -28,7 +28,7 @@ TokenRows some_ids(const Model &model, int64_t n) {
   return rows;
 }
 
-void fill_to(const Run &run, Cache &cache, int64_t depth, Fill fill, const OnProgress &on_progress) {
+void fill_to(const Session &run, Cache &cache, int64_t depth, Fill fill, const OnProgress &on_progress) {
   if (fill == Fill::random) return fill_cache(cache, 1, depth, kFillChunk, on_progress);
   Driver driver(run.model(), cache, {true, kFillChunk, on_progress, {}});
   if (depth > 0) driver.feed(some_ids(run.model(), depth), {0}, {0, false});
@@ -50,7 +50,7 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-DecodeTimings measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
+DecodeTimings measure_decode(const Session &run, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress) {
   c10::InferenceMode no_gradients;
   check_count(depth);
@@ -75,7 +75,7 @@ DecodeTimings measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill
   return f;
 }
 
-PrefillTimings measure_prefill(const Run &run, int64_t tokens, int64_t repeats) {
+PrefillTimings measure_prefill(const Session &run, int64_t tokens, int64_t repeats) {
   c10::InferenceMode no_gradients;
   check_count(tokens);
   auto cache = run.open_cache(1, tokens);

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern {
 
@@ -25,11 +25,11 @@ enum class Fill { random, prefill };
 using OnProgress = std::function<void(int64_t done, int64_t total)>;
 
 /// Fills a fresh cache to `depth`, decodes two tokens that are not counted, then `tokens` that are.
-DecodeTimings measure_decode(const Run &run, int64_t depth, int64_t tokens, Fill fill,
+DecodeTimings measure_decode(const Session &run, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress = {});
 
 /// Feeds `tokens` tokens to an empty cache in one forward pass, `repeats` times after a short prompt that is not counted.
-PrefillTimings measure_prefill(const Run &run, int64_t tokens, int64_t repeats);
+PrefillTimings measure_prefill(const Session &run, int64_t tokens, int64_t repeats);
 
 double median(std::vector<double> values);
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern {
 

@@ -124,13 +124,13 @@ namespace {
 kvern_status rope_rotate(void *, int32_t layer, const DLTensor *x, const int64_t *pos, int64_t row_stride,
                          int32_t, void *, DLTensor *out, kvern_error *) {
   const int dim = static_cast<int>(x->shape[3]);
-  std::vector<double> turned(static_cast<std::size_t>(dim));
+  std::vector<double> rotated(static_cast<std::size_t>(dim));
   for (int64_t r = 0; r < x->shape[0]; ++r) {
     for (int64_t h = 0; h < x->shape[1]; ++h) {
       for (int64_t i = 0; i < x->shape[2]; ++i) {
-        for (int d = 0; d < dim; ++d) turned[d] = at(*x, r, h, i, d);
-        rotate(layer, turned.data(), dim, pos[r * row_stride + i]);
-        for (int d = 0; d < dim; ++d) at(*out, r, h, i, d) = static_cast<float>(turned[d]);
+        for (int d = 0; d < dim; ++d) rotated[d] = at(*x, r, h, i, d);
+        rotate(layer, rotated.data(), dim, pos[r * row_stride + i]);
+        for (int d = 0; d < dim; ++d) at(*out, r, h, i, d) = static_cast<float>(rotated[d]);
       }
     }
   }

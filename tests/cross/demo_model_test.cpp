@@ -1,6 +1,6 @@
 // The built-in model: the very outputs of transformers, and a memory that is its cache's. Stories, questions and recorded
 // answers are in tests/reference/demo.
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 #include <cmath>
 #include <fstream>
@@ -28,7 +28,7 @@ std::vector<Json> stories() {
   return list;
 }
 
-Run demo(const std::string &cache, OptionTable options = {}) {
+Session demo(const std::string &cache, OptionTable options = {}) {
   config::RunConfig config;
   config.model = test::source_path("models/demo");
   config.threads = 1;
@@ -36,12 +36,12 @@ Run demo(const std::string &cache, OptionTable options = {}) {
   config.cache_config = std::move(options);
   config.plugin_path = {test::program("../lib/kvern/plugins"),
                         test::program("../lib/kvern/test_plugins/proof")};
-  return Run(std::move(config));
+  return Session(std::move(config));
 }
 
 using Ids = std::vector<int64_t>;
 
-Ids continuation(const Run &run, const Ids &prompt, int64_t n) {
+Ids continuation(const Session &run, const Ids &prompt, int64_t n) {
   GenerationConfig config;
   config.set(option::max_new_tokens, {n});
   auto cache = run.open_cache(1, static_cast<int64_t>(prompt.size()) + n);
@@ -50,7 +50,7 @@ Ids continuation(const Run &run, const Ids &prompt, int64_t n) {
   return sequence;
 }
 
-bool answers(const Run &run, const Json &story) {
+bool answers(const Session &run, const Json &story) {
   const auto want = story["answer_ids"].get<Ids>();
   return continuation(run, story["input_ids"].get<Ids>(), static_cast<int64_t>(want.size())) == want;
 }
@@ -99,7 +99,7 @@ TEST_CASE("The built-in model tells the stories that transformers tells, with it
   config.threads = 1;
   config.dtype = "float32";
   config.plugin_path = {test::program("../lib/kvern/plugins")};
-  const Run run(std::move(config));
+  const Session run(std::move(config));
   for (const auto &c : expected["cases"]) {
     INFO(c["name"]);
     const auto prompt = c["input_ids"].get<Ids>(), want = c["output_ids"].get<Ids>();

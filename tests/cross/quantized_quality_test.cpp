@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "runtime/run/compare.hpp"
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test.hpp"
 
@@ -19,22 +19,22 @@ constexpr int64_t kWindows = 1;
 constexpr int64_t kWindows = 4;
 #endif
 
-Run demo() {
+Session demo() {
   config::RunConfig config;
   config.model = test::source_path("models/demo");
   config.dtype = "float32";
   config.threads = 1;
   config.plugin_path = {test::program("../lib/kvern/plugins")};
-  return Run(std::move(config));
+  return Session(std::move(config));
 }
 
-std::vector<Ids> stories(const Run &run) {
+std::vector<Ids> stories(const Session &run) {
   std::ifstream in(test::source_path("bench/text/stories.txt"));
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   return text_windows(*run.tokenizer(), text, 512, kWindows);
 }
 
-CacheRequest quantized(const Run &run, int64_t nbits, int64_t axis_key, bool rotation) {
+CacheRequest quantized(const Session &run, int64_t nbits, int64_t axis_key, bool rotation) {
   auto request = cache_request(run.config(), 1, 0);
   request.implementation = "quantized";
   request.options = {{"nbits", {nbits, ""}},

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
@@ -43,7 +43,7 @@ GenerationConfig short_generation(bool sampled) {
 }
 
 /// One call as a server makes it: a cache of its own, text to ids to text.
-void answer(const Run &run, const std::string &cache, int call) {
+void answer(const Session &run, const std::string &cache, int call) {
   CacheRequest request = cache_request(run.config(), 1, 64);
   request.implementation = cache;
   Cache opened = open_cache(run.model(), request);
@@ -74,7 +74,7 @@ TEST_CASE("1000 generations in one process leave its memory as it was") {
   config.model = test::source_path("models/demo");
   config.threads = 1;
   config.plugin_path = {test::program("../lib/kvern/plugins")};
-  const Run run(std::move(config));
+  const Session run(std::move(config));
   const std::vector<std::string> caches{"dynamic", "static", "quantized", "none"};
   for (int i = 0; i < 40; ++i) answer(run, caches[i % 4], i / 4);  // what is made once and kept
   const Memory before = memory();

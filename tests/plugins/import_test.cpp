@@ -1,4 +1,4 @@
-// One cache filled from another: what `dynamic` hands out, given to a cache of another kind in a step of its own. Rows are
+// One cache filled from another: what `dynamic` returns, given to a cache of another kind in a step of its own. Rows are
 // padded on the left, and layers bring only what is still needed of them.
 #include "tests/conformance/check_rules.hpp"
 

@@ -1,4 +1,4 @@
-// The one way in which tests include Catch2. LibTorch's c10 redefines CHECK: whoever needs LibTorch includes it before
+// The one way in which tests include Catch2. LibTorch's c10 redefines CHECK: a test that needs LibTorch includes it before
 // this header, never after it.
 #pragma once
 #ifdef CHECK

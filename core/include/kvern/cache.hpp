@@ -1,7 +1,7 @@
 // A cache: RAII over the ABI's table of verbs. Every failure is a CacheError with the plugin's own message.
 //
 // The meaning of each verb is in kvern/abi/cache_abi.h; this class adds ownership, exceptions, and checks of
-// what the plugin hands out (a tensor of another shape or type than view promised is refused as the plugin's
+// what the plugin returns (a tensor of another shape or type than view promised is refused as the plugin's
 // defect).
 #pragma once
 #include <kvern/abi/cache_abi.h>

@@ -68,7 +68,7 @@ class Driver {
 
   /// One step of n tokens in every row, all layers; `attend`: through attention, else stored only.
   void step(int64_t n, bool attend = false);
-  /// One step of n tokens of layer 0; out [rows, q_heads, n, dim], and what update hands out in the same step.
+  /// One step of n tokens of layer 0; out [rows, q_heads, n, dim], and what update returns in the same step.
   struct StepOutput {
     TestTensor q, out;
     KeysAndValues all;

@@ -114,7 +114,7 @@ BenchArguments make_plan(const po::variables_map &map) {
   return plan;
 }
 
-Json measure(const BenchArguments &plan, const std::string &name, const Run &run) {
+Json measure(const BenchArguments &plan, const std::string &name, const Session &run) {
   Json result{
       {"cache", name},
       {"cache_implementation", run.config().cache_implementation},
@@ -182,7 +182,7 @@ int run(const std::vector<std::string> &arguments) {
   Json report;
   report["resident_bytes_at_start"] = resident_bytes();
   for (size_t i = 0; i < plan.runs.size(); ++i) {
-    const Run run(plan.runs[i]);
+    const Session run(plan.runs[i]);
     report["model"] = run.model_folder().string();
     report["results"].push_back(measure(plan, plan.names[i], run));
   }

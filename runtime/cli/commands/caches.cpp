@@ -10,7 +10,7 @@
 #include "runtime/config/option_text.hpp"
 #include "runtime/run/cache_config.hpp"
 #include "runtime/run/probe.hpp"
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include "runtime/cli/run_options.hpp"
 #include "runtime/cli/text_file.hpp"
 #include "runtime/run/measure.hpp"
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -95,7 +95,7 @@ CompareArguments make_plan(const po::variables_map &map) {
   return plan;
 }
 
-std::vector<Ids> windows_of(const CompareArguments &plan, const Run &run) {
+std::vector<Ids> windows_of(const CompareArguments &plan, const Session &run) {
   if (const int64_t max = run.model().info().max_positions; max > 0 && plan.context > max)
     throw Error(ErrorKind::input, "--context " + std::to_string(plan.context) + ": the model takes at most " +
                                       std::to_string(max) + " tokens");
@@ -103,7 +103,7 @@ std::vector<Ids> windows_of(const CompareArguments &plan, const Run &run) {
   return text_windows(*run.tokenizer(), plan.text, plan.context, plan.windows);
 }
 
-CompareReport measure(const CompareArguments &plan, const Run &run) {
+CompareReport measure(const CompareArguments &plan, const Session &run) {
   const auto request = [&](const config::RunConfig &cache) { return cache_request(cache, 1, plan.context); };
   std::vector<CacheRequest> requests;
   for (const auto &cache : plan.caches) requests.push_back(request(cache));
@@ -128,7 +128,7 @@ int run(const std::vector<std::string> &arguments) {
   const auto map = parse(arguments, options);
   if (map.count("help")) return print_help(kUsage, options);
   const auto plan = make_plan(map);
-  const auto report = measure(plan, Run(plan.base));
+  const auto report = measure(plan, Session(plan.base));
   if (plan.output == "json")
     write_json(compare_json(report));
   else

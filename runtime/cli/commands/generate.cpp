@@ -53,7 +53,7 @@ class Stream {
 struct PrefillInterrupted {};
 
 /// As generate; where a signal came during prefill, the prompt alone.
-GenerationResult generate_until_interrupted(const Run &run, Cache &cache, const Prompt &prompt,
+GenerationResult generate_until_interrupted(const Session &run, Cache &cache, const Prompt &prompt,
                                             const GenerationConfig &config, const GenerationEvents &events) {
   try {
     return generate(run.model(), cache, prompt, config, events);
@@ -67,7 +67,7 @@ GenerationResult generate_until_interrupted(const Run &run, Cache &cache, const 
   }
 }
 
-int generate_and_print(const Run &run, const PromptSource &source, bool json, bool stats) {
+int generate_and_print(const Session &run, const PromptSource &source, bool json, bool stats) {
   const auto ids = prompt_ids(source, run);
   const auto config = run.generation();
   for (const auto &note : generation_notes(run, config)) std::cerr << "kvern: warning: " << note << '\n';
@@ -118,7 +118,7 @@ int run(const std::vector<std::string> &arguments) {
   take_cache_of_model(config);
   check_cache(config);
   const auto source = read_prompt(map);
-  const Run run(std::move(config));
+  const Session run(std::move(config));
   return generate_and_print(run, source, json, map.count("stats") > 0);
 }
 

@@ -8,7 +8,7 @@
 #include "runtime/cli/run_options.hpp"
 #include "runtime/cli/table.hpp"
 #include "runtime/run/probe.hpp"
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -50,7 +50,7 @@ std::string layer_table(const std::vector<LayerSpec> &layers) {
   return table(rows);
 }
 
-std::vector<std::string> cache_cells(const FoundPlugin &found, const Run &run) {
+std::vector<std::string> cache_cells(const FoundPlugin &found, const Session &run) {
   if (!found.plugin) return {found.name, "-", "refused: " + found.refusal};
   CacheRequest request;
   request.implementation = found.name;
@@ -68,7 +68,7 @@ std::vector<std::string> cache_cells(const FoundPlugin &found, const Run &run) {
   }
 }
 
-std::string describe(const Run &run) {
+std::string describe(const Session &run) {
   const auto &info = run.model().info();
   std::ostringstream text;
   text << run.model_folder().string() << ": " << info.model_type << ", " << info.parameters
@@ -94,7 +94,7 @@ int run(const std::vector<std::string> &arguments) {
     if (folders.size() > 1 || map.count("model")) throw Error(ErrorKind::usage, "inspect takes one model");
     config.model = folders[0];
   }
-  write_text(describe(Run(std::move(config))));
+  write_text(describe(Session(std::move(config))));
   return 0;
 }
 

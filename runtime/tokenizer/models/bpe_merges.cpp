@@ -1,4 +1,4 @@
-// The fast way and its readable twin; short words take the twin, which needs no heap.
+// The fast merge and its reference implementation; short words take the latter, which needs no heap.
 #include "runtime/tokenizer/models/bpe_merges.hpp"
 
 #include <algorithm>

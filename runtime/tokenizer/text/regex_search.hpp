@@ -21,7 +21,7 @@ struct CompiledPattern {
 };
 
 /// PCRE2 counts steps per start position and runs of one character as one, so a match limit alone does not bound the
-/// time of a search: `.(?=.*x)` is quadratic within it. A search therefore sees a window of the text and is told by
+/// time of a search: `.(?=.*x)` is quadratic within it. A search therefore sees a window of the text and learns by
 /// PCRE2_PARTIAL_HARD whether a longer text could change the result; what needs more than a window is matched by the
 /// counted code.
 class RegexSearch {

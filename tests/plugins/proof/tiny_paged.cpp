@@ -72,7 +72,7 @@ class TinyPaged {
   Create create_;
   SharedBlocks<Block> rows_{kBlock};
   Slots slots_;
-  std::shared_ptr<Block> dense_;  // what update hands out, within a step
+  std::shared_ptr<Block> dense_;  // what update returns, within a step
   OutTensor k_, v_;
   const Step *step_ = nullptr;
 };

@@ -1,4 +1,4 @@
-// A run made ready: configuration checked, then model, tokenizer and cache opened, in that order.
+// A session: configuration checked, then model, tokenizer and cache opened, in that order.
 #pragma once
 #include <kvern/generation.hpp>
 #include <optional>
@@ -24,11 +24,11 @@ GenerationConfig resolve_generation(const config::RunConfig &run, const std::fil
 /// What a configuration says about its cache.
 CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens);
 
-class Run {
+class Session {
  public:
   /// Opens the model (the built-in one if the configuration names none) and its tokenizer, if it has one. The configuration
   /// has been checked by check_cache. Sets the number of threads.
-  explicit Run(config::RunConfig config);
+  explicit Session(config::RunConfig config);
 
   const config::RunConfig &config() const { return config_; }
   const std::filesystem::path &model_folder() const { return folder_; }
@@ -53,7 +53,7 @@ class Run {
 };
 
 /// What is to be said before a generation, one line each: keys of generation_config.json that are not used, and warnings.
-std::vector<std::string> generation_notes(const Run &run, const GenerationConfig &config);
+std::vector<std::string> generation_notes(const Session &run, const GenerationConfig &config);
 
 /// share/kvern/models/demo beside the program. Throws Error(model) if it is not there.
 std::filesystem::path built_in_model();

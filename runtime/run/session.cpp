@@ -1,4 +1,4 @@
-#include "runtime/run/run.hpp"
+#include "runtime/run/session.hpp"
 
 #include <malloc.h>
 
@@ -59,7 +59,7 @@ void take_cache_of_model(config::RunConfig &run) {
   if (run.cache_config.empty()) run.cache_config = file.cache_config;
 }
 
-std::vector<std::string> generation_notes(const Run &run, const GenerationConfig &config) {
+std::vector<std::string> generation_notes(const Session &run, const GenerationConfig &config) {
   const auto file = run.generation_file();
   auto keys = file.not_used;
   if (!run.config().names_cache && file.cache_implementation != run.config().cache_implementation) {
@@ -101,7 +101,7 @@ void warn_beyond_context(const Model &model) {
 
 }  // namespace
 
-Run::Run(config::RunConfig config) : config_(std::move(config)) {
+Session::Session(config::RunConfig config) : config_(std::move(config)) {
   keep_torch_single_threaded();
   const std::string warning = set_threads(config_.threads.value_or(0));
   if (!warning.empty()) std::cerr << "kvern: warning: " << warning << '\n';
@@ -127,13 +127,13 @@ GenerationConfig resolve_generation(const config::RunConfig &run, const fs::path
   return result;
 }
 
-GenerationConfig Run::generation() const { return resolve_generation(config_, folder_); }
+GenerationConfig Session::generation() const { return resolve_generation(config_, folder_); }
 
-files::GenerationFile Run::generation_file() const {
+files::GenerationFile Session::generation_file() const {
   return files::read_generation_config(folder_, read_model_config(folder_), generation_options());
 }
 
-Cache Run::open_cache(int64_t max_rows, int64_t max_tokens) const {
+Cache Session::open_cache(int64_t max_rows, int64_t max_tokens) const {
   const int64_t limit = model_->info().max_positions;
   if (limit > 0) max_tokens = std::min(max_tokens, limit);
   return kvern::open_cache(*model_, cache_request(config_, max_rows, max_tokens));
