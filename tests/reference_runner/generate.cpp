@@ -39,8 +39,8 @@ std::optional<Ids> recorded_with(const Case &c, const Json &kwargs) {
 /// The last token is not fed.
 bool differs_by_design(const Case &c, size_t length) {
   const auto config = read_model_config(model_folder(c));
-  return config.rope().type == files::RopeType::dynamic &&
-         static_cast<int64_t>(length) - 1 > config.size("max_position_embeddings");
+  return static_cast<int64_t>(length) - 1 > config.size("max_position_embeddings") &&
+         config.rope().type == files::RopeType::dynamic;
 }
 
 /// The ids of the full cache, where the case records a cache class whose output differs by a defect.
