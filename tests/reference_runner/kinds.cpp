@@ -26,6 +26,7 @@ const std::map<std::string, CaseRun> &kinds() {
       {"greedy_batch", single(run_generate)},
       {"stopping", single(run_generate)},
       {"sampling", single(run_generate)},
+      {"processors", single(run_generate)},
       {"model_defaults", single(run_generate)},
       {"sliding_window", single(run_generate)},
       {"prefix_reuse", single(run_generate)},
