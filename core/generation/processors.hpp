@@ -71,6 +71,14 @@ std::span<const ProcessorEntry *const> processors();
 /// Those that the configuration asks for, in the order in which they are applied.
 LogitsProcessors make_processors(const GenerationConfig &config, const ProcessorContext &context);
 
+/// `scores` with these ids filtered, or with all others filtered and these at 0. Ids outside the vocabulary: none of
+/// without_ids; Error(config) of only_ids.
+at::Tensor without_ids(const at::Tensor &scores, const std::vector<int64_t> &ids);
+at::Tensor only_ids(const at::Tensor &scores, const std::vector<int64_t> &ids);
+
+/// Those of `ids` that are in a vocabulary of this size.
+std::vector<int64_t> ids_within(const std::vector<int64_t> &ids, int64_t vocab_size);
+
 /// What filters set the score of a token to that may not be chosen.
 constexpr double kFiltered = -std::numeric_limits<double>::infinity();
 

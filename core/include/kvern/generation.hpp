@@ -22,7 +22,8 @@ extern const GenerationOption<int64_t> max_length;  ///< prompt included; counts
 extern const GenerationOption<std::vector<int64_t>> eos_token_id;  ///< empty: nothing ends a row early
 extern const GenerationOption<std::optional<int64_t>>
     pad_token_id;  ///< fills rows that ended; the first eos id if not set
-extern const GenerationOption<std::optional<int64_t>> bos_token_id;  ///< begins an empty prompt
+extern const GenerationOption<std::optional<int64_t>> bos_token_id;         ///< begins an empty prompt
+extern const GenerationOption<std::optional<int64_t>> forced_bos_token_id;  ///< follows a prompt of one
 extern const GenerationOption<bool> use_cache;              ///< false: every step feeds everything again
 extern const GenerationOption<int64_t> prefill_chunk_size;  ///< 0 = whole prompts
 }  // namespace option

@@ -1,0 +1,41 @@
+// Filters tokens that would complete an n-gram a second time. Paulus et al. 2017; fairseq.
+#include "core/generation/processors.hpp"
+#include "core/generation/ngrams.hpp"
+
+namespace kvern {
+namespace {
+
+constexpr GenerationOption<int64_t> kSize{{.name = "no_repeat_ngram_size",
+                                           .default_value = int64_t{0},
+                                           .range = {.min = 0},
+                                           .help = "n-grams of this size occur once only; 0 = off",
+                                           .source = "Paulus et al. 2017"}};
+
+class NoRepeatNgram : public LogitsProcessor {
+ public:
+  explicit NoRepeatNgram(int64_t size) : size_(size) {}
+  at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const override {
+    auto result = scores.clone();
+    for (int64_t r = 0; r < ids.size(0); ++r)
+      filter_ngrams(result[r], ids_of_row(ids, r), ids_of_row(ids, r), size_);
+    return result;
+  }
+
+ private:
+  int64_t size_;
+};
+
+constexpr const OptionDeclaration *kOptions[] = {&kSize};
+
+std::unique_ptr<LogitsProcessor> make(const GenerationConfig &config, const ProcessorContext &) {
+  const int64_t size = config.get(kSize);
+  if (size == 0) return nullptr;
+  return std::make_unique<NoRepeatNgram>(size);
+}
+
+}  // namespace
+
+extern constinit const ProcessorEntry processor_no_repeat_ngram_size = {ProcessorOrder::no_repeat_ngram,
+                                                                        kOptions, make};
+
+}  // namespace kvern
