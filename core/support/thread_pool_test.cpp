@@ -112,6 +112,7 @@ TEST_CASE(
   CHECK(std::clock() - before < CLOCKS_PER_SEC / 20);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which map memory themselves
 TEST_CASE("A pool has fewer threads where the system refuses more") {
   rlimit limit;
   REQUIRE(getrlimit(RLIMIT_AS, &limit) == 0);
@@ -126,3 +127,4 @@ TEST_CASE("A pool has fewer threads where the system refuses more") {
   pool.run(100, 1, &Count::body, &count);
   CHECK(count.all_once());
 }
+#endif
