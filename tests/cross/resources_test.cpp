@@ -83,7 +83,9 @@ TEST_CASE("1000 generations in one process leave its memory as it was") {
   INFO("live " << before.live << " to " << after.live << ", resident " << before.resident << " to "
                << after.resident);
   CHECK(after.live - before.live < 64 << 10);
+#if !defined(__SANITIZE_ADDRESS__)  // which keeps freed memory for a while
   CHECK(after.resident - before.resident < 4 << 20);
+#endif
 }
 
 TEST_CASE("Two processes use one model at the same time, each as if it were alone") {

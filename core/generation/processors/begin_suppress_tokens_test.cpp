@@ -1,4 +1,4 @@
-#include "core/generation/testing_processors.hpp"
+#include "core/generation/testing/processors.hpp"
 
 using namespace kvern;
 using namespace kvern::test;
