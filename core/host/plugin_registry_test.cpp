@@ -54,14 +54,16 @@ TEST_CASE("A plugin is found in a folder of the environment") {
   CHECK(found.path == kHonest / "libkvern_toy.so");
 }
 
-TEST_CASE("A name that is nowhere is answered with the nearest one, those installed and the folders searched") {
+TEST_CASE(
+    "A name that is nowhere is answered with the nearest one, those installed and the folders searched") {
   const auto action = [] { find_plugin("toyy", {kHonest, "/no/such"}); };
   CHECK(kind_of(action) == ErrorKind::plugin);
   const std::string message = message_of(action);
   CHECK_THAT(message, StartsWith("no cache plugin 'toyy'; did you mean 'toy'? installed: "));
   CHECK_THAT(message, Contains("toy; searched: " + kHonest.string() + ", /no/such (no such folder), "));
-  CHECK_THAT(message_of([] { find_plugin("qwertyuiop", {"/no/such"}); }),
-             StartsWith("no cache plugin 'qwertyuiop'; ") && Contains("searched: /no/such (no such folder), "));
+  CHECK_THAT(
+      message_of([] { find_plugin("qwertyuiop", {"/no/such"}); }),
+      StartsWith("no cache plugin 'qwertyuiop'; ") && Contains("searched: /no/such (no such folder), "));
 }
 
 TEST_CASE("A path where nothing is, or a folder, is refused") {

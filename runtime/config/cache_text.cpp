@@ -16,7 +16,8 @@ CacheText parse_cache_text(std::string_view text, const std::string &place) {
   if (brace != std::string_view::npos) options = parse_toml_value(text.substr(brace), place);
   auto *table = std::get_if<OptionTable>(&options.value);
   if (result.name.empty() || table == nullptr) {
-    throw Error(ErrorKind::config, place + ": expected NAME, NAME{option = value, ...} or a TOML or JSON file");
+    throw Error(ErrorKind::config,
+                place + ": expected NAME, NAME{option = value, ...} or a TOML or JSON file");
   }
   result.options = std::move(*table);
   return result;
