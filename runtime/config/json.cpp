@@ -80,7 +80,7 @@ Option read_number(Cursor &at) {
   if (!good) at.fail(in_quotes(at.since(begin)) + " is no number");
   const std::string text(at.since(begin));
   if (is_float) return {parse_float(text, place), place};
-  return {parse_integer(text, 10, place), place};
+  return {parse_integer(text, place), place};
 }
 
 std::optional<Option> read_word(Cursor &at) {

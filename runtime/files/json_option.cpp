@@ -16,7 +16,7 @@ Option number_option(const json &value, const std::string &place) {
   return {value.get<double>(), place};
 }
 
-/// What Python writes for numbers that JSON lacks, as JsonObject keeps it.
+/// The object that Python writes for a value that JSON lacks (infinity, NaN), as JsonObject keeps it.
 std::optional<double> python_number(const json &value) {
   if (!value.is_object() || value.size() != 1 || !value.contains("__float__")) return {};
   const json &name = value.at("__float__");

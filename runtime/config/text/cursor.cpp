@@ -8,8 +8,8 @@
 
 namespace kvern::config {
 
-Cursor::Cursor(std::string_view text, const std::string &file, const char *format, bool with_lines)
-    : text_(text), file_(file), format_(format), with_lines_(with_lines) {
+Cursor::Cursor(std::string_view text, const std::string &file, const char *format)
+    : text_(text), file_(file), format_(format) {
   if (text.size() > kMaxText)
     throw Error(ErrorKind::config, file + ": is larger than 1 MB; a configuration is a small text");
   if (const auto bad = invalid_utf8(text)) {
@@ -37,9 +37,7 @@ bool Cursor::accept(char c) {
   return true;
 }
 
-std::string Cursor::place(size_t line) const {
-  return with_lines_ ? file_ + ":" + std::to_string(line) : file_;
-}
+std::string Cursor::place(size_t line) const { return file_ + ":" + std::to_string(line); }
 
 void Cursor::enter() {
   if (++depth_ > kMaxDepth) refuse_depth();
@@ -82,17 +80,10 @@ bool parse_hex(std::string_view digits, uint32_t &code) {
   return error == std::errc() && !digits.empty() && end == digits.data() + digits.size();
 }
 
-bool append_code_point(std::string_view digits, std::string &to) {
-  uint32_t code = 0;
-  if (!parse_hex(digits, code) || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return false;
-  append_utf8(code, to);
-  return true;
-}
-
-int64_t parse_integer(std::string_view text, int base, const std::string &place) {
+int64_t parse_integer(std::string_view text, const std::string &place) {
   if (text.starts_with('+')) text.remove_prefix(1);
   int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc::result_out_of_range)
     throw Error(ErrorKind::config, place + ": an integer is too large; integers have 64 bits");
   if (error != std::errc() || end != text.data() + text.size())

@@ -1,4 +1,5 @@
-// A position in a text that is being parsed: line, depth, and refusals that name both. Shared by TOML and JSON.
+// A position in a text that is being parsed as JSON: line, depth, and refusals that name both; and the limits that TOML
+// shares.
 #pragma once
 #include <cstdint>
 #include <kvern/error.hpp>
@@ -19,8 +20,8 @@ class SyntaxError : public Error {
 class Cursor {
  public:
   /// `format`: "TOML" or "JSON". Refuses what is larger than 1 MB or not UTF-8, skips a byte order mark. `text` and `file`
-  /// outlive the cursor. Without `with_lines` a place is `file` alone.
-  Cursor(std::string_view text, const std::string &file, const char *format, bool with_lines = true);
+  /// outlive the cursor.
+  Cursor(std::string_view text, const std::string &file, const char *format);
 
   bool at_end() const { return pos_ >= text_.size(); }
   /// The byte at `offset` from here, 0 beyond the end.
@@ -53,19 +54,16 @@ class Cursor {
   std::string_view text_;
   const std::string &file_;
   const char *format_;
-  bool with_lines_;
   size_t pos_ = 0, line_ = 1;
   int depth_ = 0;
 };
 
-/// Appends a code point as UTF-8; `digits` are 4 or more hexadecimal digits. False where they are not, or name a surrogate or
-/// nothing below U+110000.
-bool append_code_point(std::string_view digits, std::string &to);
+/// All of `digits`, hexadecimal. False where they are not.
 bool parse_hex(std::string_view digits, uint32_t &code);
 void append_utf8(uint32_t code, std::string &to);
 
 /// A decimal integer with an optional sign and without separators. Throws Error(config) where 64 bits do not hold it.
-int64_t parse_integer(std::string_view text, int base, const std::string &place);
+int64_t parse_integer(std::string_view text, const std::string &place);
 /// A decimal fraction. What is too small is 0; throws Error(config) for what is too large.
 double parse_float(const std::string &text, const std::string &place);
 
