@@ -162,7 +162,9 @@ TEST_CASE("A step that is not kept leaves the cache as it was") {
   CHECK(append(cache, history, {2}, 6) < 1e-5);
 }
 
-TEST_CASE("A bias depends on the positions in force and is added to the scores, by the cache's attention and the host's") {
+TEST_CASE(
+    "A bias depends on the positions in force and is added to the scores, by the cache's attention and the "
+    "host's") {
   for (const std::string &name : kFull) {  // tiny_pieces attends by itself, but not with a bias
     INFO(name);
     std::vector<float> elements;
