@@ -78,7 +78,7 @@ void check_import(Subject to, int64_t tokens) {
 }  // namespace
 
 TEST_CASE("a cache is filled from dynamic, its rows padded and its layers as short as they may be") {
-  for (const char *name : {"dynamic", "static", "quantized", "tiny_paged"}) {
+  for (const char *name : {"dynamic", "static", "quantized", "paged", "batching", "tiny_paged"}) {
     Subject to = subject_of(name, {});
     to.max_tokens = 64;
     check_import(to, 20);
@@ -99,7 +99,7 @@ TEST_CASE("what is imported into quantized is packed as what came token by token
 }
 
 TEST_CASE("an import that leaves out what a row still needs is refused") {
-  for (const char *name : {"dynamic", "quantized", "tiny_paged"}) {
+  for (const char *name : {"dynamic", "quantized", "paged", "tiny_paged"}) {
     const std::vector<kvern_layer> layers{attention_layer(kWindow)};
     const Subject dynamic = subject_of("dynamic", layers), to = subject_of(name, layers);
     FullHost host;

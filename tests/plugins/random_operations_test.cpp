@@ -89,6 +89,23 @@ TEST_CASE("quantized keeps every token within the error of 8 bits through random
                      "save and load", "reset", "attend", "update"});
 }
 
+TEST_CASE("paged and batching keep every token through random sequences of all verbs") {
+  for (const char *name : {"paged", "batching"}) {
+    kvern_layer latent = attention_layer();
+    latent.flags = KVERN_VALUES_IN_KEYS;
+    latent.kv_heads = 1;
+    latent.head_dim_v = 6;
+    kvern_layer narrow = attention_layer();
+    narrow.head_dim_v = 12;
+    Subject s = subject(name, {attention_layer(6), attention_layer(), latent, narrow});
+    s.max_tokens = 500;
+    Done done = run(s, 60);
+    require_all(done,
+                {"begin out of memory", "aborted", "aborted between layers", "partial end", "end by row",
+                 "gather", "truncate", "clone", "append", "save and load", "reset", "attend", "update"});
+  }
+}
+
 TEST_CASE("none gives the same answers, fed all tokens in every step") {
   Subject s = subject("none", {attention_layer(), attention_layer()});
   s.recompute = true;

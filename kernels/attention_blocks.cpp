@@ -1,0 +1,118 @@
+// Tiles whose keys and values lie in blocks: a range of keys is read block by block.
+#include "kernels/attention_blocks.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/attention_rows.hpp"
+
+namespace kvern::kernels {
+namespace {
+
+constexpr int64_t kMaxPrefetchQueries = 16;
+
+class BlockRows final : public RowProducts {
+ public:
+  BlockRows(const BlockedCall &call, const AttentionShape &shape, const KernelTable &ops,
+            const AttentionTile &tile)
+      : RowProducts(shape, ops),
+        call_(call),
+        row_(call.rows[tile.row]),
+        tile_(tile),
+        key_block_(shape.key_block),
+        prefetches_(!shape.by_panels && tile.queries > 2 && tile.queries <= kMaxPrefetchQueries &&
+                    call.dense.kv_type != Dtype::f32) {}
+
+  /// Ranges begin at multiples of block_alignment: what is masked before `begin` is masked by position as well.
+  void start(const FloatRows &, int64_t begin, int64_t end) override {
+    end = std::min(end, row_.keys);
+    begin = begin / block_alignment * block_alignment;
+    const int64_t keys = std::max<int64_t>(end - begin, 0);
+    const auto cut = [&](int64_t split) {
+      return split == tile_.splits ? end
+                                   : begin + keys * split / tile_.splits / block_alignment * block_alignment;
+    };
+    at_ = cut(tile_.split);
+    end_ = cut(tile_.split + 1);
+  }
+
+  bool next(KeyRange *range) override {
+    if (at_ >= end_) return false;
+    range_ = *range = {at_, std::min(key_block_, end_ - at_)};
+    at_ += range_.n;
+    return true;
+  }
+
+ private:
+  int64_t parts() const override {
+    return (range_.begin + range_.n - 1) / call_.tokens - range_.begin / call_.tokens + 1;
+  }
+
+  /// The keys of a part of the range, as columns.
+  KeyRange part_of(int64_t part) const {
+    const int64_t block = range_.begin / call_.tokens + part;
+    const int64_t begin = std::max(range_.begin, block * call_.tokens);
+    const int64_t end = std::min(range_.begin + range_.n, (block + 1) * call_.tokens);
+    return {begin, end - begin};
+  }
+
+  RowBlock key_rows(int64_t part) override {
+    const KeyRange keys = part_of(part);
+    return prefetching(rows(keys, true), keys, false);
+  }
+  /// During the values of a part the keys as far ahead as the range is long are prefetched.
+  RowBlock value_rows(int64_t part) override {
+    const KeyRange keys = part_of(part);
+    return prefetching(rows(keys, false), {keys.begin + range_.n, keys.n}, true);
+  }
+
+  RowBlock rows(const KeyRange &keys, bool of_keys) const {
+    const AttentionCall &dense = call_.dense;
+    const KeyBlock &block = row_.blocks[keys.begin / call_.tokens];
+    const int64_t stride = of_keys ? dense.k_stride.pos : dense.v_stride.pos;
+    const int64_t at =
+        tile_.kv_head * (of_keys ? block.k_head : block.v_head) + keys.begin % call_.tokens * stride;
+    return {element_at(of_keys ? block.k : block.v, dense.kv_type, at), dense.kv_type, stride, keys.n,
+            of_keys ? dense.dim_k : dense.dim_v};
+  }
+
+  RowBlock prefetching(RowBlock rows, const KeyRange &next, bool of_keys) const {
+    if (!prefetches_ || next.begin >= row_.keys) return rows;
+    const RowBlock from = this->rows(next, of_keys);
+    const int64_t size = size_of(from.type), lines = (from.dim * size + 63) / 64;
+    rows.ahead = {static_cast<const char *>(from.data), from.stride * size, lines};
+    return rows;
+  }
+
+  const BlockedCall &call_;
+  const BlockedRow &row_;
+  const AttentionTile &tile_;
+  int64_t key_block_, at_ = 0, end_ = 0;
+  bool prefetches_;
+  KeyRange range_ = {};
+};
+
+void check(const BlockedCall &call) {
+  check_attention(call.dense);
+  const auto refuse = [](const std::string &what) {
+    throw std::invalid_argument("attention over blocks: " + what);
+  };
+  if (call.tokens < 1 || call.tokens % block_alignment != 0)
+    refuse("blocks of " + std::to_string(call.tokens) + " tokens");
+  if (!call.rows && call.dense.rows > 0) refuse("no rows");
+}
+
+}  // namespace
+
+void attention(const BlockedCall &call, const Parallel &parallel) {
+  check(call);
+  if (call.dense.rows == 0 || call.dense.n_new == 0) return;
+  const KernelTable &ops = kernel_table();
+  const AttentionShape shape(call.dense, ops);
+  attend_by_products(
+      call.dense, shape, ops, [&](const AttentionTile &tile) { return BlockRows(call, shape, ops, tile); },
+      parallel);
+}
+
+}  // namespace kvern::kernels

@@ -1,0 +1,89 @@
+// A RowCache that attends on its blocks in place, with kvern's kernels on the host's threads. It needs kvern::kernels.
+#pragma once
+#include <kvern/abi/parallel.h>
+#include <kvern/sdk/kernel_call.hpp>
+#include <kvern/sdk/row_cache.hpp>
+
+#include "kernels/attention_blocks.hpp"
+
+KVERN_SDK_BEGIN
+
+class AttendingRowCache : public RowCache {
+ public:
+  AttendingRowCache(const Create &create, const RowPolicy &policy)
+      : RowCache(create, policy),
+        type_(find_kernel_type(create.type)),
+        parallel_(create.host.extension<kvern_parallel_1>(KVERN_PARALLEL_1)) {}
+
+  void attend(const kvern_attend &request) {
+    require_supported(request);
+    if (request.k) store(request.layer, *request.k, request.v);
+    if (step().n_new == 0) return;
+    const int part = layout().part_of[request.layer];
+    kernels::BlockedCall call{blocked_call(request, part), nullptr, layout().slots};
+    gather_addresses(part);
+    call.rows = blocked_.data();
+    kernels::attention(call, parallel_ ? kernels::Parallel{parallel_->threads(parallel_->ctx), parallel_->ctx,
+                                                           parallel_->run}
+                                       : kernels::serial());
+  }
+
+ protected:
+  /// Without workspace.
+  AttendingRowCache(const AttendingRowCache &other)
+      : RowCache(other), type_(other.type_), parallel_(other.parallel_) {}
+
+ private:
+  void require_supported(const kvern_attend &request) const {
+    if (!type_ || !find_kernel_type(request.q->dtype) || !find_kernel_type(request.out->dtype))
+      fail(KVERN_UNSUPPORTED, "the kernels do not compute with keys or queries of this dtype");
+    if (!request.bias) return;
+    for (std::size_t r = 0; r < rows().size(); ++r)
+      if (length(r) != columns())
+        fail(KVERN_UNSUPPORTED, "a bias on rows of different lengths: its columns are those of the view");
+  }
+
+  kernels::AttentionCall blocked_call(const kvern_attend &request, int number) {
+    const BlockLayout::Part &part = layout().parts[number];
+    q_pos_.clear(), first_pos_.clear();
+    for (std::size_t r = 0; r < rows().size(); ++r) {
+      first_pos_.push_back(rows()[r].first);
+      for (int64_t i = 0; i < step().n_new; ++i) q_pos_.push_back(step().row_pos[r] + i);
+    }
+    kernels::AttentionCall call = query_call(request, q_pos_.data(), 0, step().rows);
+    call.kv_heads = part.heads;
+    call.kv_len = columns();
+    call.kv_type = *type_;
+    call.k_stride.pos = part.dim_k;
+    call.v_stride.pos = part.values_in_keys ? part.dim_k : part.dim_v;
+    call.first_pos = first_pos_.data();
+    call.round_to_bf16 = *type_ == kernels::Dtype::bf16;  // as kernel_call
+    return call;
+  }
+
+  void gather_addresses(int part) {
+    const int64_t size = element_bytes(layout().type), slots = layout().slots;
+    blocks_.clear(), blocked_.clear();
+    for (std::size_t r = 0; r < rows().size(); ++r) {
+      for (int64_t at = 0; at < length(r); at += slots) {
+        const RowBlock &block = *rows()[r].blocks[static_cast<std::size_t>(at / slots)];
+        const BlockAddress address = block.read(part, std::min(slots, length(r) - at));
+        blocks_.push_back({address.k, address.v, address.k_head / size, address.v_head / size});
+      }
+    }
+    const kernels::KeyBlock *next = blocks_.data();
+    for (std::size_t r = 0; r < rows().size(); ++r) {
+      blocked_.push_back({next, length(r)});
+      next += (length(r) + slots - 1) / slots;
+    }
+  }
+
+  std::optional<kernels::Dtype> type_;
+  const kvern_parallel_1 *parallel_;
+  // workspace, kept from step to step
+  std::vector<int64_t> q_pos_, first_pos_;
+  std::vector<kernels::KeyBlock> blocks_;
+  std::vector<kernels::BlockedRow> blocked_;
+};
+
+KVERN_SDK_END
