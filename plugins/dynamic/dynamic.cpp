@@ -10,6 +10,7 @@ class Dynamic : public sdk::KeyCache<sdk::Dense, sdk::KeepAll> {
  public:
   static constexpr const char *name = "dynamic";
   static constexpr const char *version = "1.0.0";
+  static constexpr bool runs_on_device = true;
   static constexpr const char *summary = "keeps every key and value, in memory that grows with the text";
 
   explicit Dynamic(const sdk::Create &create) : KeyCache(create, {.expected_slots = create.max_tokens}) {}

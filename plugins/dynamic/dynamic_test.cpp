@@ -7,7 +7,10 @@ using namespace kvern::conformance;
 namespace {
 
 Subject dynamic_subject(int layers = 2) {
-  return subject_of("dynamic", std::vector<kvern_layer>(static_cast<std::size_t>(layers), attention_layer()));
+  Subject subject =
+      subject_of("dynamic", std::vector<kvern_layer>(static_cast<std::size_t>(layers), attention_layer()));
+  subject.device = true;
+  return subject;
 }
 
 /// One step of n tokens without comparing anything, on one row.

@@ -12,6 +12,7 @@ class None : public sdk::KeyCache<sdk::Dense, sdk::KeepAll> {
   using keeps_nothing = void;
   static constexpr const char *name = "none";
   static constexpr const char *version = "1.0.0";
+  static constexpr bool runs_on_device = true;
   static constexpr const char *summary = "keeps nothing: the whole text is computed again for every token";
 
   explicit None(const sdk::Create &create) : KeyCache(create, {.no_growth = true}) {}

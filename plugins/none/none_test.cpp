@@ -5,6 +5,7 @@ using namespace kvern::conformance;
 TEST_CASE("none keeps every rule of the contract") {
   Subject subject = subject_of("none", {attention_layer(), attention_layer()});
   subject.recompute = true;
+  subject.device = true;
   check_rules(subject);
 }
 

@@ -14,6 +14,7 @@ class SlidingWindow : public sdk::KeyCache<sdk::Dense, sdk::Window> {
  public:
   static constexpr const char *name = "sliding_window", *version = "1.0.0",
                               *summary = "keeps the tokens inside each layer's attention window";
+  static constexpr bool runs_on_device = true;
   static std::vector<sdk::Option> options() { return declared_options(); }
 
   explicit SlidingWindow(const sdk::Create &create)
@@ -25,6 +26,9 @@ class SlidingWindow : public sdk::KeyCache<sdk::Dense, sdk::Window> {
       const sdk::Layer &layer = create.layers[i];
       const bool attention = layer.kind == KVERN_LAYER_ATTENTION;
       narrowed_.push_back(attention && is_narrower(retention(static_cast<int>(i)).length, layer));
+      if (narrowed_.back() && create.host.device().device_type != kDLCPU)
+        sdk::fail(KVERN_UNSUPPORTED, "a window that the model does not have is masked on the CPU: layer ", i,
+                  " cannot be forced to one on another device");
       if (narrowed_.back())
         attention_ = &create.host.required_extension<kvern_attention_1>(KVERN_ATTENTION_1);
     }

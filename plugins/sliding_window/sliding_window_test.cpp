@@ -62,6 +62,7 @@ constexpr int64_t kToken = int64_t{2} * 2 * 8 * 4;
 
 TEST_CASE("sliding_window keeps every rule of the contract, short of the window and beyond it") {
   WindowSubject made({attention_layer(6), attention_layer(12)});
+  made.subject.device = true;
   check_rules(made.subject);
   made.subject.first_tokens = 40;
   check_rules(made.subject);

@@ -10,6 +10,7 @@ class Static : public sdk::KeyCache<sdk::Dense, sdk::KeepAll> {
  public:
   static constexpr const char *name = "static";
   static constexpr const char *version = "1.0.0";
+  static constexpr bool runs_on_device = true;
   static constexpr const char *summary =
       "keeps every key and value, in memory that is taken once and never moves";
 

@@ -7,6 +7,7 @@ namespace {
 Subject static_subject(int64_t max_tokens) {
   Subject subject = subject_of("static", {attention_layer(), attention_layer()});
   subject.max_tokens = max_tokens;
+  subject.device = true;
   return subject;
 }
 

@@ -43,7 +43,8 @@ kvern_status make_cache(const Subject &subject, TestHost &host, kvern_cache **ou
   create.n_options = static_cast<uint32_t>(subject.options.size());
   create.layers = layers.data();
   create.options = subject.options.data();
-  create.device = {kDLCPU, 0};
+  create.device = host.place();
+  create.stream = host.stream();
   create.dtype = subject.type;
   create.max_tokens = subject.max_tokens;
   kvern_error error{};
@@ -68,6 +69,11 @@ CacheHarness::CacheHarness(const Subject &subject, TestHost &host, uint64_t seed
 }
 
 CacheHarness::~CacheHarness() {
+  try {
+    settle();
+  } catch (const Violation &violation) {
+    host.report(violation.what());
+  }
   if (cache) ops().destroy(cache);
 }
 

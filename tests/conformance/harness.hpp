@@ -1,6 +1,7 @@
 // A cache under test and the tokens it was fed: drives the binary table directly and compares every answer with attention over
 // the whole history. Throws Violation at the first difference. Independent of the test framework.
 #pragma once
+#include <memory>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -34,6 +35,7 @@ struct Subject {
   bool recompute = false;    ///< keeps nothing: all tokens are fed in every step
   bool ragged = true;        ///< rows of different lengths are supported
   bool moving = true;        ///< also tried with memory that moves
+  bool device = false;       ///< runs on a device: also tried on a simulated one
 };
 
 kvern_layer attention_layer(int32_t window = 0);
@@ -100,6 +102,8 @@ class CacheHarness {
   std::string save();
   kvern_status load(const std::string &bytes, std::string *message = nullptr);
   void reset();
+  /// On a device: waits for what it was given, and compares what came of it.
+  void settle();
 
   int64_t random(int64_t least, int64_t most);
 
@@ -111,7 +115,8 @@ class CacheHarness {
   mutable kvern_error error{};
 
  private:
-  struct Open;  // a step in progress
+  struct Open;      // a step in progress
+  struct Exported;  // what update exported on a device, to be compared when it has come
   Outcome run_layers(const StepPlan &plan, Open &open);
   void state_layer_step(int layer, Open &open);
   Outcome keys_layer_step(int layer, const StepPlan &plan, Open &open);
@@ -125,6 +130,8 @@ class CacheHarness {
                       const DLTensor &v) const;
   Softmax attend_view(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
                       const DLTensor &v, int64_t r, int h, int64_t i) const;
+  void compare_exported(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
+                        const DLTensor &v);
   void compare_update(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
                       const DLTensor &v);
   void compare_attend(int layer, const Open &open, const DLTensor &out, const float *lse);
@@ -132,6 +139,7 @@ class CacheHarness {
   void leave() const { host.enter(-2); }
 
   std::mt19937_64 engine_;
+  std::vector<std::shared_ptr<Exported>> exported_;
 };
 
 }  // namespace kvern::conformance

@@ -1,4 +1,6 @@
 // The answers of a cache in one step, compared with attention over the whole history.
+#include <utility>
+
 #include "tests/conformance/harness_open.hpp"
 
 namespace kvern::conformance {
@@ -100,6 +102,55 @@ void CacheHarness::compare_update(int layer, const Open &open, const kvern_view 
         }
       }
     }
+  }
+}
+
+/// A step and its view as they were when the model's kernels were given to the device.
+struct CacheHarness::Exported {
+  Exported(int layer, const Open &from, const kvern_view &view, int64_t heads, const DLTensor &k,
+           const DLTensor &v)
+      : layer(layer),
+        k(k.dtype, k.shape[0], k.shape[1], k.shape[2], k.shape[3]),
+        v(v.dtype, v.shape[0], v.shape[1], v.shape[2], v.shape[3]),
+        view(view) {
+    open.step = from.step, open.pos = from.pos, open.count = from.count, open.fed = from.fed;
+    for (int64_t r = 0; r < open.step.rows; ++r) {
+      for (int64_t h = 0; h < heads; ++h) {
+        for (int64_t j = 0; j < view.kv_len; ++j) positions.push_back(key_position(view, r, h, j));
+      }
+    }
+    this->view.key_pos = positions.data();
+    this->view.row_stride = heads * view.kv_len, this->view.head_stride = view.kv_len;
+    if (view.q_pos) queries.assign(view.q_pos, view.q_pos + open.step.rows * open.step.n_new);
+    if (view.q_pos) this->view.q_pos = queries.data();
+  }
+
+  int layer;
+  Open open;
+  Tensor4 k, v;
+  std::vector<int64_t> positions, queries;
+  kvern_view view;
+};
+
+void CacheHarness::compare_exported(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
+                                    const DLTensor &v) {
+  if (!host.device()) {
+    check_exported(layer, open, view, k, v);
+    return compare_update(layer, open, view, k, v);
+  }
+  expect(k.ndim == 4 && v.ndim == 4,
+         "update exported tensors of other than four axes" + place(layer, 0, 0, 0));
+  exported_.push_back(std::make_shared<Exported>(layer, open, view, subject.layers[layer].kv_heads, k, v));
+  host.device()->download(k, exported_.back()->k.dl);
+  host.device()->download(v, exported_.back()->v.dl);
+}
+
+void CacheHarness::settle() {
+  if (exported_.empty()) return;
+  host.device()->finish();
+  for (const auto &one : std::exchange(exported_, {})) {
+    check_exported(one->layer, one->open, one->view, one->k.dl, one->v.dl);
+    compare_update(one->layer, one->open, one->view, one->k.dl, one->v.dl);
   }
 }
 

@@ -62,16 +62,36 @@ inline int64_t key_position(const kvern_view &view, int64_t row, int64_t head, i
   return view.key_pos[row * view.row_stride + head * view.head_stride + slot];
 }
 
+/// Memory on the device that a step lends to the cache, given back in the order of the main stream.
+class Uploaded {
+ public:
+  Uploaded(SimulatedDevice &device, const DLTensor &from) : device_(device), data_(device.upload(from)) {
+    dl = from;
+    dl.device = SimulatedDevice::kDevice;
+    dl.data = data_;
+    dl.strides = nullptr;
+  }
+  Uploaded(const Uploaded &) = delete;
+  ~Uploaded() { device_.give_back(data_); }
+  DLTensor dl;
+
+ private:
+  SimulatedDevice &device_;
+  std::byte *data_;
+};
+
 struct CacheHarness::Open {
   kvern_step step{};
   std::vector<int64_t> pos, count;  // by row, as in the step
   std::vector<Row> fed;             // the rows with the step's tokens
   std::list<Tensor4> borrowed;      // of the layer at work
+  std::list<Uploaded> uploaded;     // the same on a device
   bool ragged = false;
 
   DLTensor &borrow(DLDataType type, int64_t heads, int64_t tokens, int64_t dim) {
     return borrowed.emplace_back(type, step.rows, heads, tokens, dim).dl;
   }
+  void give_back() { uploaded.clear(), borrowed.clear(); }
   int64_t query_position(const kvern_view &view, int64_t row, int64_t i) const {
     return view.q_pos ? view.q_pos[row * step.n_new + i] : pos[row] + i;
   }

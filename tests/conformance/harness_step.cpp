@@ -34,6 +34,7 @@ Outcome CacheHarness::step(const StepPlan &plan) {
   open.step.row_pos = open.pos.data();
   open.step.row_new = open.ragged ? open.count.data() : nullptr;
   open.step.n_cross = plan.n_cross;
+  open.step.stream = host.stream();
   const bool part = !plan.row_keep.empty() || (plan.keep > 0 && plan.keep < open.step.n_new);
   if (part && !subject.recompute) open.step.flags = KVERN_STEP_TENTATIVE;
   const std::vector<Row> before = rows;
@@ -57,7 +58,7 @@ Outcome CacheHarness::step(const StepPlan &plan) {
 /// Anything but done: the step is to be aborted.
 Outcome CacheHarness::run_layers(const StepPlan &plan, Open &open) {
   for (int layer = 0; layer < static_cast<int>(subject.layers.size()); ++layer) {
-    open.borrowed.clear();
+    open.give_back();
     if (layer == plan.abort_at_layer) return Outcome::done;
     const kvern_layer &shape = subject.layers[layer];
     if (shape.kind == KVERN_LAYER_NONE && shape.shares_layer < 0) continue;
@@ -84,6 +85,8 @@ void CacheHarness::finish(const StepPlan &plan, Open &open, const std::vector<Ro
   }
   leave();
   expect(status == KVERN_OK, std::string("end: ") + error.message);
+  open.give_back();
+  if (host.device() && random(0, 2) == 0) settle();
   rows = before;
   for (std::size_t r = 0; r < rows.size() && !aborted; ++r) {
     int64_t kept = plan.new_tokens[r];
@@ -179,7 +182,12 @@ Outcome CacheHarness::keys_layer_step(int layer, const StepPlan &plan, Open &ope
   const DLTensor *new_v = (shape.flags & KVERN_VALUES_IN_KEYS) || !new_k ? nullptr : &v;
   const bool attend =
       plan.path == StepPlan::Path::attend || (plan.path == StepPlan::Path::either && random(0, 1));
-  if (attend && ops().attend && !cross && try_attend(layer, open, view, new_k, new_v)) return Outcome::done;
+  if (host.device()) {  // the given ones are gone when another layer is named
+    for (const DLTensor **given : {&new_k, &new_v})
+      if (*given) *given = &open.uploaded.emplace_back(*host.device(), **given).dl;
+  }
+  if (attend && ops().attend && !cross && !host.device() && try_attend(layer, open, view, new_k, new_v))
+    return Outcome::done;
   DLTensor out_k, out_v;
   const kvern_status status = ops().update(cache, owner, new_k, new_v, &out_k, &out_v, &error);
   if (status == KVERN_UNSUPPORTED) return Outcome::smaller_steps;
@@ -190,8 +198,7 @@ Outcome CacheHarness::keys_layer_step(int layer, const StepPlan &plan, Open &ope
   const kvern_view again = get_view(owner);
   expect(said == all_positions(again, open.step.rows, shape.kv_heads, open.step.n_new),
          "view differs before and after update" + place(layer, 0, 0, 0));
-  check_exported(layer, open, again, out_k, out_v);
-  compare_update(layer, open, again, out_k, out_v);
+  compare_exported(layer, open, again, out_k, out_v);
   ++counts.update;
   return Outcome::done;
 }

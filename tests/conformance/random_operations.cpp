@@ -258,18 +258,38 @@ class Sequence {
 
 }  // namespace
 
-void random_operations(const Subject &subject, uint64_t seed, int length, Done &done) {
-  TestHost host(subject.moving && seed % 2 == 1);
+namespace {
+
+void run_on(TestHost &host, const Subject &subject, uint64_t seed, int length, Done &done) {
   host.offer(KVERN_ROPE_1, rope_extension());
   host.offer(KVERN_ATTENTION_1, attention_extension());
   host.offer(KVERN_PARALLEL_1, parallel_extension());
   host.offer("kvern.compose/1", compose_extension());
+  Sequence(subject, host, seed, done).run(length);
+  for (const std::string &violation : host.violations()) violated(violation);
+  expect(host.live_buffers() == 0, std::to_string(host.live_buffers()) + " buffers were not released");
+}
+
+}  // namespace
+
+void random_operations(const Subject &subject, uint64_t seed, int length, Done &done) {
+  TestHost host(subject.moving && seed % 2 == 1);
   try {
-    Sequence(subject, host, seed, done).run(length);
-    for (const std::string &violation : host.violations()) violated(violation);
-    expect(host.live_buffers() == 0, std::to_string(host.live_buffers()) + " buffers were not released");
+    run_on(host, subject, seed, length, done);
   } catch (const Violation &violation) {
     violated(subject.name + ", seed " + std::to_string(seed) + ": " + violation.what());
+  }
+}
+
+void random_operations_on_device(const Subject &subject, const Schedule &schedule, int length, Done &done) {
+  TestHost host(schedule);
+  try {
+    run_on(host, subject, schedule.seed, length, done);
+    host.device()->finish();
+    for (const std::string &violation : host.violations()) violated(violation);
+  } catch (const Violation &violation) {
+    violated(subject.name + ", on a device, seed " + std::to_string(schedule.seed) + ", eagerness " +
+             std::to_string(schedule.eagerness) + ": " + violation.what());
   }
 }
 

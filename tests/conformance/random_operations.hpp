@@ -13,4 +13,7 @@ using Done = std::map<std::string, int64_t>;
 /// One sequence of `length` operations. Throws Violation, the seed in its text.
 void random_operations(const Subject &subject, uint64_t seed, int length, Done &done);
 
+/// The same with caches on a simulated device, its seed that of the schedule.
+void random_operations_on_device(const Subject &subject, const Schedule &schedule, int length, Done &done);
+
 }  // namespace kvern::conformance

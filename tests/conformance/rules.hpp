@@ -15,12 +15,16 @@ struct Rule {
 const std::vector<Rule> &rules();
 
 // by file
-extern const std::vector<Rule> table_rules, step_rules, row_rules, stream_rules;
+extern const std::vector<Rule> table_rules, step_rules, row_rules, stream_rules, device_rules;
 
 /// A host with the extensions that the test offers.
 class FullHost : public TestHost {
  public:
   explicit FullHost(bool moving = false);
+  explicit FullHost(const Schedule &schedule);
+
+ private:
+  void offer_all();
 };
 
 /// Feeds n tokens to two fresh rows, one of them padded.

@@ -6,7 +6,11 @@
 
 namespace kvern::conformance {
 
-FullHost::FullHost(bool moving) : TestHost(moving) {
+FullHost::FullHost(bool moving) : TestHost(moving) { offer_all(); }
+
+FullHost::FullHost(const Schedule &schedule) : TestHost(schedule) { offer_all(); }
+
+void FullHost::offer_all() {
   offer(KVERN_ROPE_1, rope_extension());
   offer(KVERN_ATTENTION_1, attention_extension());
   offer(KVERN_PARALLEL_1, parallel_extension());
@@ -184,7 +188,7 @@ const std::vector<Rule> table_rules{
 const std::vector<Rule> &rules() {
   static const std::vector<Rule> all = [] {
     std::vector<Rule> joined;
-    for (const auto *part : {&table_rules, &step_rules, &row_rules, &stream_rules})
+    for (const auto *part : {&table_rules, &step_rules, &row_rules, &stream_rules, &device_rules})
       joined.insert(joined.end(), part->begin(), part->end());
     return joined;
   }();

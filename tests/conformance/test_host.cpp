@@ -51,7 +51,8 @@ struct TestHost::Memory : kvern_buffer {
   int64_t element = 0, bytes = 0;
   int32_t layer = -1;
   std::unique_ptr<Place> home, near;
-  std::vector<char> here;  // of near: which elements have been brought or announced
+  std::byte *on_device = nullptr;  // or pinned, in the place of home
+  std::vector<char> here;          // of near: which elements have been brought or announced
   std::vector<kvern_span> dirty;
 
   /// Runs of elements that a slice covers.
@@ -71,6 +72,11 @@ TestHost::TestHost(bool moving) : moving_(moving) {
   table_ = {sizeof table_, KVERN_ABI_MAJOR, KVERN_ABI_MINOR, 0, this, log, alloc, release, map, extension};
 }
 
+TestHost::TestHost(const Schedule &schedule) : TestHost(false) {
+  device_ = std::make_unique<SimulatedDevice>(schedule, violations_);
+  offer(KVERN_DEVICE_1, device_->table());
+}
+
 TestHost::~TestHost() {
   for (Memory *memory : live_) delete memory;
 }
@@ -80,12 +86,20 @@ void TestHost::fail_alloc(int64_t successes, bool for_ever) {
   fail_for_ever_ = for_ever;
 }
 
-bool TestHost::refuses(int64_t bytes) {
-  if (budget_ > 0 && live_bytes_ + bytes > budget_) return true;
+bool TestHost::refuses(int64_t bytes, bool pinned) {
+  const int64_t budget = pinned ? host_budget_ : budget_;
+  const int64_t held = pinned ? live_host_bytes_ : live_bytes_ - live_host_bytes_;
+  if (budget > 0 && held + bytes > budget) return true;
   if (until_failure_ < 0) return false;
   if (until_failure_-- > 0) return false;
   if (fail_for_ever_) until_failure_ = 0;
   return true;
+}
+
+bool TestHost::has_place(DLDevice device) const {
+  if (device.device_type == kDLCPU) return true;
+  return device_ && device.device_id == 0 &&
+         (device.device_type == kDLCUDA || device.device_type == kDLCUDAHost);
 }
 
 kvern_status TestHost::alloc(void *ctx, const DLTensor *prototype, int32_t layer, kvern_buffer **out,
@@ -102,9 +116,15 @@ kvern_status TestHost::alloc(void *ctx, const DLTensor *prototype, int32_t layer
     say(error, "no memory could hold this shape");
     return impossible ? KVERN_INVALID_ARGUMENT : KVERN_OUT_OF_MEMORY;
   }
-  if (host.refuses(elements * element)) {
+  if (!host.has_place(prototype->device)) {
+    say(error, "this host has no memory on device type " + std::to_string(prototype->device.device_type));
+    return KVERN_INVALID_ARGUMENT;
+  }
+  const bool on_device = prototype->device.device_type != kDLCPU;
+  const bool pinned = prototype->device.device_type == kDLCUDAHost;
+  if (host.refuses(elements * element, pinned)) {
     ++host.refused_;
-    say(error, "the test's memory is used up");
+    say(error, pinned ? "the test's pinned host memory is used up" : "the test's memory is used up");
     return KVERN_OUT_OF_MEMORY;
   }
   auto *memory = new Memory;
@@ -112,13 +132,17 @@ kvern_status TestHost::alloc(void *ctx, const DLTensor *prototype, int32_t layer
   memory->element = element;
   memory->bytes = elements * element;
   memory->layer = layer;
-  memory->home = std::make_unique<Place>(memory->bytes);
+  if (on_device)
+    memory->on_device = host.device_->memory().take(memory->bytes, prototype->device.device_type);
+  else
+    memory->home = std::make_unique<Place>(memory->bytes);
   memory->tensor = *prototype;
   memory->tensor.data = nullptr;
   memory->tensor.shape = memory->shape.data();
   memory->tensor.strides = nullptr;
   host.live_.insert(memory);
   host.live_bytes_ += memory->bytes;
+  if (pinned) host.live_host_bytes_ += memory->bytes;
   host.peak_bytes_ = std::max(host.peak_bytes_, host.live_bytes_);
   *out = memory;
   return KVERN_OK;
@@ -136,10 +160,12 @@ void TestHost::release(void *ctx, kvern_buffer *buffer) {
   if (!buffer) return;
   Memory *memory = host.find(buffer, "release");
   if (!memory) return;
-  const bool intact = memory->home->intact() && (!memory->near || memory->near->intact());
+  const bool intact = !memory->home || (memory->home->intact() && (!memory->near || memory->near->intact()));
   if (!intact) host.violations_.push_back("the cache wrote beyond the ends of a buffer");
   host.live_.erase(memory);
   host.live_bytes_ -= memory->bytes;
+  if (memory->tensor.device.device_type == kDLCUDAHost) host.live_host_bytes_ -= memory->bytes;
+  if (memory->on_device) host.device_->give_back(memory->on_device);
   delete memory;
 }
 
@@ -195,7 +221,7 @@ kvern_status TestHost::map(void *ctx, kvern_buffer *buffer, const kvern_span *re
     return KVERN_INVALID_ARGUMENT;
   }
   if (!host.moving_ || memory->layer < 0) {
-    *address = memory->home->data();
+    *address = memory->home ? static_cast<void *>(memory->home->data()) : memory->on_device;
     return KVERN_OK;
   }
   host.enter(memory->layer);
@@ -213,7 +239,9 @@ kvern_status TestHost::map(void *ctx, kvern_buffer *buffer, const kvern_span *re
   return KVERN_OK;
 }
 
-void TestHost::log(void *, int32_t, const char *) {}
+void TestHost::log(void *ctx, int32_t, const char *line) {
+  static_cast<TestHost *>(ctx)->lines_.emplace_back(line);
+}
 
 const void *TestHost::extension(void *ctx, const char *id) {
   const auto &extensions = static_cast<TestHost *>(ctx)->extensions_;

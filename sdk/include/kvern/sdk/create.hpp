@@ -18,12 +18,8 @@ struct Create {
   const kvern_create *raw;                  ///< to be forwarded, modified, to an inner cache
 };
 
-/// UNSUPPORTED unless the cache is to live in the memory of the CPU and every layer of its own keeps keys and values of the
-/// tokens themselves.
+/// UNSUPPORTED unless every layer of the cache's own keeps keys and values of the tokens themselves.
 inline void require_attention_layers(const Create &create) {
-  if (create.host.device().device_type != kDLCPU) {
-    fail(KVERN_UNSUPPORTED, "this cache keeps its keys in the memory of the CPU, not on another device");
-  }
   for (std::size_t i = 0; i < create.layers.size(); ++i) {
     const uint32_t kind = create.layers[i].kind;
     if (kind == KVERN_LAYER_NONE || kind == KVERN_LAYER_ATTENTION) continue;

@@ -1,7 +1,9 @@
-// Keys or values of one layer, unquantized, in one buffer [B, H, T, D]; T may be over-allocated. Slots only, no positions.
+// Keys or values of one layer, unquantized, in one buffer [B, H, T, D]; T may be over-allocated. Slots only, no positions. On a CPU
+// memory is moved here, on a device through kvern.device/1.
 #pragma once
 #include <kvern/sdk/buffer.hpp>
 #include <kvern/sdk/extent.hpp>
+#include <kvern/sdk/mover.hpp>
 #include <kvern/sdk/stream.hpp>
 #include <optional>
 
@@ -13,6 +15,7 @@ class DenseTensor {
   DenseTensor() = default;
   DenseTensor(const LayerCreate &layer, int64_t dim)
       : host_(layer.create.host),
+        mover_(layer.create.host),
         number_(layer.number),
         type_(layer.create.type),
         heads_(layer.layer.kv_heads),
@@ -38,9 +41,9 @@ class DenseTensor {
     }
     Buffer grown(*host_, number_, type_, {wanted.rows, heads_, wanted.slots, dim_});
     if (buffer_ && !used.empty()) {
-      const Block from = block(const_cast<std::byte *>(buffer_.read({2, 0, used.slots})), slots());
-      const Block to = block(grown.fill({2, 0, used.slots}), wanted.slots);
-      copy_block(from, to, used.rows, heads_, used.slots, slot_bytes());
+      const Slice from = block(const_cast<std::byte *>(buffer_.read({2, 0, used.slots})), slots());
+      const Slice to = block(grown.fill({2, 0, used.slots}), wanted.slots);
+      copy_slots(from, to, used);
     }
     buffer_ = std::move(grown);
   }
@@ -56,7 +59,8 @@ class DenseTensor {
   void store(int64_t slot, const DLTensor &tensor) {
     const int64_t count = tensor.shape[2];
     if (count == 0) return;
-    const Block to = block(buffer_.fill({2, slot, slot + count}), slots()).from(slot);
+    const Slice to = block(buffer_.fill({2, slot, slot + count}), slots()).from(slot);
+    if (mover_.on_device()) return mover_.copy(tensor, part(to, {tensor.shape[0], count}).out());
     copy_block(block_of(tensor), to, tensor.shape[0], heads_, count, slot_bytes());
   }
 
@@ -68,17 +72,21 @@ class DenseTensor {
   }
 
   void clear(int64_t row, int64_t begin, int64_t end) {
-    const Block to = block(buffer_.map({2, begin, end}, {2, begin, end}), slots());
+    if (begin == end) return;
+    const Slice to = block(buffer_.map({2, begin, end}, {2, begin, end}), slots());
+    if (mover_.on_device()) return mover_.zero(part(to.row(row).from(begin), {1, end - begin}).out());
     for (int64_t head = 0; head < heads_; ++head) {
       std::memset(to.data + row * to.row_stride + head * to.head_stride + begin * to.slot_stride, 0,
                   static_cast<std::size_t>((end - begin) * to.slot_stride));
     }
   }
 
-  /// Calls change(address) for the vector [dim] of every row, head and slot begin .. end - 1, to be changed in place.
+  /// Calls change(address) for the vector [dim] of every row, head and slot begin .. end - 1, to be changed in place. On a CPU
+  /// only.
   template <class Change>
   void change(int64_t rows, int64_t begin, int64_t end, Change change) {
     if (begin == end) return;
+    if (mover_.on_device()) fail(KVERN_INTERNAL, "keys on a device cannot be changed by the CPU");
     const Block to = block(buffer_.map({2, begin, end}, {2, begin, end}), slots()).from(begin);
     each_head(to, rows, [&](std::byte *data) {
       for (int64_t slot = begin; slot < end; ++slot) change(data + (slot - begin) * to.slot_stride);
@@ -88,8 +96,13 @@ class DenseTensor {
   /// Row i becomes what row rows[i] was, in place: all rows of 4 KiB of one head are read before any is written.
   void gather(std::span<const int64_t> rows, int64_t used_slots, std::vector<std::byte> &scratch) {
     constexpr int64_t kStretch = 4096;
+    if (!buffer_ || used_slots == 0) return;
+    const Slice to = block(buffer_.map({2, 0, used_slots}, {2, 0, used_slots}), slots());
+    if (mover_.on_device()) {
+      return mover_.take_rows(part(to, {this->rows(), used_slots}).tensor(), rows,
+                              part(to, {std::ssize(rows), used_slots}).out());
+    }
     scratch.resize(rows.size() * kStretch);
-    const Block to = block(buffer_.map({2, 0, used_slots}, {2, 0, used_slots}), slots());
     const int64_t size = used_slots * slot_bytes();
     const auto count = static_cast<int64_t>(rows.size());
     for (int64_t head = 0; head < heads_; ++head) {
@@ -109,7 +122,11 @@ class DenseTensor {
 
   /// Moves the used slots right by `by`; the first `by` slots become zero.
   void shift(const Extent &used, int64_t by) {
-    const Block to = block(buffer_.map({2, 0, used.slots}, {2, 0, used.slots + by}), slots());
+    const Slice to = block(buffer_.map({2, 0, used.slots}, {2, 0, used.slots + by}), slots());
+    if (mover_.on_device()) {
+      mover_.move(part(to, {used.rows, used.slots + by}).out(), 2, 0, used.slots, by);
+      return mover_.zero(part(to, {used.rows, by}).out());
+    }
     for (int64_t row = 0; row < used.rows; ++row) {
       for (int64_t head = 0; head < heads_; ++head) {
         std::byte *begin = to.data + row * to.row_stride + head * to.head_stride;
@@ -124,8 +141,10 @@ class DenseTensor {
   void drop(const Extent &used, int64_t begin, int64_t count) {
     const int64_t behind = used.slots - begin - count;
     if (count == 0 || behind == 0) return;
-    const Block to =
+    const Slice to =
         block(buffer_.map({2, begin + count, used.slots}, {2, begin, begin + behind}), slots()).from(begin);
+    if (mover_.on_device())
+      return mover_.move(part(to, {used.rows, count + behind}).out(), 2, count, count + behind, 0);
     each_head(to, used.rows, [&](std::byte *data) {
       std::memmove(data, data + count * to.slot_stride, static_cast<std::size_t>(behind * to.slot_stride));
     });
@@ -134,28 +153,30 @@ class DenseTensor {
 
   /// Copies the used part of another tensor to rows `row` .. and slots `slot` .. of this one.
   void append(int64_t row, int64_t slot, const DenseTensor &other, const Extent &used) {
-    const Block from =
+    const Slice from =
         other.block(const_cast<std::byte *>(other.buffer_.read({2, 0, used.slots})), other.slots());
-    Block to = block(buffer_.fill({0, row, row + used.rows}), slots()).from(slot);
-    to.data += row * to.row_stride;
-    copy_block(from, to, used.rows, heads_, used.slots, slot_bytes());
+    const bool all_rows = row == 0 && used.rows == rows();
+    const Span changed = all_rows ? Span{2, slot, slot + used.slots} : Span{0, row, row + used.rows};
+    copy_slots(from, block(buffer_.fill(changed), slots()).row(row).from(slot), used);
   }
 
   /// Slots begin .. end - 1 of each row and head, row by row.
   void save(Writer &out, int64_t rows, int64_t begin, int64_t end) const {
-    const Block from = block(const_cast<std::byte *>(buffer_.read({2, begin, end})), slots()).from(begin);
+    const Slice from = block(const_cast<std::byte *>(buffer_.read({2, begin, end})), slots()).from(begin);
+    if (mover_.on_device()) return save_from_device(out, from, {rows, end - begin});
     each_head(from, rows, [&](std::byte *data) { out.bytes(data, (end - begin) * slot_bytes()); });
   }
   void load(Reader &in, int64_t rows, int64_t begin, int64_t end) {
-    const Block to = block(buffer_.fill({2, begin, end}), slots()).from(begin);
+    const Slice to = block(buffer_.fill({2, begin, end}), slots()).from(begin);
+    if (mover_.on_device()) return load_to_device(in, to, {rows, end - begin});
     each_head(to, rows, [&](std::byte *data) { in.bytes(data, (end - begin) * slot_bytes()); });
   }
 
   /// A copy with exactly this extent.
   DenseTensor copy(const Extent &used) const {
     DenseTensor other;
-    other.host_ = host_, other.number_ = number_, other.type_ = type_, other.heads_ = heads_,
-    other.dim_ = dim_;
+    other.host_ = host_, other.mover_ = mover_, other.number_ = number_, other.type_ = type_,
+    other.heads_ = heads_, other.dim_ = dim_;
     if (used.rows == 0 || used.slots == 0) return other;
     other.resize(used, {0, 0});
     other.append(0, 0, *this, used);
@@ -164,9 +185,10 @@ class DenseTensor {
 
  private:
   struct Slice : Block {
-    Block from(int64_t slot) const {
-      return {data + slot * slot_stride, row_stride, head_stride, slot_stride};
+    Slice from(int64_t slot) const {
+      return {{data + slot * slot_stride, row_stride, head_stride, slot_stride}};
     }
+    Slice row(int64_t row) const { return {{data + row * row_stride, row_stride, head_stride, slot_stride}}; }
   };
 
   int64_t rows() const { return buffer_ ? buffer_.size(0) : 0; }
@@ -175,6 +197,37 @@ class DenseTensor {
   Slice block(std::byte *data, int64_t slots) const {
     const int64_t slot = slot_bytes();
     return {{data, heads_ * slots * slot, slots * slot, slot}};
+  }
+
+  /// The first extent.rows x extent.slots of a slice of this device's memory.
+  Placed part(const Slice &slice, const Extent &extent) const { return part(slice, extent, host_->device()); }
+  Placed part(const Slice &slice, const Extent &extent, DLDevice device) const {
+    const int64_t element = element_bytes(type_);
+    return Placed(slice.data, device, type_, {extent.rows, heads_, extent.slots, dim_},
+                  {slice.row_stride / element, slice.head_stride / element, dim_, 1});
+  }
+
+  void copy_slots(const Slice &from, const Slice &to, const Extent &extent) const {
+    if (mover_.on_device()) return mover_.copy(part(from, extent).tensor(), part(to, extent).out());
+    copy_block(from, to, extent.rows, heads_, extent.slots, slot_bytes());
+  }
+
+  /// Plain host memory, which copy has written or read when it returns.
+  Slice on_host(std::vector<std::byte> &bytes, const Extent &extent) const {
+    bytes.resize(static_cast<std::size_t>(product(extent.rows, heads_, extent.slots, slot_bytes())));
+    return block(bytes.data(), extent.slots);
+  }
+  void save_from_device(Writer &out, const Slice &from, const Extent &extent) const {
+    std::vector<std::byte> bytes;
+    const Slice to = on_host(bytes, extent);
+    mover_.copy(part(from, extent).tensor(), part(to, extent, {kDLCPU, 0}).out());
+    out.bytes(bytes.data(), std::ssize(bytes));
+  }
+  void load_to_device(Reader &in, const Slice &to, const Extent &extent) const {
+    std::vector<std::byte> bytes;
+    const Slice from = on_host(bytes, extent);
+    in.bytes(bytes.data(), std::ssize(bytes));
+    mover_.copy(part(from, extent, {kDLCPU, 0}).tensor(), part(to, extent).out());
   }
 
   template <class Visit>
@@ -186,6 +239,7 @@ class DenseTensor {
   }
 
   std::optional<Host> host_;
+  Mover mover_;
   int number_ = -1;
   DLDataType type_{};
   int64_t heads_ = 0, dim_ = 0;

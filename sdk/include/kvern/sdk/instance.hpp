@@ -3,6 +3,7 @@
 #pragma once
 #include <kvern/sdk/instance_base.hpp>
 #include <kvern/sdk/saved_header.hpp>
+#include <kvern/sdk/stream_scope.hpp>
 #include <kvern/sdk/verbs.hpp>
 
 KVERN_SDK_BEGIN
@@ -11,6 +12,7 @@ template <CacheClass C>
 class Instance : public kvern_cache {
  public:
   static kvern_status make(const kvern_plugin *plugin, const Create &create, kvern_cache **out) {
+    const StreamScope scope(create.stream);
     std::unique_ptr<Instance> made(new Instance(plugin, create, std::make_unique<C>(create)));
     *out = made.release();
     return KVERN_OK;
@@ -77,17 +79,23 @@ class Instance : public kvern_cache {
   /// Runs a call of which a failure may cost the step or the cache.
   template <class Body>
   static kvern_status run(kvern_cache *cache, kvern_error *error, Body &&body) noexcept {
+    const StreamScope scope(self(cache).base_.stream);
     const kvern_status status = guarded(error, [&] { body(self(cache)); });
     if (status != KVERN_OK) self(cache).base_.failed(status);
     return status;
   }
 
-  static void destroy(kvern_cache *cache) noexcept { delete &self(cache); }
+  static void destroy(kvern_cache *cache) noexcept {
+    const StreamScope scope(self(cache).base_.stream);
+    delete &self(cache);
+  }
 
   static kvern_status begin(kvern_cache *cache, const kvern_step *step, kvern_error *error) noexcept {
     return run(cache, error, [&](Instance &it) {
       it.base_.require_between_steps("begin");
       it.base_.step.read(*step);
+      it.base_.stream = it.base_.step.stream;
+      const StreamScope scope(it.base_.stream);
       it.cache_->begin(static_cast<const Step &>(it.base_.step));
       it.base_.open();
     });
@@ -220,6 +228,7 @@ class Instance : public kvern_cache {
   static kvern_status clone(const kvern_cache *cache, kvern_cache **out, kvern_error *error) noexcept {
     return guarded(error, [&] {
       const Instance &it = self(cache);
+      const StreamScope scope(it.base_.stream);
       it.base_.require_between_steps("clone");
       std::unique_ptr<Instance> made(new Instance(it.table_.plugin, it.base_, it.cache_->clone()));
       *out = made.release();
@@ -230,6 +239,7 @@ class Instance : public kvern_cache {
                            kvern_error *error) noexcept {
     return guarded(error, [&] {
       const Instance &it = self(cache);
+      const StreamScope scope(it.base_.stream);
       it.base_.require_between_steps("save");
       Writer out(*stream);
       write_header(out, C::name, format(), it.base_.layers, it.base_.type);

@@ -9,11 +9,16 @@ KVERN_SDK_BEGIN
 class InstanceBase {
  public:
   InstanceBase(const Create &create)
-      : host(create.host), layers(create.layers), type(create.type), stored_(layers.size()) {}
+      : host(create.host),
+        layers(create.layers),
+        type(create.type),
+        stream(create.stream),
+        stored_(layers.size()) {}
 
   Host host;
   Layers layers;
   DLDataType type;
+  void *stream;  ///< of the last begin, or of create
   Step step;
 
   bool in_step() const { return phase_ == Phase::step || phase_ == Phase::failed; }

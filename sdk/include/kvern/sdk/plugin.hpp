@@ -25,12 +25,23 @@ inline void check_host(const kvern_host &host) {
   if (!usable) fail(KVERN_INVALID_ARGUMENT, "the host offers no memory: alloc, release and map are required");
 }
 
+/// A class that moves its memory through the SDK alone, or through kvern.device/1, says so:
+/// `static constexpr bool runs_on_device = true;`.
+template <class C>
+void check_device(DLDevice device) {
+  if constexpr (requires { requires C::runs_on_device; }) return;
+  if (device.device_type == kDLCPU) return;
+  fail(KVERN_UNSUPPORTED, C::name,
+       " works on keys in the memory of the CPU; it does not run on another device");
+}
+
 template <CacheClass C>
 kvern_status create(const kvern_host *host, const kvern_create *create, kvern_cache **out,
                     kvern_error *error) noexcept {
   return guarded(error, [&] {
     check_host(*host);
     const kvern_create ours = known_part(*create);
+    check_device<C>(ours.device);
     Layers layers;
     for (uint32_t i = 0; i < ours.n_layers; ++i) layers.push_back(read_layer(*ours.layers[i], i));
     const Options options({ours.options, ours.n_options}, declared_options<C>());
