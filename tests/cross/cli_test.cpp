@@ -103,7 +103,7 @@ TEST_CASE("A configuration file is obeyed, and flags override it") {
 }
 
 TEST_CASE("Every configuration in configs/ runs") {
-  for (const std::string name : {"none", "dynamic", "static", "quantized"})
+  for (const std::string name : {"none", "dynamic", "static", "quantized", "offloaded", "offloaded_static"})
     CHECK(generate_json({"--config", source_path("configs/" + name + ".toml"), "--prompt", "Once",
                          "--max-new-tokens", "3"})["cache"]["implementation"] == name);
 }
@@ -119,7 +119,7 @@ TEST_CASE("The cache's limit ends a generation as the length does") {
 TEST_CASE("caches lists the plugins and explains one") {
   const auto list = cli({"caches"});
   CHECK(list.code == 0);
-  for (const std::string name : {"none", "dynamic", "static", "quantized"})
+  for (const std::string name : {"none", "dynamic", "static", "quantized", "offloaded", "offloaded_static"})
     CHECK_THAT(list.out, Catch::Contains("libkvern_" + name + ".so"));
   const auto one = cli({"caches", "static"});
   CHECK(one.code == 0);

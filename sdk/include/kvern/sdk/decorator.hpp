@@ -17,8 +17,7 @@ class Decorator {
     return {string_option("inner", "dynamic"), table_option("inner_config")};
   }
 
-  explicit Decorator(const Create &create)
-      : host_(std::make_shared<H>(create.host)), inner_(make(create, host_->table())) {}
+  explicit Decorator(const Create &create) : Decorator(create, create.options.table("inner_config")) {}
 
   bool offers(Verb verb) const { return inner_.offers(verb); }
   void begin(const Step &step) { inner_.begin(step); }
@@ -39,18 +38,48 @@ class Decorator {
   void load(Reader &in) { inner_.load(in); }
 
  protected:
+  /// With other options for the inner cache than those of `inner_config`.
+  Decorator(const Create &create, OptionItems inner_options)
+      : host_(std::make_shared<H>(create.host)), inner_(make(create, host_->table(), inner_options)) {}
   Decorator(const Decorator &other) : host_(other.host_), inner_(other.inner_.clone()) {}
 
   H &host() { return *host_; }
   Inner &inner() { return inner_; }
 
  private:
-  static Inner make(const Create &create, const kvern_host *host) {
-    const OptionItems options = create.options.table("inner_config");
+  static constexpr int kMaxDepth = 4;
+
+  /// Decorators of this class around each other, on this thread.
+  class Nesting {
+   public:
+    Nesting() {
+      if (++depth() <= kMaxDepth) return;
+      --depth();
+      fail(KVERN_INVALID_ARGUMENT, Self::name, " is inside of itself more than ", kMaxDepth,
+           " deep: give the option 'inner' the name of a cache that holds keys");
+    }
+    ~Nesting() { --depth(); }
+    Nesting(const Nesting &) = delete;
+
+   private:
+    static int &depth() {
+      thread_local int depth = 0;
+      return depth;
+    }
+  };
+
+  static Inner make(const Create &create, const kvern_host *host, OptionItems options) {
+    const Nesting nesting;
     kvern_create inner = *create.raw;
     inner.options = options.data();
     inner.n_options = static_cast<uint32_t>(options.size());
-    return Inner(host, Inner::find(create.host, create.options.string("inner"), options), inner);
+    const std::string_view name = create.options.string("inner");
+    const kvern_plugin &plugin = Inner::find(create.host, name, options);
+    try {
+      return Inner(host, plugin, inner);
+    } catch (const Failure &failure) {
+      fail(failure.status(), "the inner cache '", name, "': ", failure.what());
+    }
   }
 
   std::shared_ptr<H> host_;  // outlives the inner cache, and clones of it
