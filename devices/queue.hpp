@@ -9,8 +9,13 @@
 #include <utility>
 
 #include "kernels/attention.hpp"
+#include "kernels/causal_conv.hpp"
+#include "kernels/delta_rule.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/matmul.hpp"
+#include "kernels/selective_scan.hpp"
+#include "kernels/sigmoid_gate.hpp"
+#include "kernels/ssd_scan.hpp"
 
 namespace kvern {
 
@@ -86,6 +91,11 @@ class Queue {
   virtual void convert(const kernels::ConvertCall &call) = 0;
   virtual void attention(const kernels::AttentionCall &call) = 0;
   virtual void argmax(const ArgmaxCall &call) = 0;
+  virtual void causal_conv(const kernels::CausalConvCall &call) = 0;
+  virtual void selective_scan(const kernels::SelectiveScanCall &call) = 0;
+  virtual void ssd_scan(const kernels::SsdScanCall &call) = 0;
+  virtual void delta_rule(const kernels::DeltaRuleCall &call) = 0;
+  virtual void sigmoid_gate(const kernels::SigmoidGateCall &call) = 0;
 
   // memory
   /// Allocates device memory. Throws std::bad_alloc.

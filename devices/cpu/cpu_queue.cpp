@@ -44,6 +44,16 @@ class CpuQueue final : public Queue {
     for (int64_t r = 0; r < call.rows; ++r) call.ids[r] = kernels::argmax(call.x + r * call.x_stride, call.n);
   }
 
+  void causal_conv(const kernels::CausalConvCall &call) override { kernels::causal_conv(call, parallel()); }
+  void selective_scan(const kernels::SelectiveScanCall &call) override {
+    kernels::selective_scan(call, parallel());
+  }
+  void ssd_scan(const kernels::SsdScanCall &call) override { kernels::ssd_scan(call, parallel()); }
+  void delta_rule(const kernels::DeltaRuleCall &call) override { kernels::delta_rule(call, parallel()); }
+  void sigmoid_gate(const kernels::SigmoidGateCall &call) override {
+    kernels::sigmoid_gate(call, parallel());
+  }
+
   DeviceMemory take(std::size_t bytes) override {
     if (bytes < kHugeBytes) return {::operator new(bytes, kAlignment), bytes, nullptr, release_heap};
     auto allocator = std::make_unique<HugePageAllocator>();

@@ -3,8 +3,12 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/causal_conv.hpp"
+#include "kernels/delta_rule.hpp"
 #include "kernels/dtype.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/selective_scan.hpp"
+#include "kernels/ssd_scan.hpp"
 
 namespace kvern::kernels {
 
@@ -84,6 +88,14 @@ struct KernelTable {
   void (*rotate_head)(float *x, const float *cos, const float *sin, int64_t half, bool interleaved);
   void (*convert_row)(const void *from, Dtype from_type, void *to, Dtype to_type, int64_t n);
   int64_t (*argmax)(const float *x, int64_t n);
+
+  // recurrences: channels [first, last) of a row, or one head with the scalars [n_new] of its tokens
+  void (*causal_conv_row)(const CausalConvCall &call, int64_t row, int64_t first, int64_t last);
+  void (*selective_scan_row)(const SelectiveScanCall &call, int64_t row, int64_t first, int64_t last);
+  void (*ssd_scan_head)(const SsdScanCall &call, int64_t row, int64_t head, const float *steps,
+                        const float *decays);
+  void (*delta_rule_head)(const DeltaRuleCall &call, int64_t row, int64_t head, const float *betas,
+                          const float *decays);
 };
 
 /// The table of the CPU capability in use.

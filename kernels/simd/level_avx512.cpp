@@ -15,6 +15,10 @@ namespace avx512 {
 #include "kernels/simd/softmax.inl"
 #include "kernels/simd/gemm.inl"
 #include "kernels/simd/elementwise.inl"
+#include "kernels/simd/causal_conv.inl"
+#include "kernels/simd/selective_scan.inl"
+#include "kernels/simd/ssd_scan.inl"
+#include "kernels/simd/delta_rule.inl"
 #include "kernels/simd/make_kernel_table.inl"
 // clang-format on
 }  // namespace avx512

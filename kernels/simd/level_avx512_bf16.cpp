@@ -19,6 +19,10 @@ namespace avx512_bf16 {
 #include "kernels/simd/gemm_bf16.inl"
 #include "kernels/simd/rows_bf16.inl"
 #include "kernels/simd/elementwise.inl"
+#include "kernels/simd/causal_conv.inl"
+#include "kernels/simd/selective_scan.inl"
+#include "kernels/simd/ssd_scan.inl"
+#include "kernels/simd/delta_rule.inl"
 #include "kernels/simd/make_kernel_table.inl"
 // clang-format on
 

@@ -22,5 +22,9 @@ static constexpr KernelTable make_kernel_table() {
   ops.rotate_head = rotate_head;
   ops.convert_row = convert_row;
   ops.argmax = argmax;
+  ops.causal_conv_row = causal_conv_row;
+  ops.selective_scan_row = selective_scan_row;
+  ops.ssd_scan_head = ssd_scan_head;
+  ops.delta_rule_head = delta_rule_head;
   return ops;
 }

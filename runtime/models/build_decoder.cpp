@@ -64,12 +64,13 @@ std::unique_ptr<Sublayer> build_attention(const AttentionDescription &d, const T
   const AttentionConfig &c = d.config;
   const Axis q{"query heads * head_dim", c.q_heads * c.head_dim},
       k{"key heads * head_dim", c.kv_heads * c.head_dim};
+  const Axis gated{"query heads * 2 head_dim", 2 * q.extent};
   const Axis v{"value heads * head_dim", k.extent};
   Residual residual = reader.residual(d.residual);
   AttentionWeights weights;
   weights.q_norm = build_qk_norm(d, d.q_norm, c.q_heads, reader);
   weights.k_norm = build_qk_norm(d, d.k_norm, c.kv_heads, reader);
-  weights.qkv = reader.projection(d.qkv, {q, k, v}, reader.hidden());
+  weights.qkv = reader.projection(d.qkv, {c.gated ? gated : q, k, v}, reader.hidden());
   weights.out = reader.projection(d.out, {reader.hidden()}, q);
   if (!d.sinks.empty()) weights.sinks = reader.tensor(d.sinks, {{"query heads", c.q_heads}});
   return std::make_unique<Attention>(std::move(residual), c, std::move(weights));

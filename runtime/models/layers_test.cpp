@@ -72,6 +72,11 @@ class OtherDevice : public Queue {
   void convert(const kernels::ConvertCall &) override {}
   void attention(const kernels::AttentionCall &) override {}
   void argmax(const ArgmaxCall &) override {}
+  void causal_conv(const kernels::CausalConvCall &) override {}
+  void selective_scan(const kernels::SelectiveScanCall &) override {}
+  void ssd_scan(const kernels::SsdScanCall &) override {}
+  void delta_rule(const kernels::DeltaRuleCall &) override {}
+  void sigmoid_gate(const kernels::SigmoidGateCall &) override {}
   DeviceMemory take(std::size_t bytes) override { return cpu_queue().take(bytes); }
   void copy(const DLTensor &, const DLTensor &) override {}
   void upload(const void *from, void *to, std::size_t bytes) override {

@@ -8,7 +8,8 @@ namespace kvern::models {
 
 /// Immutable once filled.
 struct AttentionWeights {
-  Projection qkv;  ///< [q_heads * head_dim, kv_heads * head_dim, the same of values] of hidden_size
+  /// [q_heads * head_dim, kv_heads * head_dim, the same of values] of hidden_size; gated: a gate behind each query head.
+  Projection qkv;
   Projection out;  ///< hidden_size of q_heads * head_dim
   /// Over each head [head_dim] or over all heads of a token [heads * head_dim], before rotation; or empty.
   NormLayer q_norm, k_norm;
@@ -20,6 +21,7 @@ struct AttentionConfig {
   float scale = 1.0f;                ///< of the scores
   float softcap = 0.0f;              ///< of the scores, 0 = off
   int64_t window = 0;                ///< 0 = all; else the last `window` positions are visible
+  bool gated = false;                ///< the output of each head is multiplied by the sigmoid of its gate
   std::shared_ptr<const Rope> rope;  ///< nullptr: queries and keys are not rotated
 };
 
@@ -35,7 +37,9 @@ class Attention : public ResidualSublayer {
   void compute(Activations &x, Step &step, const MatrixView &out, Into into) const override;
 
  private:
-  void normalize(const NormLayer &norm, const MatrixView &heads, int64_t n_heads, Queue &queue) const;
+  void normalize(const NormLayer &norm, const MatrixView &heads, int64_t n_heads, int64_t head_stride,
+                 Queue &queue) const;
+  void gate(const MatrixView &qkv, const MatrixView &attended, Queue &queue) const;
 
   AttentionConfig config_;
   AttentionWeights weights_;

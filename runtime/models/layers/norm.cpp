@@ -19,4 +19,17 @@ void NormLayer::operator()(const MatrixView &x, const MatrixView &out, Queue &qu
   queue.norm(kind, call);
 }
 
+// One call for each token or for each head, whichever are fewer.
+void normalize_heads(const NormLayer &norm, const MatrixView &all, int64_t heads, int64_t head_stride,
+                     Queue &queue) {
+  for (int64_t r = 0; r < all.rows && all.rows < heads; ++r) {
+    const MatrixView token{all.data + r * all.stride, heads, head_stride};
+    norm(token, token, queue);
+  }
+  for (int64_t h = 0; h < heads && all.rows >= heads; ++h) {
+    const MatrixView head{all.data + h * head_stride, all.rows, all.stride};
+    norm(head, head, queue);
+  }
+}
+
 }  // namespace kvern::models

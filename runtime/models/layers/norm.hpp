@@ -20,4 +20,8 @@ struct NormLayer {
   void operator()(const MatrixView &x, const MatrixView &out, Queue &queue) const;
 };
 
+/// Normalizes each of a token's heads in place, `head_stride` elements from head to head; norm.dim() is a head's.
+void normalize_heads(const NormLayer &norm, const MatrixView &all, int64_t heads, int64_t head_stride,
+                     Queue &queue);
+
 }  // namespace kvern::models

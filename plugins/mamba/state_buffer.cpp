@@ -1,0 +1,127 @@
+#include "plugins/mamba/state_buffer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace kvern::mamba {
+namespace {
+
+std::size_t size(int64_t bytes) { return static_cast<std::size_t>(bytes); }
+
+}  // namespace
+
+StateBuffer::StateBuffer(const sdk::Host &host, int layer, const sdk::StateShape &state)
+    : host_(host),
+      layer_(layer),
+      state_(state),
+      elements_(state.elements()),
+      row_bytes_(elements_ * sdk::element_bytes(state.type)),
+      read_shape_(state.shape),
+      write_shape_(state.shape) {
+  read_shape_.insert(read_shape_.begin(), 0);
+  write_shape_.insert(write_shape_.begin(), 2, 0);
+}
+
+StateBuffer StateBuffer::empty_like() const { return {host_, layer_, state_}; }
+
+sdk::Buffer StateBuffer::make(int64_t rows) const { return {host_, layer_, state_.type, {rows, elements_}}; }
+
+void StateBuffer::reserve(int64_t rows, int64_t n_new) {
+  try {
+    if (rows > capacity()) {
+      reserved_held_ = make(rows);
+      reserved_next_ = make(rows);
+    }
+    if (n_new > 0) reserved_by_token_ = make(sdk::product(rows, n_new));
+  } catch (...) {
+    drop_reserved();
+    throw;
+  }
+}
+
+void StateBuffer::drop_reserved() noexcept {
+  reserved_held_ = {};
+  reserved_next_ = {};
+  reserved_by_token_ = {};
+}
+
+void StateBuffer::commit_reserved(int64_t held) {
+  if (reserved_held_) {
+    if (held > 0) {
+      const std::byte *from = held_.read({0, 0, held});
+      std::memcpy(reserved_held_.fill({0, 0, held}), from, size(held * row_bytes_));
+    }
+    held_ = std::move(reserved_held_);
+    next_ = std::move(reserved_next_);
+  }
+  by_token_ = std::move(reserved_by_token_);
+  drop_reserved();
+}
+
+void StateBuffer::clear(int64_t rows) { std::memset(held_.fill({0, 0, rows}), 0, size(rows * row_bytes_)); }
+
+void StateBuffer::export_to(int64_t rows, int64_t n_new, DLTensor *read, DLTensor *write) {
+  const DLDevice device = host_.device();
+  read_shape_[0] = rows;
+  auto *data = const_cast<std::byte *>(held_.read({0, 0, rows}));
+  *read = {data, device, static_cast<int>(read_shape_.size()), state_.type, read_shape_.data(), nullptr, 0};
+  *write = *read;
+  if (by_token_) {
+    write_shape_[0] = rows;
+    write_shape_[1] = n_new;
+    write->ndim = static_cast<int>(write_shape_.size());
+    write->shape = write_shape_.data();
+    write->data = by_token_.fill({0, 0, by_token_.size(0)});
+  } else {
+    write->data = next_.fill({0, 0, rows});
+  }
+  written_ = true;
+}
+
+void StateBuffer::take_all() { std::swap(held_, next_); }
+
+void StateBuffer::take(int64_t row, int64_t n_new, int64_t token) {
+  const int64_t at = row * n_new + token;
+  const std::byte *from = by_token_.read({0, at, at + 1}) + at * row_bytes_;
+  std::memcpy(held_.fill({0, row, row + 1}) + row * row_bytes_, from, size(row_bytes_));
+}
+
+void StateBuffer::end_step() noexcept {
+  written_ = false;
+  by_token_ = {};
+}
+
+void StateBuffer::gather(sdk::Rows rows) {
+  const auto n = static_cast<int64_t>(rows.size());
+  const int64_t last = *std::max_element(rows.begin(), rows.end()) + 1;
+  const std::byte *from = held_.read({0, 0, last});
+  std::byte *to = next_.fill({0, 0, n});
+  for (int64_t i = 0; i < n; ++i)
+    std::memcpy(to + i * row_bytes_, from + rows[i] * row_bytes_, size(row_bytes_));
+  std::swap(held_, next_);
+}
+
+void StateBuffer::copy_rows(int64_t at, const StateBuffer &other, int64_t n) {
+  const std::byte *from = other.held_.read({0, 0, n});
+  std::memcpy(held_.fill({0, at, at + n}) + at * row_bytes_, from, size(n * row_bytes_));
+}
+
+void StateBuffer::save(sdk::Writer &out, int64_t rows) const {
+  out.bytes(held_.read({0, 0, rows}), rows * row_bytes_);
+}
+
+void StateBuffer::load(sdk::Reader &in, int64_t rows) {
+  constexpr int64_t kPart = int64_t{1} << 20;
+  const int64_t all = sdk::product(rows, row_bytes_);
+  std::vector<std::byte> arrived;
+  for (int64_t at = 0, part; at < all; at += part) {
+    part = std::min(kPart, all - at);
+    arrived.resize(size(at + part));
+    in.bytes(arrived.data() + at, part);
+  }
+  reserve(rows, 0);
+  commit_reserved(0);
+  std::memcpy(held_.fill({0, 0, rows}), arrived.data(), size(all));
+}
+
+}  // namespace kvern::mamba
