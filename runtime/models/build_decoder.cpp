@@ -83,6 +83,7 @@ std::unique_ptr<Sublayer> build_mlp(const MlpDescription &d, const TensorReader 
   weights.up =
       reader.projection(d.up, d.gated ? std::vector{inner, inner} : std::vector{inner}, reader.hidden());
   weights.down = reader.projection(d.down, {reader.hidden()}, inner);
+  weights.gate_multiplier = d.gate_multiplier;
   const MlpKind kind = d.gated ? MlpKind::gated : d.squared ? MlpKind::squared : MlpKind::plain;
   return std::make_unique<Mlp>(std::move(residual), d.activation, kind, std::move(weights));
 }

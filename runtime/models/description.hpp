@@ -53,6 +53,7 @@ struct MlpDescription {
   bool gated = true;
   bool squared = false;  ///< not gated: activation(x) * x, which for relu is its square
   kernels::Activation activation = kernels::Activation::silu;
+  float gate_multiplier = 1.0f;  ///< gated: of the gate before its activation
   ProjectionNames up, down;
 };
 

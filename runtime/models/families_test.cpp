@@ -28,6 +28,10 @@ bool follows(const std::string &key, const json &value, const json &all) {
   if (key == "head_dim")
     return value == all.at("hidden_size").get<int64_t>() / all.at("num_attention_heads").get<int64_t>();
   if (key == "partial_rotary_factor") return value == 1.0;
+  if (key == "intermediate_size" && all.contains("expand"))
+    return value == all.at("expand").get<int64_t>() * all.at("hidden_size").get<int64_t>();
+  if (key == "time_step_rank" || key == "mamba_dt_rank")
+    return value == all.at("hidden_size").get<int64_t>() / 16;
   return value == false;
 }
 

@@ -18,6 +18,7 @@ Mlp::Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWei
       up_size_(weights_.up.out()) {}
 
 void Mlp::activate(const MatrixView &hidden, Queue &queue) const {
+  if (kind_ == MlpKind::gated) scale_rows(hidden, up_size_ / 2, weights_.gate_multiplier, queue);
   kernels::ActivationCall call;
   call.activation = activation_;
   call.rows = hidden.rows;

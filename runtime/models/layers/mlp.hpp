@@ -7,8 +7,9 @@ namespace kvern::models {
 enum class MlpKind { plain, gated, squared };
 
 struct MlpWeights {
-  Projection up;    ///< intermediate_size of hidden_size; gated: gate, then up
-  Projection down;  ///< hidden_size of intermediate_size
+  Projection up;                 ///< intermediate_size of hidden_size; gated: gate, then up
+  Projection down;               ///< hidden_size of intermediate_size
+  float gate_multiplier = 1.0f;  ///< gated: of the gate before its activation
 };
 
 class Mlp : public ResidualSublayer {

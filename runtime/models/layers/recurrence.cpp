@@ -26,11 +26,6 @@ kernels::Recurrence TokenRanges::state(Step &step, int layer, int slot) const {
   return recurrence;
 }
 
-void scale_rows(const MatrixView &x, int64_t dim, float factor, Queue &queue) {
-  if (factor == 1.0f) return;
-  queue.add_scaled({x.rows, dim, x.data, x.stride, x.data, x.stride, factor - 1.0f});
-}
-
 kernels::CausalConvCall CausalConv::call(const kernels::Recurrence &tokens) const {
   kernels::CausalConvCall call;
   call.tokens = tokens;

@@ -18,9 +18,6 @@ class TokenRanges {
   int64_t n_new_;
 };
 
-/// x *= factor, in place, the first `dim` elements of each row.
-void scale_rows(const MatrixView &x, int64_t dim, float factor, Queue &queue);
-
 /// Depthwise causal convolution with silu or without. Immutable once filled.
 struct CausalConv {
   Weight weight;  ///< float32 [taps, channels]

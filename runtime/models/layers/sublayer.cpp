@@ -13,6 +13,11 @@ MatrixView Scratch::take(int64_t rows, int64_t dim) {
   return {memory.floats(), rows, dim};
 }
 
+void scale_rows(const MatrixView &x, int64_t dim, float factor, Queue &queue) {
+  if (factor == 1.0f) return;
+  queue.add_scaled({x.rows, dim, x.data, x.stride, x.data, x.stride, factor - 1.0f});
+}
+
 void ResidualSublayer::read_input(Activations &x, Queue &queue) const {
   if (residual_.input == SublayerInput::shared_norm) return;
   if (residual_.input == SublayerInput::norm) return residual_.norm(x.residual, x.normed, queue);

@@ -28,6 +28,9 @@ class Scratch {
   std::size_t next_ = 0;
 };
 
+/// x *= factor, in place, the first `dim` elements of each row.
+void scale_rows(const MatrixView &x, int64_t dim, float factor, Queue &queue);
+
 /// One forward pass as the sublayers see it.
 struct Activations {
   MatrixView residual;  ///< [batch * n_new, hidden_size], the residual stream
