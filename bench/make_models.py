@@ -24,6 +24,7 @@ SHAPES = {
     "qwen2-0.5b": ("qwen2", dict(num_hidden_layers=24, hidden_size=896, num_attention_heads=14, num_key_value_heads=2,
                                  intermediate_size=4864, vocab_size=151936, tie_word_embeddings=True, rope_theta=1000000.0,
                                  rms_norm_eps=1e-6)),
+    "mamba-130m": ("mamba", dict(num_hidden_layers=24, hidden_size=768, state_size=16, conv_kernel=4, expand=2, vocab_size=50280)),
 }
 
 
@@ -85,7 +86,8 @@ def main():
             kw["n_layer" if kind == "gpt2" else "num_hidden_layers"] = a.layers
         if kind != "gpt2":
             kw["max_position_embeddings"] = ROPE_CTX
-        cls = {"llama": transformers.LlamaConfig, "gpt2": transformers.GPT2Config, "qwen2": transformers.Qwen2Config}[kind]
+        cls = {"llama": transformers.LlamaConfig, "gpt2": transformers.GPT2Config, "qwen2": transformers.Qwen2Config,
+               "mamba": transformers.MambaConfig}[kind]
         cfg = cls(**kw)
         t0 = time.time()
         torch.manual_seed(a.seed)

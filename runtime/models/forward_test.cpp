@@ -58,6 +58,33 @@ TEST_CASE("Tokens fed in pieces give the logits of one pass") {
   }
 }
 
+TEST_CASE(
+    "Tokens fed in pieces give the logits of one pass where layers have states, also tentative ones of which "
+    "a part is kept") {
+  const testing::Ids ids = {{5, 17, 130, 42, 99, 100, 7, 12, 81, 3, 64, 9}};
+  for (const char *name : {"mamba", "bamba_v4", "falcon_h1_v4", "lfm2"}) {
+    INFO(name);
+    const auto model = load_model(reference_model(name));
+    const at::Tensor whole = all_logits(*model, ids);
+    testing::SmallCache cache(*model);
+    feed(*model, cache.get(), ids, 0, 4);
+    StepRequest request;
+    request.row_pos = {4};
+    request.n_new = 5;
+    request.total_length = 9;
+    request.tentative = true;
+    Step step(cache.get(), request);
+    Input input;
+    input.ids = testing::id_tensor({{ids[0][4], ids[0][5], ids[0][6], 1, 2}});
+    model->forward(step, input);
+    step.keep(3);
+    for (size_t t = 7; t < ids[0].size(); ++t) {
+      const at::Tensor one = feed(*model, cache.get(), ids, t, t + 1);
+      CHECK(largest_difference(one[0][0], whole[0][static_cast<int64_t>(t)]) < 1e-4);
+    }
+  }
+}
+
 TEST_CASE("Without all_logits only the last token's are computed, and they are the same") {
   const auto model = load_model(reference_model("llama"));
   const testing::Ids ids = {kIds[0], {kIds[0].rbegin(), kIds[0].rend()}};
@@ -68,7 +95,8 @@ TEST_CASE("Without all_logits only the last token's are computed, and they are t
 }
 
 TEST_CASE("A row with padding on its left gives the logits of the row alone") {
-  for (const char *name : {"gpt2", "llama_llama3", "mistral", "phi", "qwen2_defaults"}) {
+  for (const char *name : {"gpt2", "llama_llama3", "mistral", "phi", "qwen2_defaults", "mamba", "bamba_v4",
+                           "falcon_h1_v4", "lfm2"}) {
     INFO(name);
     const auto model = load_model(reference_model(name));
     const at::Tensor alone = all_logits(*model, {{9, 8, 7, 6, 5}});

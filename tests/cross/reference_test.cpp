@@ -46,6 +46,14 @@ TEST_CASE("Recorded runs with an attention window come out the same through the 
   }
 }
 
+TEST_CASE("Recorded outputs of models with recurrent states come out the same through the cache mamba") {
+  const auto ran =
+      run({program("kvern-reference"), source_path("tests/reference/states/"), "--cache", "mamba"});
+  INFO(ran.out << ran.err);
+  CHECK(ran.code == 0);
+  CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, 0 skipped"));
+}
+
 TEST_CASE("A folder that nobody has seen is replayed by its content") {
   const TemporaryFolder folder;
   const std::string kept = source_path("tests/reference/decoders/");

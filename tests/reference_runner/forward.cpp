@@ -30,12 +30,18 @@ Case whole_of(const Case &c) {
   return whole;
 }
 
+/// The lengths of the chunks; one token each where none are recorded.
+std::vector<int64_t> chunks_of(const Case &c, int64_t length) {
+  if (!c.json.contains("chunks")) return std::vector<int64_t>(static_cast<size_t>(length), 1);
+  return c.json.at("chunks").get<std::vector<int64_t>>();
+}
+
 /// The recorded logits up to the chunk where the rotary frequencies change; from there on those of one call, since the loop
 /// resets the cache there, as generate() of transformers does.
 at::Tensor expected_stepwise_logits(const Case &c, const Model &model) {
   const at::Tensor logits = load(sidecar(c), "stepwise_logits").clone();
   int64_t begin = 0;
-  for (const auto chunk : c.json.at("chunks").get<std::vector<int64_t>>()) {
+  for (const int64_t chunk : chunks_of(c, logits.size(1))) {
     if (model.rope_version(begin + chunk) != model.rope_version(1)) {
       logits.slice(1, begin).copy_(load(sidecar(whole_of(c)), "logits").slice(1, begin));
       break;
@@ -83,7 +89,7 @@ void run_stepwise_forward(const Case &c, Context &context) {
   Driver driver(model, cache);
   std::vector<at::Tensor> parts;
   Ids fed(ids.size());
-  for (const auto chunk : c.json.at("chunks").get<std::vector<int64_t>>()) {
+  for (const int64_t chunk : chunks_of(c, length)) {
     for (size_t r = 0; r < ids.size(); ++r) {
       const auto next = ids[r].begin() + static_cast<std::ptrdiff_t>(fed[r].size());
       fed[r].insert(fed[r].end(), next, next + chunk);

@@ -74,7 +74,7 @@ std::vector<ForwardCase> forward_cases() {
 }
 
 fs::path reference_model(const std::string &name) {
-  for (const char *folder : {"decoders", "recent"}) {
+  for (const char *folder : {"decoders", "recent", "states"}) {
     const fs::path path = own_folder() / folder / "models" / name;
     if (fs::exists(path)) return path;
   }

@@ -1,7 +1,11 @@
 // Runs a model on ids from tests, through a small reference cache: the model is tested.
 #pragma once
+#include <kvern/abi/compose.h>
 #include <kvern/forward.hpp>
+#include <kvern/plugin_registry.hpp>
 
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -21,7 +25,12 @@ inline at::Tensor id_tensor(const Ids &ids) {
   return tensor;
 }
 
-/// A float32 cache for one model that holds 64 positions.
+inline bool has_states(const Model &model) {
+  return std::any_of(model.layers().begin(), model.layers().end(),
+                     [](const LayerSpec &layer) { return layer.kind == KVERN_LAYER_STATE; });
+}
+
+/// A float32 cache for one model that holds 64 positions; for a model with states the plugin `mamba`.
 class SmallCache {
  public:
   explicit SmallCache(const Model &model) : host_(std::make_shared<Host>()) {
@@ -29,7 +38,13 @@ class SmallCache {
     model.offer_extensions(*host_);
     CacheSpec spec;
     spec.layers = model.layers();
-    cache_.emplace(Cache::create(host_, toy::plugin, spec));
+    const kvern_plugin *plugin = &toy::plugin;
+    if (has_states(model)) {
+      const PluginPath path{std::string(std::getenv("KVERN_BUILD_DIR")) + "/lib/kvern/plugins"};
+      host_->offer(KVERN_COMPOSE_1, compose_extension(path));
+      plugin = find_plugin("mamba", path).plugin;
+    }
+    cache_.emplace(Cache::create(host_, *plugin, spec));
   }
   Cache &get() { return *cache_; }
   const Host &host() const { return *host_; }
