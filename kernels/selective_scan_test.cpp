@@ -1,6 +1,6 @@
 #include "kernels/selective_scan.hpp"
 
-#include "kernels/recurrence_test_support.hpp"
+#include "kernels/testing/recurrence.hpp"
 
 using namespace kvern::kernels;
 using namespace kvern::kernels::testing;
