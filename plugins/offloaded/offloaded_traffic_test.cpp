@@ -107,3 +107,67 @@ TEST_CASE("The next layer is on its way before this one has been used") {
   }
   REQUIRE(ops.end(filled.harness->cache, 0, &error) == KVERN_OK);
 }
+
+namespace {
+
+/// Decodes on one row without comparing anything, its keys and values in memory of the device.
+class Decoder {
+ public:
+  Decoder(const Subject &subject, TestHost &host) : subject_(subject), host_(host) {
+    error_.struct_size = sizeof error_;
+    REQUIRE(make_cache(subject, host, &cache_) == KVERN_OK);
+  }
+  ~Decoder() { cache_->ops->destroy(cache_); }
+
+  void step(int64_t n_new) {
+    const kvern_layer &layer = subject_.layers[0];
+    int64_t shape[4] = {1, layer.kv_heads, n_new, layer.head_dim_k};
+    std::vector<std::byte> zeros(
+        static_cast<std::size_t>(shape[1] * shape[2] * shape[3] * subject_.type.bits / 8));
+    DLTensor keys{zeros.data(), {kDLCPU, 0}, 4, subject_.type, shape, nullptr, 0};
+    keys.data = host_.device()->upload(keys);
+    keys.device = SimulatedDevice::kDevice;
+    kvern_step step{};
+    step.struct_size = sizeof step;
+    step.rows = 1, step.n_new = n_new, step.row_pos = &position_, step.stream = host_.stream();
+    const kvern_cache_ops &ops = *cache_->ops;
+    REQUIRE(ops.begin(cache_, &step, &error_) == KVERN_OK);
+    DLTensor k, v;
+    for (int i = 0; i < static_cast<int>(subject_.layers.size()); ++i)
+      REQUIRE(ops.update(cache_, i, &keys, &keys, &k, &v, &error_) == KVERN_OK);
+    REQUIRE(ops.end(cache_, n_new, &error_) == KVERN_OK);
+    host_.device()->give_back(static_cast<std::byte *>(keys.data));
+    position_ += n_new;
+  }
+
+ private:
+  const Subject &subject_;
+  TestHost &host_;
+  kvern_cache *cache_ = nullptr;
+  kvern_error error_{};
+  int64_t position_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("A token of the 135 M Llama shape sends 23040 bytes back, at any depth") {
+  kvern_layer layer = attention_layer();
+  layer.q_heads = 9, layer.kv_heads = 3, layer.head_dim_k = layer.head_dim_v = 64;
+  Subject subject = subject_of("offloaded", std::vector<kvern_layer>(30, layer));
+  subject.type = {kDLBfloat, 16, 1};
+  subject.max_tokens = 600;
+  FullHost host(Schedule{1, 100});
+  Decoder decoder(subject, host);
+  constexpr int64_t token = int64_t{2} * 3 * 64 * 2;  // keys and values of one layer
+  decoder.step(512);
+  for (int64_t held = 512; held < 515; ++held) {
+    const Traffic before = host.device()->traffic();
+    decoder.step(1);
+    CHECK(host.device()->traffic().from_device - before.from_device == 30 * token);
+    CHECK(host.device()->traffic().to_device - before.to_device == (30 * held + 1) * token);
+  }
+  CHECK(30 * token == 23040);
+  CHECK(host.live_bytes() - host.live_host_bytes() == host.live_host_bytes() / 30 * 2);
+  host.device()->finish();
+  CHECK(host.violations().empty());
+}

@@ -47,9 +47,10 @@ int64_t Strided::elements() const {
 }
 
 std::byte *Strided::end() const {
+  if (empty()) return data;
   std::byte *last = data;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) last += (shape[axis] - 1) * strides[axis];
-  return empty() ? data : last + element();
+  return last + element();
 }
 
 Strided Strided::slice(int axis, int64_t begin, int64_t end) const {

@@ -54,6 +54,13 @@ TEST_CASE("Recorded outputs of models with recurrent states come out the same th
   CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, 0 skipped"));
 }
 
+TEST_CASE("Operations on transformers' offloaded caches come out the same") {
+  const auto ran = run({program("kvern-reference"), source_path("tests/reference/offloaded")});
+  INFO(ran.out << ran.err);
+  CHECK(ran.code == 0);
+  CHECK(last_line(ran.out) == "3 passed, 0 failed, 0 skipped");
+}
+
 TEST_CASE("A folder that nobody has seen is replayed by its content") {
   const TemporaryFolder folder;
   const std::string kept = source_path("tests/reference/decoders/");

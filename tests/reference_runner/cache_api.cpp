@@ -1,6 +1,8 @@
 // Kind "cache_api": operations on transformers' cache classes, replayed through the ABI. Transformers' layers
 // are independent lists, so each layer is a cache of one layer here; every length and every tensor that is
 // compared comes from the cache.
+#include <kvern/abi/compose.h>
+
 #include <map>
 
 #include "core/torch/tensor.hpp"
@@ -26,10 +28,9 @@ at::Tensor to_tensor(const DLTensor &dl) {
 /// One layer of a transformers cache, of any plugin.
 class Layer {
  public:
-  Layer(const kvern_plugin &plugin, int64_t heads, int64_t dim, int64_t max_rows, int64_t max_tokens,
-        const OptionTable &options = {})
-      : cache_(Cache::create(std::make_shared<Host>(), plugin,
-                             spec(heads, dim, max_rows, max_tokens, options))) {}
+  Layer(std::shared_ptr<Host> host, const kvern_plugin &plugin, int64_t heads, int64_t dim, int64_t max_rows,
+        int64_t max_tokens, const OptionTable &options = {})
+      : cache_(Cache::create(std::move(host), plugin, spec(heads, dim, max_rows, max_tokens, options))) {}
   Layer(Cache cache) : cache_(std::move(cache)) {}
 
   KeysValues update(const at::Tensor &k, const at::Tensor &v, uint32_t flags = 0) {
@@ -101,6 +102,7 @@ class Replay {
  public:
   Replay(const Case &c, const Context &context)
       : case_(c), tolerance_(tolerance_of(c)), plugin_(*plugin(c, context)) {
+    host_->offer(KVERN_COMPOSE_1, compose_extension(context.plugin_path));  // for decorators
     if (c.json.contains("tensors")) tensors_.emplace(sidecar(c));
   }
 
@@ -114,10 +116,10 @@ class Replay {
 
  private:
   static const kvern_plugin *plugin(const Case &c, const Context &context) {
-    static const std::map<std::string, std::string> names{{"DynamicCache", "dynamic"},
-                                                          {"StaticCache", "static"},
-                                                          {"HQQQuantizedCache", "quantized"},
-                                                          {"QuantoQuantizedCache", "quantized"}};
+    static const std::map<std::string, std::string> names{
+        {"DynamicCache", "dynamic"},        {"StaticCache", "static"},
+        {"OffloadedCache", "offloaded"},    {"OffloadedStaticCache", "offloaded_static"},
+        {"HQQQuantizedCache", "quantized"}, {"QuantoQuantizedCache", "quantized"}};
     const auto type = c.json.contains("cache") ? c.json["cache"].value("type", std::string()) : std::string();
     const auto found = names.find(type);
     if (found == names.end()) skip("cache not offered: " + (type.empty() ? "several in one case" : type));
@@ -125,7 +127,10 @@ class Replay {
     return find_plugin(found->second, context.plugin_path).plugin;
   }
 
-  bool is_static() const { return case_.json["cache"]["type"] == "StaticCache"; }
+  bool is_static() const {
+    const auto &type = case_.json["cache"]["type"];
+    return type == "StaticCache" || type == "OffloadedStaticCache";
+  }
   bool is_quantized() const { return case_.json["cache"].contains("nbits"); }
 
   /// The step before which "a deep copy taken before the last updates" was taken.
@@ -162,7 +167,7 @@ class Replay {
     const auto index = step.at("layer").get<int64_t>();
     const auto &cache = case_.json["cache"];
     return layers_
-        .try_emplace(index, plugin_, k.size(1), k.size(3), cache.value("max_batch_size", int64_t{0}),
+        .try_emplace(index, host_, plugin_, k.size(1), k.size(3), cache.value("max_batch_size", int64_t{0}),
                      cache.value("max_cache_len", int64_t{0}),
                      is_quantized() ? cache_config_of(cache) : OptionTable{})
         .first->second;
@@ -297,8 +302,9 @@ class Replay {
     Layers to;
     for (auto &[index, l] : layers_) {
       const auto held = l.state();
-      auto &fresh = to.try_emplace(index, plugin_, held.k.size(1), held.k.size(3), int64_t{0}, int64_t{0})
-                        .first->second;
+      auto &fresh =
+          to.try_emplace(index, host_, plugin_, held.k.size(1), held.k.size(3), int64_t{0}, int64_t{0})
+              .first->second;
       fresh.update(held.k, held.v, KVERN_STEP_IMPORT);
       if (fresh.cache().info().tokens != step.at("seq_length_after").get<int64_t>())
         fail("the copy holds " + std::to_string(fresh.cache().info().tokens) + " tokens");
@@ -309,6 +315,7 @@ class Replay {
   const Case &case_;
   Tolerance tolerance_;
   const kvern_plugin &plugin_;
+  std::shared_ptr<Host> host_ = std::make_shared<Host>();
   std::optional<files::SafetensorsFile> tensors_;
   Layers layers_, copy_;
   std::map<int64_t, KeysValues> stored_;  // all that was stored, per layer
