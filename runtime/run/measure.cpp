@@ -21,17 +21,21 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// One row of n ids. Which ones makes no difference to the time.
-TokenRows some_ids(const Model &model, int64_t n) {
-  TokenRows rows(1);
-  for (int64_t i = 0; i < n; ++i) rows[0].push_back(i % model.info().vocab_size);
-  return rows;
+/// Rows of n ids, different from row to row. Which ones makes no difference to the time.
+TokenRows some_ids(const Model &model, int64_t n, int64_t rows = 1) {
+  TokenRows ids(static_cast<size_t>(rows));
+  for (size_t r = 0; r < ids.size(); ++r)
+    for (int64_t i = 0; i < n; ++i)
+      ids[r].push_back((i + 17 * static_cast<int64_t>(r)) % model.info().vocab_size);
+  return ids;
 }
 
-void fill_to(const Session &run, Cache &cache, int64_t depth, Fill fill, const OnProgress &on_progress) {
-  if (fill == Fill::random) return fill_cache(cache, 1, depth, kFillChunk, on_progress);
+void fill_to(const Session &run, Cache &cache, int64_t rows, int64_t depth, Fill fill,
+             const OnProgress &on_progress) {
+  if (fill == Fill::random) return fill_cache(cache, rows, depth, kFillChunk, on_progress);
   Driver driver(run.model(), cache, {true, kFillChunk, on_progress, {}});
-  if (depth > 0) driver.feed(some_ids(run.model(), depth), {0}, {0, false});
+  const std::vector<int64_t> no_padding(static_cast<size_t>(rows), 0);
+  if (depth > 0) driver.feed(some_ids(run.model(), depth, rows), no_padding, {0, false});
 }
 
 // The number of tokens of a measurement: positions have 31 bits, and sums of two counts 64.
@@ -50,25 +54,27 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-DecodeTimings measure_decode(const Session &run, int64_t depth, int64_t tokens, Fill fill,
+DecodeTimings measure_decode(const Session &run, int64_t rows, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress) {
   c10::InferenceMode no_gradients;
   check_count(depth);
   check_count(tokens);
-  auto cache = run.open_cache(1, depth + kWarmUp + tokens);
-  fill_to(run, cache, depth, fill, on_progress);
+  auto cache = run.open_cache(rows, depth + kWarmUp + tokens);
+  fill_to(run, cache, rows, depth, fill, on_progress);
   Driver driver(run.model(), cache);
-  auto rows = some_ids(run.model(), depth);
+  auto ids = some_ids(run.model(), depth, rows);
+  const std::vector<int64_t> no_padding(ids.size(), 0);
   std::vector<double> times;
   for (int64_t i = -kWarmUp; i < tokens; ++i) {
-    rows[0].push_back(0);
+    for (auto &row : ids) row.push_back(0);
     const auto start = Clock::now();
-    driver.feed(rows, {0});
+    driver.feed(ids, no_padding);
     if (i >= 0) times.push_back(ms_since(start));
   }
   const auto info = cache.info();
   DecodeTimings f;
   f.depth = depth;
+  f.rows = rows;
   f.steps_ms = std::move(times);
   f.cache_bytes = info.bytes_device + info.bytes_host;
   f.cache_bytes_used = info.bytes_used;

@@ -9,8 +9,8 @@
 namespace kvern {
 
 struct DecodeTimings {
-  int64_t depth = 0;
-  std::vector<double> steps_ms;                   ///< of each counted token, in order
+  int64_t depth = 0, rows = 1;
+  std::vector<double> steps_ms;                   ///< of each counted token (of all rows at once), in order
   int64_t cache_bytes = 0, cache_bytes_used = 0;  ///< at the end
 };
 
@@ -24,8 +24,9 @@ enum class Fill { random, prefill };
 
 using OnProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Fills a fresh cache to `depth`, decodes two tokens that are not counted, then `tokens` that are.
-DecodeTimings measure_decode(const Session &run, int64_t depth, int64_t tokens, Fill fill,
+/// Fills a fresh cache of `rows` rows with different contents to `depth`, decodes two tokens of each that are not counted, then
+/// `tokens` that are.
+DecodeTimings measure_decode(const Session &run, int64_t rows, int64_t depth, int64_t tokens, Fill fill,
                              const OnProgress &on_progress = {});
 
 /// Feeds `tokens` tokens to an empty cache in one forward pass, `repeats` times after a short prompt that is not counted.

@@ -145,7 +145,7 @@ TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") 
   const auto table = cli(arguments);
   INFO(table.err);
   CHECK(table.code == 0);
-  CHECK_THAT(table.out, Catch::Contains("prefill") && Catch::Contains("ms/token"));
+  CHECK_THAT(table.out, Catch::Contains("prefill") && Catch::Contains("ms/step"));
   auto as_json = arguments;
   as_json.insert(as_json.end(), {"--output", "json", "--fill", "prefill"});
   const auto json = Json::parse(cli(as_json).out);

@@ -25,7 +25,9 @@ constexpr const char *kUsage =
     "of resident\n"
     "memory. The depth is reached by feeding the cache random keys and values of unit scale through its own "
     "verbs\n"
-    "(--fill prefill: by a real prefill). Best, median and worst are over --new tokens.\n\n"
+    "(--fill prefill: by a real prefill). Best, median and worst are over --new steps; a step is one token "
+    "of each of\n"
+    "--rows sequences.\n\n"
     "  kvern bench --model DIR --depths 0,1024,4096,16384 --threads 1\n"
     "  kvern bench --model DIR --caches 'dynamic,quantized{nbits = 4}' --prefill 512 --output json\n\n";
 
@@ -39,6 +41,8 @@ po::options_description all_options() {
       "prefill", text("512", "N,N"), "prompt lengths; empty = no prefill")(
       "caches", po::value<std::string>()->value_name("CACHE,CACHE"),
       "caches instead of the configured one: names, also with options as NAME{option = value}, or files")(
+      "rows", po::value<int64_t>()->default_value(1)->value_name("N"),
+      "sequences decoded at once, with different contents")(
       "new", po::value<int64_t>()->default_value(16)->value_name("N"), "tokens decoded at each depth")(
       "repeats", po::value<int64_t>()->default_value(3)->value_name("N"), "prefills of each length")(
       "fill", text("random", "random|prefill"), "how the depth is reached")(
@@ -84,7 +88,7 @@ struct BenchArguments {
   std::vector<config::RunConfig> runs;  // one per cache
   std::vector<std::string> names;       // of the caches, as the user gave them
   std::vector<int64_t> depths, prefills;
-  int64_t tokens, repeats;
+  int64_t rows, tokens, repeats;
   Fill fill;
   bool json;
 };
@@ -103,6 +107,7 @@ BenchArguments make_plan(const po::variables_map &map) {
   BenchArguments plan;
   plan.depths = numbers(map, "depths", 0);
   plan.prefills = numbers(map, "prefill", 1);
+  plan.rows = positive(map, "rows");
   plan.tokens = positive(map, "new");
   plan.repeats = positive(map, "repeats");
   plan.fill = one_of(map, "fill", {"random", "prefill"}) == "random" ? Fill::random : Fill::prefill;
@@ -129,15 +134,18 @@ Json measure(const BenchArguments &plan, const std::string &name, const Session 
   }
   for (const int64_t depth : plan.depths) {
     Progress progress("filling the cache to depth:");
-    const auto f = measure_decode(run, depth, plan.tokens, plan.fill,
+    const auto f = measure_decode(run, plan.rows, depth, plan.tokens, plan.fill,
                                   [&](int64_t done, int64_t total) { progress.show(done, total); });
-    result["decode"].push_back({{"depth", depth},
-                                {"ms_per_token_best", *std::ranges::min_element(f.steps_ms)},
-                                {"ms_per_token_median", median(f.steps_ms)},
-                                {"ms_per_token_worst", *std::ranges::max_element(f.steps_ms)},
-                                {"steps_ms", f.steps_ms},
-                                {"cache_bytes", f.cache_bytes},
-                                {"cache_bytes_used", f.cache_bytes_used}});
+    result["decode"].push_back(
+        {{"depth", depth},
+         {"rows", f.rows},
+         {"tokens_per_second_median", 1e3 * static_cast<double>(f.rows) / median(f.steps_ms)},
+         {"ms_per_token_best", *std::ranges::min_element(f.steps_ms)},
+         {"ms_per_token_median", median(f.steps_ms)},
+         {"ms_per_token_worst", *std::ranges::max_element(f.steps_ms)},
+         {"steps_ms", f.steps_ms},
+         {"cache_bytes", f.cache_bytes},
+         {"cache_bytes_used", f.cache_bytes_used}});
   }
   result["weight_bytes"] = run.model().info().weight_bytes;
   result["peak_resident_bytes"] = peak_resident_bytes();
@@ -152,18 +160,18 @@ std::string fixed(double value, int digits) {
 
 std::string as_table(const Json &report) {
   std::vector<std::vector<std::string>> prefill{{"cache", "dtype", "prompt", "tokens/s best", "median"}};
-  std::vector<std::vector<std::string>> decode{
-      {"cache", "dtype", "depth", "ms/token best", "median", "worst", "tokens/s", "cache", "peak memory"}};
+  std::vector<std::vector<std::string>> decode{{"cache", "dtype", "rows", "depth", "ms/step best", "median",
+                                                "worst", "tokens/s", "cache", "peak memory"}};
   for (const auto &r : report["results"]) {
     const std::string cache = r["cache"], dtype = r["cache_dtype"];
     for (const auto &p : r["prefill"])
       prefill.push_back({cache, dtype, std::to_string(p["tokens"].get<int64_t>()),
                          fixed(p["tokens_per_second_best"], 1), fixed(p["tokens_per_second_median"], 1)});
     for (const auto &d : r["decode"])
-      decode.push_back({cache, dtype, std::to_string(d["depth"].get<int64_t>()),
-                        fixed(d["ms_per_token_best"], 2), fixed(d["ms_per_token_median"], 2),
-                        fixed(d["ms_per_token_worst"], 2),
-                        fixed(1e3 / d["ms_per_token_median"].get<double>(), 1), byte_text(d["cache_bytes"]),
+      decode.push_back({cache, dtype, std::to_string(d["rows"].get<int64_t>()),
+                        std::to_string(d["depth"].get<int64_t>()), fixed(d["ms_per_token_best"], 2),
+                        fixed(d["ms_per_token_median"], 2), fixed(d["ms_per_token_worst"], 2),
+                        fixed(d["tokens_per_second_median"], 1), byte_text(d["cache_bytes"]),
                         byte_text(r["peak_resident_bytes"])});
   }
   std::string text = report["processor"].get<std::string>() + ", " +
