@@ -159,8 +159,38 @@ void Driver::truncate(const std::vector<int64_t> &end) {
   abort();
   const kvern_info info = cache_.info();
   if (info.tokens == 0) return;
-  const auto from = ends_.empty() ? std::vector<int64_t>(static_cast<size_t>(info.rows), info.tokens) : ends_;
-  if (!try_truncate(from, end)) reset();
+  if (!try_truncate(ends(), end)) reset();
+}
+
+/// Positions that the cache holds of each row.
+std::vector<int64_t> Driver::ends() const {
+  const kvern_info info = cache_.info();
+  return ends_.empty() ? std::vector<int64_t>(static_cast<size_t>(info.rows), info.tokens) : ends_;
+}
+
+bool Driver::try_append(const Driver &other) {
+  const bool held = cache_.info().tokens > 0 && other.cache_.info().tokens > 0;
+  if (!held || !keeps_ || !other.keeps_ || rope_version_ != other.rope_version_ || !cache_.offers("append"))
+    return false;
+  try {
+    cache_.append(other.cache_);
+  } catch (const CacheError &e) {
+    if (e.status() != KVERN_UNSUPPORTED) throw;
+    return false;
+  }
+  return true;
+}
+
+void Driver::append(Driver &other) {
+  abort();
+  other.abort();
+  if (options_.encoded || other.options_.encoded)
+    throw Error(ErrorKind::internal, "rows with an encoder's output cannot join others");
+  auto joined = ends();
+  const auto theirs = other.ends();
+  joined.insert(joined.end(), theirs.begin(), theirs.end());
+  if (!try_append(other)) return reset();
+  ends_ = std::move(joined);
 }
 
 void Driver::reset() {

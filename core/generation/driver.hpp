@@ -46,6 +46,9 @@ class Driver {
 
   /// Row i continues what was row index[i]; if the cache cannot, the next feed computes all tokens.
   void reorder(const std::vector<int64_t> &index);
+  /// The rows of another driver of the same model join below this one's, whatever their lengths; `other` stays as it is. If the
+  /// cache cannot, the next feed computes all tokens. Rows leave by reorder.
+  void append(Driver &other);
   /// Forgets positions end[r] and later of each row; all of them, if the cache cannot.
   void truncate(const std::vector<int64_t> &end);
   /// Forgets everything; the next feed starts from the first token.
@@ -74,6 +77,8 @@ class Driver {
   Output run(const Chunk &chunk, Input input);
   Output compute(Step &step, const Chunk &chunk, const Input &input);
   void abort();
+  std::vector<int64_t> ends() const;
+  bool try_append(const Driver &other);
   void fed_up_to(std::vector<int64_t> ends);
 
   const Model &model_;

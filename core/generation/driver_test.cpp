@@ -154,6 +154,86 @@ TEST_CASE("Rows are reordered and repeated, with the places where they end") {
   }
 }
 
+namespace {
+
+/// Sequences that are decoded together: each goes on with the token that its logits make the likeliest, as it would alone.
+struct Batch {
+  Driver &driver;
+  TokenRows rows;
+
+  void decode(const std::string &when) {
+    const auto logits = driver.feed(rows, std::vector<int64_t>(rows.size(), 0)).logits;
+    INFO(when);
+    CHECK(close(logits, alone(rows, 1)));
+    for (size_t r = 0; r < rows.size(); ++r)
+      rows[r].push_back(logits.select(0, static_cast<int64_t>(r)).argmax().item<int64_t>());
+  }
+  void leave(const std::vector<int64_t> &stay) {
+    driver.reorder(stay);
+    TokenRows left;
+    for (const int64_t r : stay) left.push_back(rows[static_cast<size_t>(r)]);
+    rows = left;
+  }
+  void join(Batch &other) {
+    driver.append(other.driver);
+    rows.insert(rows.end(), other.rows.begin(), other.rows.end());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Rows of different lengths join and leave in mid-flight, each with the logits that it has alone") {
+  std::vector<std::string> caches = kCaches;
+  caches.insert(caches.end(), {"paged", "batching"});
+  for (const std::string &name : caches) {
+    INFO(name);
+    const ToyModel model;
+    auto cache = open(model, name), second = open(model, name);
+    Driver driver(model, cache), newcomer(model, second);
+    Batch batch{driver, {kFirst, head(kSecond, 3)}};
+    for (int i = 0; i < 3; ++i) batch.decode("two rows");
+    Batch joining{newcomer, {{4, 2}, joined(kFirst, kSecond)}};
+    joining.decode("prefill of the rows that join");
+    batch.join(joining);
+    for (int i = 0; i < 2; ++i) batch.decode("four rows");
+    batch.leave({3, 1});
+    batch.decode("two have left");
+    newcomer.reset();
+    joining.rows = {{7}};
+    joining.decode("prefill of one more");
+    batch.join(joining);
+    batch.rows[2].push_back(6);  // a row that is two tokens ahead of what was fed
+    for (int i = 0; i < 3; ++i) batch.decode("three rows");
+    batch.leave({2});
+    batch.decode("the last row");
+  }
+}
+
+TEST_CASE(
+    "Rows that join and leave are computed once in paged and batching, and their memory is used again") {
+  for (const std::string name : {"paged", "batching"}) {
+    INFO(name);
+    const ToyModel model;
+    auto cache = open(model, name), second = open(model, name);
+    Driver driver(model, cache), newcomer(model, second);
+    Batch batch{driver, {kFirst, kSecond}};
+    batch.decode("two rows");
+    int64_t bytes = 0;
+    for (int i = 0; i < 5; ++i) {
+      Batch joining{newcomer, {head(kFirst, 2 + i)}};
+      joining.decode("prefill");
+      batch.join(joining);
+      batch.decode("three rows");
+      CHECK(driver.cache().info().rows == 3);
+      CHECK((i == 0 || driver.cache().info().bytes_device == bytes));
+      bytes = driver.cache().info().bytes_device;
+      batch.leave({0, 2});
+      newcomer.reset();
+    }
+    CHECK(model.fed == Ids{8, 2, 1, 3, 1, 4, 1, 5, 1, 6, 1});
+  }
+}
+
 TEST_CASE("Forgotten positions are fed again") {
   for (const std::string &name : kCaches) {
     INFO(name);

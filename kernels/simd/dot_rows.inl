@@ -80,10 +80,31 @@ KVERN_INLINE void unzip(const float *in, float *out, int64_t apart, int64_t n) {
   }
 }
 
+/// Cache lines [first, first + lines) of the rows kSpan rows after those that are read, to be prefetched: none if lines is 0.
+/// Each pass over a span prefetches a part of the next one, so that memory is read while x is multiplied.
+struct SpanPrefetch {
+  int64_t first = 0, lines = 0;
+
+  /// Of pass `pass` of `passes` over rows of so many bytes. One pass alone reads memory as fast without.
+  static KVERN_INLINE_MEMBER SpanPrefetch of_pass(int64_t pass, int64_t passes, int64_t row_bytes) {
+    if (passes == 1) return {};
+    const int64_t lines = row_bytes / 64, first = lines * pass / passes;
+    return {first, lines * (pass + 1) / passes - first};
+  }
+  /// row: the first of R rows that are `apart` bytes apart.
+  template <int R>
+  KVERN_INLINE_MEMBER void fetch(const void *row, int64_t apart, int64_t row_bytes) const {
+    const char *next = static_cast<const char *>(row) + kSpan * row_bytes + first * 64;
+    for (int r = 0; r < R; ++r) {
+      for (int64_t i = 0; i < lines; ++i) __builtin_prefetch(next + r * apart + i * 64, 0, 2);
+    }
+  }
+};
+
 /// M rows of x with rows [begin, end), at most kSpan, and those at distances of `apart` rows after them.
 template <Dtype T, int M, int R, int D>
 static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end, int64_t apart,
-                         float *out, int64_t out_stride) {
+                         const SpanPrefetch &ahead, float *out, int64_t out_stride) {
   float zipped[M][kSpan * R];
   Tile tile = {x.data, D > 0 ? D : x.stride, element_at(rows.data, T, begin * rows.stride),
                apart * rows.stride, rows.dim};
@@ -92,6 +113,7 @@ static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin
     Vec acc[M][R];
     tile.x = opaque(tile.x);
     prefetch_rows<R>(rows.ahead, begin + i);
+    ahead.fetch<R>(tile.data, tile.apart * size_of(T), step * size_of(T));
     dot_tile<T, M, R, D>(tile, acc);
     store_accumulators(acc, &zipped[0][i * R], kSpan * R);
     tile.data = element_at(tile.data, T, step);
@@ -101,15 +123,15 @@ static void dot_tiles_of(const FloatRows &x, const RowBlock &rows, int64_t begin
 
 template <Dtype T, int M, int R>
 KVERN_INLINE void dot_tiles(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
-                            int64_t apart, float *out, int64_t out_stride) {
+                            int64_t apart, const SpanPrefetch &ahead, float *out, int64_t out_stride) {
   constexpr int kShort = R == 1 ? 0 : 64, kLong = R == 1 ? 0 : 128;
   if (rows.dim == kShort && x.stride == kShort) {
-    return dot_tiles_of<T, M, R, kShort>(x, rows, begin, end, apart, out, out_stride);
+    return dot_tiles_of<T, M, R, kShort>(x, rows, begin, end, apart, ahead, out, out_stride);
   }
   if (rows.dim == kLong && x.stride == kLong) {
-    return dot_tiles_of<T, M, R, kLong>(x, rows, begin, end, apart, out, out_stride);
+    return dot_tiles_of<T, M, R, kLong>(x, rows, begin, end, apart, ahead, out, out_stride);
   }
-  dot_tiles_of<T, M, R, 0>(x, rows, begin, end, apart, out, out_stride);
+  dot_tiles_of<T, M, R, 0>(x, rows, begin, end, apart, ahead, out, out_stride);
 }
 
 /// All of x with R streams of rows, in spans of rows that stay in cache, so that memory is read once.
@@ -119,16 +141,18 @@ static void dot_streams(const FloatRows &x, const RowBlock &rows, int64_t first,
   int64_t passes = (x.rows + kScoreQueries - 1) / kScoreQueries;
   for (int64_t begin = first; begin < first + apart; begin += kSpan) {
     int64_t end = begin + kSpan < first + apart ? begin + kSpan : first + apart;
+    const bool prefetches = rows.ahead.lines == 0 && end < first + apart;
     FloatRows left = x;
     RowBlock block = rows;
     float *to = out;
     for (int64_t pass = passes; pass > 0; --pass) {
       int64_t m = (left.rows + pass - 1) / pass;
-      if (m == 1) dot_tiles<T, 1, R>(left, block, begin, end, apart, to, out_stride);
-      if (m == 2) dot_tiles<T, 2, R>(left, block, begin, end, apart, to, out_stride);
+      const auto ahead = SpanPrefetch::of_pass(passes - pass, prefetches ? passes : 1, rows.dim * size_of(T));
+      if (m == 1) dot_tiles<T, 1, R>(left, block, begin, end, apart, ahead, to, out_stride);
+      if (m == 2) dot_tiles<T, 2, R>(left, block, begin, end, apart, ahead, to, out_stride);
       if constexpr (kScoreQueries >= 4 && R <= 4) {
-        if (m == 3) dot_tiles<T, 3, R>(left, block, begin, end, apart, to, out_stride);
-        if (m == 4) dot_tiles<T, 4, R>(left, block, begin, end, apart, to, out_stride);
+        if (m == 3) dot_tiles<T, 3, R>(left, block, begin, end, apart, ahead, to, out_stride);
+        if (m == 4) dot_tiles<T, 4, R>(left, block, begin, end, apart, ahead, to, out_stride);
       }
       left = {left.data + m * left.stride, left.stride, left.rows - m};
       to += m * out_stride;

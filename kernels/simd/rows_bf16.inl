@@ -36,12 +36,13 @@ KVERN_INLINE void dot_tile_bf16(const FloatRows &x, const uint16_t *data, int64_
 
 template <int M, int R, int D>
 static void dot_tiles_bf16_of(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
-                              int64_t apart, float *out, int64_t out_stride) {
+                              int64_t apart, const SpanPrefetch &ahead, float *out, int64_t out_stride) {
   float zipped[M][kSpan * R];
   const uint16_t *data = static_cast<const uint16_t *>(rows.data) + begin * rows.stride;
   for (int64_t i = 0; i < end - begin; ++i, data += rows.stride) {
     Vec acc[M][R];
     prefetch_rows<R>(rows.ahead, begin + i);
+    ahead.fetch<R>(data, apart * rows.stride * 2, rows.stride * 2);
     dot_tile_bf16<M, R, D>(x, data, apart * rows.stride, rows.dim, acc);
     store_accumulators(acc, &zipped[0][i * R], kSpan * R);
   }
@@ -50,15 +51,15 @@ static void dot_tiles_bf16_of(const FloatRows &x, const RowBlock &rows, int64_t 
 
 template <int M, int R>
 KVERN_INLINE void dot_tiles_bf16(const FloatRows &x, const RowBlock &rows, int64_t begin, int64_t end,
-                                 int64_t apart, float *out, int64_t out_stride) {
+                                 int64_t apart, const SpanPrefetch &ahead, float *out, int64_t out_stride) {
   constexpr int kShort = R == 1 ? 0 : 64, kLong = R == 1 ? 0 : 128;
   if (rows.dim == kShort && x.stride == kShort) {
-    return dot_tiles_bf16_of<M, R, kShort>(x, rows, begin, end, apart, out, out_stride);
+    return dot_tiles_bf16_of<M, R, kShort>(x, rows, begin, end, apart, ahead, out, out_stride);
   }
   if (rows.dim == kLong && x.stride == kLong) {
-    return dot_tiles_bf16_of<M, R, kLong>(x, rows, begin, end, apart, out, out_stride);
+    return dot_tiles_bf16_of<M, R, kLong>(x, rows, begin, end, apart, ahead, out, out_stride);
   }
-  dot_tiles_bf16_of<M, R, 0>(x, rows, begin, end, apart, out, out_stride);
+  dot_tiles_bf16_of<M, R, 0>(x, rows, begin, end, apart, ahead, out, out_stride);
 }
 
 /// All of x with R streams of rows, in spans that stay in cache.
@@ -68,15 +69,17 @@ static void dot_streams_bf16(const FloatRows &x, const RowBlock &rows, int64_t f
   int64_t passes = (x.rows + 3) / 4;
   for (int64_t begin = first; begin < first + apart; begin += kSpan) {
     int64_t end = begin + kSpan < first + apart ? begin + kSpan : first + apart;
+    const bool prefetches = rows.ahead.lines == 0 && end < first + apart;
     FloatRows left = x;
     RowBlock block = rows;
     float *to = out;
     for (int64_t pass = passes; pass > 0; --pass) {
       int64_t m = (left.rows + pass - 1) / pass;
-      if (m == 1) dot_tiles_bf16<1, R>(left, block, begin, end, apart, to, out_stride);
-      if (m == 2) dot_tiles_bf16<2, R>(left, block, begin, end, apart, to, out_stride);
-      if (m == 3) dot_tiles_bf16<3, R>(left, block, begin, end, apart, to, out_stride);
-      if (m == 4) dot_tiles_bf16<4, R>(left, block, begin, end, apart, to, out_stride);
+      const auto ahead = SpanPrefetch::of_pass(passes - pass, prefetches ? passes : 1, rows.dim * 2);
+      if (m == 1) dot_tiles_bf16<1, R>(left, block, begin, end, apart, ahead, to, out_stride);
+      if (m == 2) dot_tiles_bf16<2, R>(left, block, begin, end, apart, ahead, to, out_stride);
+      if (m == 3) dot_tiles_bf16<3, R>(left, block, begin, end, apart, ahead, to, out_stride);
+      if (m == 4) dot_tiles_bf16<4, R>(left, block, begin, end, apart, ahead, to, out_stride);
       left = {left.data + m * left.stride, left.stride, left.rows - m};
       to += m * out_stride;
       block.ahead.lines = 0;

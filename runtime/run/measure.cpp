@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <fstream>
 #include <kvern/error.hpp>
 #include <limits>
@@ -16,6 +17,13 @@ namespace {
 constexpr int64_t kFillChunk = 512, kWarmUp = 2, kShortPrompt = 64;
 
 using Clock = std::chrono::steady_clock;
+
+/// Processor time of all threads: with one thread nearly what the step takes on a machine that does nothing else.
+double cpu_ms_now() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
+}
 
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -64,18 +72,22 @@ DecodeTimings measure_decode(const Session &run, int64_t rows, int64_t depth, in
   Driver driver(run.model(), cache);
   auto ids = some_ids(run.model(), depth, rows);
   const std::vector<int64_t> no_padding(ids.size(), 0);
-  std::vector<double> times;
+  std::vector<double> times, cpu;
   for (int64_t i = -kWarmUp; i < tokens; ++i) {
     for (auto &row : ids) row.push_back(0);
     const auto start = Clock::now();
+    const double cpu_start = cpu_ms_now();
     driver.feed(ids, no_padding);
-    if (i >= 0) times.push_back(ms_since(start));
+    if (i < 0) continue;
+    times.push_back(ms_since(start));
+    cpu.push_back(cpu_ms_now() - cpu_start);
   }
   const auto info = cache.info();
   DecodeTimings f;
   f.depth = depth;
   f.rows = rows;
   f.steps_ms = std::move(times);
+  f.cpu_ms = std::move(cpu);
   f.cache_bytes = info.bytes_device + info.bytes_host;
   f.cache_bytes_used = info.bytes_used;
   return f;

@@ -11,6 +11,7 @@ namespace kvern {
 struct DecodeTimings {
   int64_t depth = 0, rows = 1;
   std::vector<double> steps_ms;                   ///< of each counted token (of all rows at once), in order
+  std::vector<double> cpu_ms;                     ///< processor time of the process in each of these steps
   int64_t cache_bytes = 0, cache_bytes_used = 0;  ///< at the end
 };
 

@@ -147,7 +147,7 @@ TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") 
   CHECK(table.code == 0);
   CHECK_THAT(table.out, Catch::Contains("prefill") && Catch::Contains("ms/step"));
   auto as_json = arguments;
-  as_json.insert(as_json.end(), {"--output", "json", "--fill", "prefill"});
+  as_json.insert(as_json.end(), {"--output", "json", "--fill", "prefill", "--rows", "2"});
   const auto json = Json::parse(cli(as_json).out);
   REQUIRE(json["results"].size() == 2);
   CHECK(json["resident_bytes_at_start"].get<int64_t>() > 0);
@@ -156,6 +156,7 @@ TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") 
     CHECK(result["decode"][0]["steps_ms"].size() == 3);
     CHECK(result["peak_resident_bytes"].get<int64_t>() > result["weight_bytes"].get<int64_t>());
     CHECK(result["decode"][1]["depth"] == 50);
+    CHECK(result["decode"][1]["rows"] == 2);
     CHECK(result["decode"][1]["cache_bytes_used"].get<int64_t>() >
           result["decode"][0]["cache_bytes_used"].get<int64_t>());
     CHECK(result["prefill"][0]["tokens_per_second_best"].get<double>() > 0);

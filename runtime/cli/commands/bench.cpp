@@ -143,6 +143,7 @@ Json measure(const BenchArguments &plan, const std::string &name, const Session 
          {"ms_per_token_best", *std::ranges::min_element(f.steps_ms)},
          {"ms_per_token_median", median(f.steps_ms)},
          {"ms_per_token_worst", *std::ranges::max_element(f.steps_ms)},
+         {"cpu_ms_per_token_median", median(f.cpu_ms)},
          {"steps_ms", f.steps_ms},
          {"cache_bytes", f.cache_bytes},
          {"cache_bytes_used", f.cache_bytes_used}});
