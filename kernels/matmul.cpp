@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <bit>
 #include <stdexcept>
+#include <string_view>
 
+#include "kernels/cpu_capability.hpp"
 #include "kernels/round_up.hpp"
 #include "kernels/scratch.hpp"
 #include "kernels/simd/kernel_table.hpp"
@@ -42,6 +44,12 @@ void store_accumulators(const MatmulCall &c, const float *sums, int64_t sums_str
 
 bool multiplies_bf16(const MatmulCall &c, const KernelTable &ops) {
   return c.round_x && c.w_type == Dtype::bf16 && ops.gemm_panel_bf16;
+}
+
+/// Whether the weights are streamed without being packed.
+bool has_few_rows(const MatmulCall &c, const KernelTable &ops) {
+  const bool in_tiles = multiplies_bf16(c, ops) && std::string_view(cpu_capability().name) == "amx_bf16";
+  return c.m <= (in_tiles || c.layout == WeightLayout::k_n ? matvec_short_m : matvec_max_m);
 }
 
 /// x as dot_rows or, in bf16, dot_rows_bf16 reads it, padded to whole vectors.
@@ -202,7 +210,7 @@ struct Blocked {
 
 /// Whether the product itself converts x to bf16.
 bool converts_x(const MatmulCall &c, const KernelTable &ops) {
-  return multiplies_bf16(c, ops) && (c.m > matvec_max_m || c.layout == WeightLayout::n_k);
+  return multiplies_bf16(c, ops) && (!has_few_rows(c, ops) || c.layout == WeightLayout::n_k);
 }
 
 /// To nearest, ties to even, still as f32. Branches would keep the compiler from using vectors.
@@ -248,7 +256,7 @@ void matmul(const MatmulCall &original, const Parallel &parallel) {
   const Parallel &threads =
       original.n * original.k * size_of(original.w_type) < 2 * kGrainBytes ? alone : parallel;
   const MatmulCall call = with_rounded_x(original, ops, threads);
-  if (call.m > matvec_max_m) return Blocked(call, ops, threads.threads).run(threads);
+  if (!has_few_rows(call, ops)) return Blocked(call, ops, threads.threads).run(threads);
   if (call.layout == WeightLayout::n_k) return few_rows_n_k(call, ops, threads);
   few_rows_k_n(call, ops, threads);
 }

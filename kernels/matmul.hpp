@@ -33,8 +33,9 @@ struct MatmulCall {
   bool round_x = false;
 };
 
-/// Up to this many rows a product streams W once at memory bandwidth (GEMV); above it is a blocked GEMM.
-inline constexpr int64_t matvec_max_m = 8;
+/// Up to this many rows of x a product streams W once, without packing it (GEMV); above it is a blocked GEMM. With W as [K, N],
+/// and in bf16 where the processor multiplies tiles (AMX), it is faster above matvec_short_m.
+inline constexpr int64_t matvec_max_m = 32, matvec_short_m = 8;
 
 /// Accumulators are f32. y must not overlap x. Workspace is kept by each thread. [any thread; disjoint
 /// outputs may run at once]
