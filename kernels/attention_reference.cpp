@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/attention.hpp"
+#include "kernels/attention_mass.hpp"
 
 namespace kvern::kernels {
 namespace {
@@ -43,8 +43,19 @@ double logit(const AttentionCall &c, const Query &q, int64_t j) {
   return x;
 }
 
+/// Adds the weights of the visible keys of one query to their mass.
+void add_mass(const AttentionCall &c, const AttentionMass &mass, const Query &q,
+              const std::vector<double> &logits, double top, double sum) {
+  const int64_t kv_head = q.head / (c.q_heads / c.kv_heads);
+  for (int64_t j = 0; j < c.kv_len; ++j) {
+    if (!sees(c, q, j)) continue;
+    mass.data[q.row * mass.row_stride + kv_head * mass.head_stride + j] +=
+        static_cast<float>(std::exp(logits[j] - top) / sum);
+  }
+}
+
 /// Accumulates weights and weighted values of the visible keys of one query; returns the log of the sum.
-double attend(const AttentionCall &c, const Query &q, std::vector<double> &out) {
+double attend(const AttentionCall &c, const Query &q, std::vector<double> &out, const AttentionMass *mass) {
   std::vector<double> logits(static_cast<size_t>(c.kv_len));
   double top = c.sinks ? c.sinks[q.head] : -std::numeric_limits<double>::infinity();
   for (int64_t j = 0; j < c.kv_len; ++j) {
@@ -63,6 +74,7 @@ double attend(const AttentionCall &c, const Query &q, std::vector<double> &out) 
   }
   if (sum == 0) return -std::numeric_limits<double>::infinity();
   for (double &x : out) x /= sum;
+  if (mass) add_mass(c, *mass, q, logits, top, sum);
   return top + std::log(sum);
 }
 
@@ -84,19 +96,23 @@ void write(const AttentionCall &c, const Query &q, const std::vector<double> &pa
   if (c.lse) c.lse[lse_at] = static_cast<float>(lse);
 }
 
-}  // namespace
-
-void attention_reference(const AttentionCall &call) {
+void run(const AttentionCall &call, const AttentionMass *mass) {
   for (int64_t row = 0; row < call.rows; ++row) {
     for (int64_t head = 0; head < call.q_heads; ++head) {
       for (int64_t token = 0; token < call.n_new; ++token) {
         Query query{row, head, token};
         std::vector<double> out(static_cast<size_t>(call.dim_v), 0.0);
-        double lse = attend(call, query, out);
+        double lse = attend(call, query, out, mass);
         write(call, query, out, lse);
       }
     }
   }
 }
+
+}  // namespace
+
+void attention_reference(const AttentionCall &call) { run(call, nullptr); }
+
+void attention_with_mass_reference(const AttentionCall &call, const AttentionMass &mass) { run(call, &mass); }
 
 }  // namespace kvern::kernels

@@ -1,4 +1,4 @@
-#include "kernels/attention.hpp"
+#include "kernels/attention_mass.hpp"
 
 #include <cmath>
 #include <stdexcept>
@@ -179,6 +179,55 @@ TEST_CASE(
   SUCCEED();
 }
 
+namespace {
+
+/// The mass of a call, in rows of kv_len and a gap, from `run`.
+template <class Run>
+Buffer mass_of(Case &c, Run run) {
+  const int64_t stride = c.call.kv_len + 3;
+  Buffer mass(Dtype::f32, c.call.rows * c.call.kv_heads * stride + 1), out = c.out, lse = c.lse;
+  for (int64_t i = 0; i < mass.size(); ++i) mass.set(i, 0.5f);
+  AttentionCall call = c.call;
+  call.out = out.data();
+  call.lse = c.call.lse ? lse.floats() : nullptr;
+  run(call, AttentionMass{mass.floats(), c.call.kv_heads * stride, stride});
+  return mass;
+}
+
+/// Mass of the kernel against the reference implementation, and against itself on several threads.
+void check_mass(Case &c) {
+  const Buffer expected = mass_of(c, attention_with_mass_reference);
+  const auto on = [](const Parallel &parallel) {
+    return [&](const AttentionCall &call, const AttentionMass &mass) {
+      attention_with_mass(call, mass, parallel);
+    };
+  };
+  const Parallel alone = serial(), many = test_threads();
+  const Buffer one = mass_of(c, on(alone)), threaded = mass_of(c, on(many));
+  const bool in_bf16 =
+      (c.call.q_type == Dtype::bf16 || c.call.round_to_bf16) && c.call.kv_type == Dtype::bf16;
+  const float queries = static_cast<float>(c.call.n_new * c.call.q_heads / c.call.kv_heads);
+  INFO(describe(c.call));
+  REQUIRE(worst_difference(one, expected) <= (in_bf16 ? 2e-2f : 2e-5f) * std::max(1.0f, queries));
+  REQUIRE(worst_difference(one, threaded) == 0.0f);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "Attention mass equals the reference implementation on any number of threads, at every capability") {
+  for_each_capability([](const CpuCapability &capability) {
+    Random random(23);
+    for (int i = 0; i < 100; ++i) {
+      auto c = random_case(random);
+      c->call.merge = false;
+      INFO("case " << i << " at " << capability.name);
+      check_mass(*c);
+      check_case(*c, serial());
+    }
+  });
+}
+
 TEST_CASE("A long decode step split over keys equals the reference implementation") {
   for_each_capability([](const CpuCapability &) {
     Random random(11);
@@ -339,4 +388,21 @@ TEST_CASE("A call that contradicts itself is refused") {
   c.call.kv_heads = 1;
   c.call.q_pos = nullptr;
   CHECK_THROWS_AS(attention(c.call, serial()), std::invalid_argument);
+}
+
+TEST_CASE("Reporting the mass leaves the result as it is, and each query gives a mass of 1") {
+  for_each_capability([](const CpuCapability &) {
+    SmallCase c;
+    attention(c.call, serial());
+    const std::vector<unsigned char> before = c.out.bytes;
+    std::vector<float> mass(64, 0.0f);
+    const AttentionMass to{mass.data(), 64, 64};
+    attention_with_mass(c.call, to, serial());
+    REQUIRE(c.out.bytes == before);
+    double sum = 0;
+    for (const float x : mass) sum += x;
+    REQUIRE(sum == Approx(1.0).epsilon(1e-5));
+    c.call.merge = true;
+    REQUIRE_THROWS_AS(attention_with_mass(c.call, to, serial()), std::invalid_argument);
+  });
 }

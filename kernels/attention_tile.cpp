@@ -190,6 +190,12 @@ MergeWeights merge_weights(const OnlineSoftmaxState &state, const float *sink, c
 
 }  // namespace
 
+float weight_factor(const AttentionCall &call, const AttentionShape &shape, const AttentionTile &tile,
+                    const TileAccumulator &sums, int64_t i) {
+  const int64_t head = tile.kv_head * shape.group + (tile.first_query + i) % shape.group;
+  return merge_weights(sums.state[i], call.sinks ? call.sinks + head : nullptr, nullptr).part;
+}
+
 void finish_tile(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
                  const AttentionTile &tile, const TileAccumulator &sums) {
   float *row = thread_scratch(ScratchUser::worker, 2 * shape.dim_v_padded), *old = row + shape.dim_v_padded;

@@ -70,6 +70,11 @@ void merge_accumulators(const TileAccumulator &whole, const TileAccumulator &par
 void finish_tile(const AttentionCall &call, const AttentionShape &shape, const KernelTable &ops,
                  const AttentionTile &tile, const TileAccumulator &sums);
 
+/// The factor that makes the tile's softmax weights, unnormalized relative to its final maxima, those of query `i` in the whole
+/// softmax, sinks included.
+float weight_factor(const AttentionCall &call, const AttentionShape &shape, const AttentionTile &tile,
+                    const TileAccumulator &sums, int64_t i);
+
 /// Throws std::invalid_argument if the call contradicts itself.
 void check_attention(const AttentionCall &call);
 

@@ -19,7 +19,7 @@ struct Block {
 }  // namespace
 
 float *thread_scratch(ScratchUser user, int64_t floats) {
-  thread_local Block blocks[static_cast<int>(ScratchUser::recurrence) + 1];
+  thread_local Block blocks[static_cast<int>(ScratchUser::mass) + 1];
   Block &block = blocks[static_cast<int>(user)];
   if (block.floats < floats) {
     block.data.reset();

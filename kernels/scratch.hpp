@@ -5,7 +5,17 @@
 namespace kvern::kernels {
 
 /// User of the memory: the calling thread may also be a worker, so the users do not share.
-enum class ScratchUser { caller, accumulators, worker, products, unpacked, quantizer, rounded, recurrence };
+enum class ScratchUser {
+  caller,
+  accumulators,
+  worker,
+  products,
+  unpacked,
+  quantizer,
+  rounded,
+  recurrence,
+  mass
+};
 
 /// At least `floats` floats, aligned to 64 bytes, of this thread; growth discards the contents. Valid until
 /// the next request of the same user on the same thread. Throws std::bad_alloc.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "devices/cpu/threads.hpp"
+#include "kernels/attention_mass.hpp"
 
 namespace kvern {
 namespace {
@@ -16,9 +17,9 @@ kvern_status refuse(kvern_error *error, kvern_status code, const char *message) 
   return code;
 }
 
-/// Rows [begin, begin + n) of a piece, all of which have a result already (join) or none of which has.
-void run_rows(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 &piece, int64_t begin,
-              int64_t n, bool join, bool first_of_all) {
+/// The kernel's call for n rows of a piece, from row `begin` on.
+kernels::AttentionCall call_of_rows(const kvern_attend &call, const int64_t *q_pos,
+                                    const kvern_piece_1 &piece, int64_t begin, int64_t n) {
   const sdk::KeySource keys{piece.k,       piece.v,          piece.first_pos,
                             piece.key_pos, piece.row_stride, piece.head_stride};
   auto c = sdk::kernel_call(call, q_pos, keys, piece.row_begin + begin, n);
@@ -26,6 +27,13 @@ void run_rows(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_
   c.v = static_cast<const char *>(c.v) + begin * c.v_stride.row * kernels::size_of(c.kv_type);
   if (c.first_pos) c.first_pos += begin;
   if (c.key_pos) c.key_pos += begin * c.key_pos_row_stride;
+  return c;
+}
+
+/// Rows [begin, begin + n) of a piece, all of which have a result already (join) or none of which has.
+void run_rows(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 &piece, int64_t begin,
+              int64_t n, bool join, bool first_of_all) {
+  auto c = call_of_rows(call, q_pos, piece, begin, n);
   c.merge = join;
   if (join && !first_of_all) c.sinks = nullptr;  // sinks count once
   kernels::attention(c, parallel());
@@ -59,10 +67,24 @@ kvern_status run(void *, const kvern_attend *call, const int64_t *q_pos, const k
   }
 }
 
+kvern_status run_with_mass(void *, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *piece,
+                           DLTensor *mass, void *, kvern_error *error) {
+  if (call->bias) return refuse(error, KVERN_UNSUPPORTED, "attention over pieces takes no bias");
+  try {
+    auto *data = reinterpret_cast<float *>(static_cast<char *>(mass->data) + mass->byte_offset);
+    const kernels::AttentionMass to{data, mass->strides ? mass->strides[0] : mass->shape[1] * mass->shape[2],
+                                    mass->strides ? mass->strides[1] : mass->shape[2]};
+    kernels::attention_with_mass(call_of_rows(*call, q_pos, *piece, 0, piece->rows), to, parallel());
+    return KVERN_OK;
+  } catch (const std::exception &e) {
+    return refuse(error, KVERN_INTERNAL, e.what());
+  }
+}
+
 }  // namespace
 
 const kvern_attention_1 *attention_extension() {
-  static const kvern_attention_1 table{sizeof(kvern_attention_1), 0, nullptr, &run};
+  static const kvern_attention_1 table{sizeof(kvern_attention_1), 0, nullptr, &run, &run_with_mass};
   return &table;
 }
 

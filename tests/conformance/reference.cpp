@@ -209,6 +209,41 @@ kvern_status attention_run(void *, const kvern_attend *call, const int64_t *q_po
   return KVERN_OK;
 }
 
+/// The weights of the keys that one query sees, added to the mass of its head.
+void add_mass(const kvern_attend &call, int64_t query, const kvern_piece_1 &piece, int64_t r, int64_t h,
+              int64_t i, double log_sum_exp, const DLTensor &mass) {
+  const int64_t heads = piece.k->shape[1], key_head = h / (call.q->shape[1] / heads), n = piece.k->shape[2];
+  const int64_t row_stride = mass.strides ? mass.strides[0] : heads * n;
+  const int64_t head_stride = mass.strides ? mass.strides[1] : n;
+  float *to = static_cast<float *>(mass.data) + r * row_stride + key_head * head_stride;
+  for (int64_t j = 0; j < n; ++j) {
+    if (!visible(call, query, key_position(piece, r, key_head, j))) continue;
+    double score = 0;
+    for (int64_t d = 0; d < call.q->shape[3]; ++d)
+      score += static_cast<double>(at(*call.q, r, h, i, d)) * at(*piece.k, r, key_head, j, d);
+    to[j] += static_cast<float>(std::exp(score * call.scale - log_sum_exp));
+  }
+}
+
+kvern_status attention_run_with_mass(void *ctx, const kvern_attend *call, const int64_t *q_pos,
+                                     const kvern_piece_1 *piece, DLTensor *mass, void *stream,
+                                     kvern_error *error) {
+  const int64_t rows = call->q->shape[0], heads = call->q->shape[1], n = call->q->shape[2];
+  std::vector<float> sums(static_cast<std::size_t>(rows * heads * n));
+  int64_t shape[3] = {rows, heads, n};
+  DLTensor lse{sums.data(), {kDLCPU, 0}, 3, {kDLFloat, 32, 1}, shape, nullptr, 0};
+  kvern_attend whole = *call;
+  if (!whole.lse) whole.lse = &lse;
+  const kvern_status status = attention_run(ctx, &whole, q_pos, piece, 1, 0, stream, error);
+  if (status != KVERN_OK) return status;
+  const auto *found = static_cast<const float *>(whole.lse->data);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t i = 0; i < n; ++i)
+        add_mass(*call, q_pos[r * n + i], *piece, r, h, i, found[(r * heads + h) * n + i], *mass);
+  return KVERN_OK;
+}
+
 int32_t parallel_threads(void *) { return 2; }
 
 void parallel_run(void *, int64_t n, int64_t grain, void (*body)(void *, int64_t, int64_t), void *arg) {
@@ -225,7 +260,8 @@ const kvern_rope_1 *rope_extension() {
 }
 
 const kvern_attention_1 *attention_extension() {
-  static const kvern_attention_1 table{sizeof(kvern_attention_1), 0, nullptr, attention_run};
+  static const kvern_attention_1 table{sizeof(kvern_attention_1), 0, nullptr, attention_run,
+                                       attention_run_with_mass};
   return &table;
 }
 

@@ -27,6 +27,11 @@ typedef struct kvern_attention_1 {
    * one. [loop] */
   kvern_status (*run)(void *ctx, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *pieces,
                       int64_t n_pieces, int32_t merge, void *stream, kvern_error *error);
+
+  /* Optional. As run over one piece without merge, and adds to mass [rows, kv_heads, len] float32 of the piece the attention
+   * mass of each key: its weights in the softmax (sinks take part), summed over all queries of its head. lse may be NULL. [loop] */
+  kvern_status (*run_with_mass)(void *ctx, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *piece,
+                                DLTensor *mass, void *stream, kvern_error *error);
 } kvern_attention_1;
 
 #ifdef __cplusplus
