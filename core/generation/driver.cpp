@@ -1,5 +1,7 @@
 #include "core/generation/driver.hpp"
 
+#include <kvern/abi/positions.h>
+
 #include <algorithm>
 #include <kvern/finite.hpp>
 #include <utility>
@@ -62,11 +64,15 @@ Driver::Driver(const Model &model, Cache &cache, Options options)
   rope_version_ = model.rope_version(cache.info().tokens);
 }
 
-int64_t Driver::limit() const {
-  const int64_t of_model = model_.info().max_positions, of_cache = cache_.info().capacity;
-  if (of_model <= 0) return of_cache;
+int64_t position_limit(const Model &model, const Cache &cache) {
+  const int64_t of_model = model.info().max_positions, of_cache = cache.info().capacity;
+  const auto *inside = static_cast<const kvern_cache_positions_1 *>(cache.extension(KVERN_POSITIONS_1));
+  const bool lifted = inside && inside->span > 0 && inside->span <= of_model;
+  if (of_model <= 0 || lifted) return of_cache;
   return of_cache < 0 ? of_model : std::min(of_model, of_cache);
 }
+
+int64_t Driver::limit() const { return position_limit(model_, cache_); }
 
 // ---- steps
 

@@ -13,6 +13,10 @@
 
 namespace kvern {
 
+/// Positions that a model and a cache take together; -1 = no limit. A cache that counts positions inside a window
+/// ("kvern.positions/1") within the model's limit lifts it.
+int64_t position_limit(const Model &model, const Cache &cache);
+
 class Driver {
  public:
   struct Options {

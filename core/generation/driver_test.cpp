@@ -3,6 +3,7 @@
 #include "core/generation/driver.hpp"
 
 #include <kvern/abi/attention.h>
+#include <kvern/abi/positions.h>
 #include <kvern/plugin_registry.hpp>
 #include <limits>
 
@@ -53,6 +54,19 @@ Ids head(const Ids &ids, int64_t n) { return {ids.begin(), ids.begin() + n}; }
 Ids joined(Ids ids, const Ids &more) {
   ids.insert(ids.end(), more.begin(), more.end());
   return ids;
+}
+
+/// A cache on a host that says how far the model sees.
+Cache open_with_span(const Model &model, const std::string &name, const OptionTable &options,
+                     const kvern_positions_1 *positions) {
+  CacheSpec spec;
+  spec.layers = model.layers();
+  spec.options = options;
+  const auto found = find_plugin(name, {test::program("../lib/kvern/plugins")});
+  const auto host = std::make_shared<Host>();
+  host->offer(KVERN_ATTENTION_1, attention_extension());
+  if (positions) host->offer(KVERN_POSITIONS_1, positions);
+  return Cache::create(host, *found.plugin, spec);
 }
 
 const std::vector<std::string> kCaches = {"dynamic", "static", "none", "tiny_paged", "tiny_pieces"};
@@ -274,4 +288,22 @@ TEST_CASE(
   CHECK(cache.info().tokens == 3);
   CHECK_THROWS_AS(driver.propose({head(kFirst, 5)}, {0}, 2), Error);
   CHECK(cache.info().tokens == 3);
+}
+
+TEST_CASE("A cache that counts positions inside a window ends no text, any other where the model ends") {
+  const ToyModel model(16);
+  const kvern_positions_1 positions{sizeof(kvern_positions_1), 0, 16};
+  const OptionTable window{{"window_length", {int64_t{8}, ""}}, {"num_sink_tokens", {int64_t{2}, ""}}};
+  auto absolute = window;
+  absolute.emplace_back("positions", Option{std::string("absolute"), ""});
+  auto sink = open_with_span(model, "sink", window, &positions);
+  CHECK(position_limit(model, sink) == -1);
+  CHECK(position_limit(model, open_with_span(model, "sink", window, nullptr)) == 16);
+  CHECK(position_limit(model, open_with_span(model, "sink", absolute, &positions)) == 16);
+  CHECK(position_limit(model, open_with_span(model, "dynamic", {}, &positions)) == 16);
+  Driver driver(model, sink);
+  Ids ids;
+  for (int64_t i = 0; i < 60; ++i) ids.push_back(i * i % 23);
+  CHECK(driver.feed({ids}, {0}).logits.isfinite().all().item<bool>());
+  CHECK(sink.info().tokens == 60);
 }

@@ -3,6 +3,7 @@
 #include <kvern/generation.hpp>
 
 #include "core/generation/check.hpp"
+#include "core/generation/driver.hpp"
 #include "core/generation/strategies.hpp"
 #include "core/torch/torch.hpp"
 
@@ -10,14 +11,13 @@ namespace kvern {
 namespace {
 
 void check_fits(int64_t positions, const Model &model, const Cache &cache) {
-  const int64_t of_model = model.info().max_positions, of_cache = cache.info().capacity;
+  const int64_t limit = position_limit(model, cache), of_cache = cache.info().capacity;
   const std::string start = "the prompt has " + std::to_string(positions) + " tokens, ";
-  if (of_model > 0 && positions > of_model)
-    throw Error(ErrorKind::input,
-                start + "the model takes at most " + std::to_string(of_model) + " positions");
   if (of_cache >= 0 && positions > of_cache)
     throw Error(ErrorKind::input,
                 start + "the cache '" + cache.plugin().name + "' holds at most " + std::to_string(of_cache));
+  if (limit >= 0 && positions > limit)
+    throw Error(ErrorKind::input, start + "the model takes at most " + std::to_string(limit) + " positions");
 }
 
 }  // namespace

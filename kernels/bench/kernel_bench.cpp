@@ -110,7 +110,8 @@ void bench_matmul(Dtype type, bool round_x, int64_t m, int64_t n, int64_t k) {
 constexpr Dtype kTypes[] = {Dtype::f32, Dtype::bf16, Dtype::f16};
 
 void bench_row_matvecs(Dtype type, bool round_x, double bound) {
-  for (int64_t m : {1, 2, 4, 8, 9, 16, 32}) bench_matvec(type, round_x, WeightLayout::n_k, m, 1536, 576, bound);
+  for (int64_t m : {1, 2, 4, 8, 9, 16, 32})
+    bench_matvec(type, round_x, WeightLayout::n_k, m, 1536, 576, bound);
   bench_matvec(type, round_x, WeightLayout::n_k, 1, 576, 1536, bound);
   bench_matvec(type, round_x, WeightLayout::n_k, 1, 4096, 4096, bound);
 }

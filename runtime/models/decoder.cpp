@@ -2,7 +2,10 @@
 #include "runtime/models/decoder.hpp"
 
 #include <algorithm>
+#include <kvern/abi/positions.h>
 #include <kvern/error.hpp>
+#include <map>
+#include <mutex>
 
 #include "core/torch/torch.hpp"
 #include "runtime/models/finite.hpp"
@@ -26,6 +29,15 @@ at::Tensor to_tensor(const MatrixView &rows, int64_t dim, Queue &queue) {
   const at::Tensor tensor = at::empty({rows.rows, dim}, at::kFloat);
   queue.download(rows.data, tensor.mutable_data_ptr(), static_cast<size_t>(tensor.nbytes()));
   return tensor;
+}
+
+/// One table for each limit; static lifetime.
+const kvern_positions_1 *positions_table(int64_t max_positions) {
+  static std::mutex mutex;
+  static auto &tables = *new std::map<int64_t, kvern_positions_1>;
+  const std::scoped_lock lock(mutex);
+  return &tables.try_emplace(max_positions, kvern_positions_1{sizeof(kvern_positions_1), 0, max_positions})
+              .first->second;
 }
 
 }  // namespace
@@ -108,6 +120,8 @@ int64_t Decoder::rope_version(int64_t total_length) const {
 
 void Decoder::offer_extensions(Host &host) const {
   if (rope_extension_) host.offer(KVERN_ROPE_1, rope_extension_->table());
+  if (!parts_.embedding.positions.data)
+    host.offer(KVERN_POSITIONS_1, positions_table(parts_.info.max_positions));
 }
 
 }  // namespace kvern::models

@@ -156,3 +156,17 @@ TEST_CASE("a decoding step touches nothing per slot") {
   CHECK(after.kv_len == 16001);
   slots.close(step, [](int64_t) { return 1; });
 }
+
+TEST_CASE(
+    "slots are aligned while a slot is as far from the end in every row, padding and dropped slots aside") {
+  Slots slots;
+  feed(slots, {-2, 0}, {6, 6});
+  CHECK(slots.aligned());
+  slots.drop(3, 2);
+  CHECK_FALSE(slots.linear());
+  CHECK(slots.aligned());
+  feed(slots, {4, 6}, {1, 1});
+  CHECK(slots.aligned());
+  feed(slots, {5, 7}, {2, 1});
+  CHECK_FALSE(slots.aligned());
+}

@@ -103,7 +103,8 @@ TEST_CASE("A configuration file is obeyed, and flags override it") {
 }
 
 TEST_CASE("Every configuration in configs/ runs") {
-  for (const std::string name : {"none", "dynamic", "static", "quantized", "offloaded", "offloaded_static"})
+  for (const std::string name :
+       {"none", "dynamic", "static", "quantized", "offloaded", "offloaded_static", "sink", "evicting"})
     CHECK(generate_json({"--config", source_path("configs/" + name + ".toml"), "--prompt", "Once",
                          "--max-new-tokens", "3"})["cache"]["implementation"] == name);
 }
@@ -114,6 +115,17 @@ TEST_CASE("The cache's limit ends a generation as the length does") {
                                    "generation.eos_token_id=[]", "--max-new-tokens", "50"});
   CHECK(json["finish_reason"] == "length");
   CHECK(json["output_ids"].size() == 7);  // 10 positions hold 4 + 6 tokens; the seventh new one is not fed
+}
+
+TEST_CASE("A text goes on beyond the model's positions with sink, and ends there with dynamic") {
+  const auto generated = [](const std::vector<std::string> &cache) {
+    std::vector<std::string> arguments{"--model", source_path(kLlama),          "--input-ids",      "5,6,7,8",
+                                       "--set",   "generation.eos_token_id=[]", "--max-new-tokens", "300"};
+    arguments.insert(arguments.end(), cache.begin(), cache.end());
+    return generate_json(arguments)["output_ids"].size();
+  };
+  CHECK(generated({"--cache", "dynamic"}) == 253);  // of 256 positions; the last token is not fed
+  CHECK(generated({"--cache", "sink", "--set", "cache_config.window_length=64"}) == 300);
 }
 
 TEST_CASE("caches lists the plugins and explains one") {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/torch/tensor.hpp"
+#include "tests/reference_runner/case_rope.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
@@ -37,8 +38,10 @@ class Layer {
     step(k.size(0), k.size(2), flags);
     DLTensorView dk(k), dv(v);
     DLTensor out_k{}, out_v{};
+    const kvern_view view = cache_.view(0);
     cache_.update(0, dk.dl(), dv.dl(), &out_k, &out_v);
-    KeysValues out{to_tensor(out_k).clone(), to_tensor(out_v).clone()};
+    const at::Tensor seen = seen_columns(view);
+    KeysValues out{to_tensor(out_k).index_select(2, seen), to_tensor(out_v).index_select(2, seen)};
     cache_.end(k.size(2));
     return out;
   }
@@ -60,6 +63,14 @@ class Layer {
   Cache &cache() { return cache_; }
 
  private:
+  /// The columns that no padding and no dropped token is in, of the first row.
+  static at::Tensor seen_columns(const kvern_view &view) {
+    std::vector<int64_t> columns;
+    for (int64_t i = 0; i < view.kv_len; ++i)
+      if ((view.key_pos ? view.key_pos[i] : view.first_pos[0] + i) >= 0) columns.push_back(i);
+    return at::tensor(columns, at::kLong);
+  }
+
   static CacheSpec spec(int64_t heads, int64_t dim, int64_t max_rows, int64_t max_tokens,
                         const OptionTable &options) {
     CacheSpec s;
@@ -116,10 +127,13 @@ class Replay {
 
  private:
   static const kvern_plugin *plugin(const Case &c, const Context &context) {
-    static const std::map<std::string, std::string> names{
-        {"DynamicCache", "dynamic"},        {"StaticCache", "static"},
-        {"OffloadedCache", "offloaded"},    {"OffloadedStaticCache", "offloaded_static"},
-        {"HQQQuantizedCache", "quantized"}, {"QuantoQuantizedCache", "quantized"}};
+    static const std::map<std::string, std::string> names{{"DynamicCache", "dynamic"},
+                                                          {"StaticCache", "static"},
+                                                          {"OffloadedCache", "offloaded"},
+                                                          {"OffloadedStaticCache", "offloaded_static"},
+                                                          {"HQQQuantizedCache", "quantized"},
+                                                          {"QuantoQuantizedCache", "quantized"},
+                                                          {"SinkCache", "sink"}};
     const auto type = c.json.contains("cache") ? c.json["cache"].value("type", std::string()) : std::string();
     const auto found = names.find(type);
     if (found == names.end()) skip("cache not offered: " + (type.empty() ? "several in one case" : type));
@@ -131,6 +145,7 @@ class Replay {
     const auto &type = case_.json["cache"]["type"];
     return type == "StaticCache" || type == "OffloadedStaticCache";
   }
+  bool is_sink() const { return case_.json["cache"]["type"] == "SinkCache"; }
   bool is_quantized() const { return case_.json["cache"].contains("nbits"); }
 
   /// The step before which "a deep copy taken before the last updates" was taken.
@@ -166,11 +181,21 @@ class Replay {
   Layer &layer(const Json &step, const at::Tensor &k) {
     const auto index = step.at("layer").get<int64_t>();
     const auto &cache = case_.json["cache"];
+    offer_rope(step);
     return layers_
         .try_emplace(index, host_, plugin_, k.size(1), k.size(3), cache.value("max_batch_size", int64_t{0}),
                      cache.value("max_cache_len", int64_t{0}),
-                     is_quantized() ? cache_config_of(cache) : OptionTable{})
+                     is_quantized() ? cache_config_of(cache)
+                     : is_sink()    ? sink_options(cache)
+                                    : OptionTable{})
         .first->second;
+  }
+
+  /// The angles of the first update; transformers gives them to that of the first layer only.
+  void offer_rope(const Json &step) {
+    if (rope_ || !step.contains("cos")) return;
+    rope_.emplace(tensor(step, "cos"), tensor(step, "sin"));
+    host_->offer(KVERN_ROPE_1, rope_->table());
   }
 
   void update(const Json &step) {
@@ -181,6 +206,7 @@ class Replay {
       if (positions[i] != l.cache().info().tokens + static_cast<int64_t>(i)) skip("no scattered writes");
     if (!positions.empty()) written_[step["layer"].get<int64_t>()] = positions.back() + 1;
     const auto out = l.update(k, v);
+    exported_[step["layer"].get<int64_t>()] = out.k.size(2);
     if (is_quantized()) return expect_errors(step, {k, v}, out);
     expect_held(out.k, tensor(step, "out_key"), tolerance_, "keys handed out");
     expect_held(out.v, tensor(step, "out_value"), tolerance_, "values handed out");
@@ -212,14 +238,16 @@ class Replay {
   }
 
   /// transformers' static caches count slots with a key that is not zero, and its quantized ones take one token off in
-  /// every layer but the first; the right length is what was written.
+  /// every layer but the first; the right length is what was written. Its sink cache counts what it stores, and tokens seen apart.
   int64_t right_length(int64_t layer, int64_t got, int64_t recorded) {
+    if (is_sink()) return exported_[layer] == recorded ? seen_ : -1;
     if (is_static() && got > 0) return written_[layer];
     if (is_quantized() && layer > 0) return stored_.contains(layer) ? stored_[layer].k.size(2) : 0;
     return recorded;
   }
 
   void lengths(const Json &step) {
+    if (is_sink()) seen_ = step.at("seen_tokens").get<int64_t>();
     const auto &want = step.at("seq_length");
     for (size_t i = 0; i < want.size(); ++i) {
       const auto found = layers_.find(static_cast<int64_t>(i));
@@ -229,7 +257,7 @@ class Replay {
         fail("layer " + std::to_string(i) + " holds " + std::to_string(got) + " tokens, expected " +
              std::to_string(right));
     }
-    if (!step.at("max_cache_shape").is_number()) return;
+    if (!step.at("max_cache_shape").is_number() || is_sink()) return;  // a window, no limit
     for (auto &[index, l] : layers_)
       if (l.cache().info().capacity != step["max_cache_shape"].get<int64_t>())
         fail("layer " + std::to_string(index) + " has a capacity of " +
@@ -317,9 +345,12 @@ class Replay {
   const kvern_plugin &plugin_;
   std::shared_ptr<Host> host_ = std::make_shared<Host>();
   std::optional<files::SafetensorsFile> tensors_;
-  Layers layers_, copy_;
   std::map<int64_t, KeysValues> stored_;  // all that was stored, per layer
   std::map<int64_t, int64_t> written_;    // by cache_position, per layer
+  std::map<int64_t, int64_t> exported_;   // columns of the last update, per layer
+  int64_t seen_ = 0;                      // tokens, dropped ones included
+  std::optional<CaseRope> rope_;          // outlives the layers
+  Layers layers_, copy_;
 };
 
 }  // namespace

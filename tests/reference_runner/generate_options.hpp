@@ -18,6 +18,9 @@ struct GenerateOptions {
 /// `device` and null.
 OptionTable cache_config_of(const Json &table);
 
+/// Those of a SinkCache: its positions are those of the text.
+OptionTable sink_options(const Json &cache);
+
 /// The model's defaults with the case's keywords over them. Ends the case as skipped for a keyword that asks
 /// for something kvern does not offer.
 GenerateOptions generate_options(const Case &c);

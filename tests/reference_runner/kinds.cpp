@@ -35,6 +35,7 @@ const std::map<std::string, CaseRun> &kinds() {
       {"sorting", run_sorting},
       {"cache_api", single(run_cache_api)},
       {"quantized_generate", single(run_quantized_generate)},
+      {"sink_cache", single(run_sink_cache)},
       {"tokenizers", run_tokenizers},
       {"tokenizer", run_tokenizer_texts},
   };

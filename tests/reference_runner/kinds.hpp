@@ -22,6 +22,7 @@ void run_trained_model(const Case &c, Context &context);
 std::vector<Outcome> run_sorting(const Case &c, Context &context);
 void run_cache_api(const Case &c, Context &context);
 void run_quantized_generate(const Case &c, Context &context);
+void run_sink_cache(const Case &c, Context &context);
 std::vector<Outcome> run_tokenizers(const Case &c, Context &context);
 std::vector<Outcome> run_tokenizer_texts(const Case &c, Context &context);
 

@@ -46,6 +46,12 @@ class DenseLayer {
     return used.rows * used.slots * keys_.heads() * slot;
   }
 
+  /// Calls change(k) with the used keys [rows, heads, slots, dim], to be changed in place.
+  template <class Change>
+  void change_keys(const Extent &used, Change change) {
+    keys_.change_block(used.rows, 0, used.slots, change);
+  }
+
   void clear(int64_t row, int64_t begin, int64_t end) {
     each([&](DenseTensor &part) { part.clear(row, begin, end); });
   }

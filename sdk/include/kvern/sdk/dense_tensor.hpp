@@ -93,6 +93,18 @@ class DenseTensor {
     });
   }
 
+  /// Calls change(x): x describes slots begin .. end - 1 of the first `rows` rows, to be changed in place.
+  template <class Change>
+  void change_block(int64_t rows, int64_t begin, int64_t end, Change change) {
+    if (!buffer_ || rows == 0 || begin >= end) return;
+    std::byte *data = buffer_.map({2, begin, end}, {2, begin, end}) + begin * slot_bytes();
+    OutTensor desc;
+    DLTensor block;
+    desc.export_to(&block, data, host_->device(), type_, {rows, heads_, end - begin, dim_},
+                   {heads_ * slots() * dim_, slots() * dim_, dim_});
+    change(block);
+  }
+
   /// Row i becomes what row rows[i] was, in place: all rows of 4 KiB of one head are read before any is written.
   void gather(std::span<const int64_t> rows, int64_t used_slots, std::vector<std::byte> &scratch) {
     constexpr int64_t kStretch = 4096;

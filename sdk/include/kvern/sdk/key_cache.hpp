@@ -184,6 +184,7 @@ class KeyCache {
 
   const Step &step() const { return *step_; }
   const Layer &layer(int number) const { return layers_[number]; }
+  int n_layers() const { return static_cast<int>(layers_.size()); }
   /// Of one layer, or of a cache all of whose layers keep alike.
   const Slots &slots(int layer) const { return group(layer).slots; }
   const Slots &slots() const { return groups_[0].slots; }
@@ -289,7 +290,7 @@ class KeyCache {
       Reservation need{step.rows, slots.held(), step.n_new, slots.held() + step.n_new};
       if constexpr (Retention::drops) {
         const bool alike =
-            (slots.held() == 0 || slots.linear()) && !step.ragged && !(step.tentative() && step.rows > 1);
+            (slots.held() == 0 || slots.aligned()) && !step.ragged && !(step.tentative() && step.rows > 1);
         need.limit = retention.limit(slots, step);
         if (alike) need.kept = std::min(need.kept, need.limit);
       }

@@ -160,7 +160,9 @@ class LayerStorage {
   }
   /// Into empty storage. Allocates as the bytes arrive: a forged header costs at most twice what was sent.
   void load(Reader &in, const Slots &slots) requires StreamsSlots<L> {
-    const Extent saved{slots.rows(), slots.held()};
+    load(in, Extent{slots.rows(), slots.held()});
+  }
+  void load(Reader &in, const Extent &saved) requires StreamsSlots<L> {
     if (!policy_.preallocate || saved.rows > allocated_.rows) release();
     for (int64_t at = 0; at < saved.slots; at += section(saved)) {
       const int64_t end = std::min(saved.slots, at + section(saved));

@@ -42,6 +42,20 @@ class Slots {
     return max;
   }
 
+  /// Whether a slot is as far from the end of the text in all rows, padding aside: what one row drops, all drop.
+  bool aligned() const {
+    if (linear_) return true;
+    const auto longest = std::max_element(next_.begin(), next_.end()) - next_.begin();
+    for (int64_t slot = 0; slot < held_; ++slot) {
+      const int64_t back = next_[longest] - position(longest, slot);
+      for (int64_t row = 0; row < rows(); ++row) {
+        const int64_t position = this->position(row, slot), expected = next_[row] - back;
+        if (position < 0 ? expected >= 0 : position != expected) return false;
+      }
+    }
+    return true;
+  }
+
   /// INVALID_ARGUMENT unless the step continues every row where it ended.
   void check(const Step &step) const {
     if (held_ == 0) return;
