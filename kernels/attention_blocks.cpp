@@ -33,7 +33,7 @@ class BlockRows final : public RowProducts {
       return split == tile_.splits ? end
                                    : begin + keys * split / tile_.splits / block_alignment * block_alignment;
     };
-    at_ = cut(tile_.split);
+    at_ = begin_ = cut(tile_.split);
     end_ = cut(tile_.split + 1);
   }
 
@@ -59,36 +59,43 @@ class BlockRows final : public RowProducts {
 
   RowBlock key_rows(int64_t part) override {
     const KeyRange keys = part_of(part);
-    return prefetching(rows(keys, true), keys, false);
+    return prefetching(rows(keys, true, tile_.kv_head), rows(keys, false, tile_.kv_head));
   }
-  /// During the values of a part the keys as far ahead as the range is long are prefetched.
+  /// During the values of a part the keys as far ahead as the range is long are prefetched; after a head's last values come the
+  /// first keys of the next head, if the same thread has that.
   RowBlock value_rows(int64_t part) override {
     const KeyRange keys = part_of(part);
-    return prefetching(rows(keys, false), {keys.begin + range_.n, keys.n}, true);
+    const RowBlock values = rows(keys, false, tile_.kv_head);
+    const bool last = keys.begin + range_.n >= end_;
+    const int64_t begin = last ? begin_ + keys.begin - range_.begin : keys.begin + range_.n;
+    if (begin >= row_.keys) return values;
+    const int64_t head = std::min(tile_.kv_head + (last ? 1 : 0), call_.dense.kv_heads - 1);
+    return prefetching(values, rows({begin, keys.n}, true, head));
   }
 
-  RowBlock rows(const KeyRange &keys, bool of_keys) const {
+  RowBlock rows(const KeyRange &keys, bool of_keys, int64_t head) const {
     const AttentionCall &dense = call_.dense;
     const KeyBlock &block = row_.blocks[keys.begin / call_.tokens];
     const int64_t stride = of_keys ? dense.k_stride.pos : dense.v_stride.pos;
-    const int64_t at =
-        tile_.kv_head * (of_keys ? block.k_head : block.v_head) + keys.begin % call_.tokens * stride;
+    const int64_t at = head * (of_keys ? block.k_head : block.v_head) + keys.begin % call_.tokens * stride;
     return {element_at(of_keys ? block.k : block.v, dense.kv_type, at), dense.kv_type, stride, keys.n,
             of_keys ? dense.dim_k : dense.dim_v};
   }
 
-  RowBlock prefetching(RowBlock rows, const KeyRange &next, bool of_keys) const {
-    if (!prefetches_ || next.begin >= row_.keys) return rows;
-    const RowBlock from = this->rows(next, of_keys);
-    const int64_t size = size_of(from.type), lines = (from.dim * size + 63) / 64;
-    rows.ahead = {static_cast<const char *>(from.data), from.stride * size, lines};
+  /// Work on `rows` prefetches `next`. Where rows touch, the next row as well and a line more: of hints that come at once some
+  /// are lost.
+  RowBlock prefetching(RowBlock rows, const RowBlock &next) const {
+    if (!prefetches_) return rows;
+    const int64_t size = size_of(next.type), lines = (next.dim * size + 63) / 64;
+    rows.ahead = {static_cast<const char *>(next.data), next.stride * size,
+                  next.stride == next.dim ? 2 * lines + 1 : lines};
     return rows;
   }
 
   const BlockedCall &call_;
   const BlockedRow &row_;
   const AttentionTile &tile_;
-  int64_t key_block_, at_ = 0, end_ = 0;
+  int64_t key_block_, begin_ = 0, at_ = 0, end_ = 0;
   bool prefetches_;
   KeyRange range_ = {};
 };

@@ -11,7 +11,7 @@ class Paged : public sdk::AttendingRowCache {
  public:
   static constexpr const char *name = "paged", *version = "1.0.0",
                               *summary = "keeps rows in blocks that rows and clones share until they write";
-  static std::vector<sdk::Option> options() { return {sdk::integer_option("block_size", 128)}; }
+  static std::vector<sdk::Option> options() { return {sdk::integer_option("block_size", 256)}; }
 
   explicit Paged(const sdk::Create &create)
       : AttendingRowCache(create, {.block_slots = block_size(create)}) {}
