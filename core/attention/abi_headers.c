@@ -4,6 +4,7 @@
 #include <kvern/abi/compose.h>
 #include <kvern/abi/device.h>
 #include <kvern/abi/parallel.h>
+#include <kvern/abi/parts.h>
 #include <kvern/abi/positions.h>
 #include <kvern/abi/rope.h>
 

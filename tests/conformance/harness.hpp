@@ -36,6 +36,7 @@ struct Subject {
   bool ragged = true;        ///< rows of different lengths are supported
   bool moving = true;        ///< also tried with memory that moves
   bool device = false;       ///< runs on a device: also tried on a simulated one
+  bool composite = false;    ///< where one of its caches finds no memory, the others keep what they reserved
 };
 
 kvern_layer attention_layer(int32_t window = 0);

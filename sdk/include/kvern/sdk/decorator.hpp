@@ -36,6 +36,7 @@ class Decorator {
   void truncate(Rows row_pos) { inner_.truncate(row_pos); }
   void save(Writer &out) const { inner_.save(out); }
   void load(Reader &in) { inner_.load(in); }
+  const kvern_cache *part(int) const { return inner_.raw(); }
 
  protected:
   /// With other options for the inner cache than those of `inner_config`.

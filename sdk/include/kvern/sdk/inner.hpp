@@ -61,6 +61,9 @@ class Inner {
     if (cache_) cache_->ops->destroy(cache_);
   }
 
+  /// For "kvern.parts/1".
+  const kvern_cache *raw() const { return cache_; }
+
   bool offers(Verb verb) const {
     const kvern_cache_ops &ops = *cache_->ops;
     switch (verb) {

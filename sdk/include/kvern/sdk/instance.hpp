@@ -1,6 +1,8 @@
 // The trampolines: one cache class behind the binary table. Each checks the call, runs the method, and catches all
 // exceptions.
 #pragma once
+#include <kvern/abi/parts.h>
+
 #include <kvern/sdk/instance_base.hpp>
 #include <kvern/sdk/saved_header.hpp>
 #include <kvern/sdk/stream_scope.hpp>
@@ -57,7 +59,7 @@ class Instance : public kvern_cache {
     if constexpr (HasClone<C>) table_.clone = clone;
     if constexpr (HasSave<C>) table_.save = save;
     if constexpr (HasLoad<C>) table_.load = load;
-    if constexpr (HasExtension<C>) table_.get_extension = get_extension;
+    if constexpr (HasExtension<C> || HasPart<C>) table_.get_extension = get_extension;
     if constexpr (OffersByInstance<C>) withdraw_what_is_not_offered();
   }
 
@@ -192,7 +194,7 @@ class Instance : public kvern_cache {
       it.base_.require_between_steps("gather");
       if (n < 1) fail(KVERN_INVALID_ARGUMENT, "gather of ", n, " rows: at least one; reset forgets all");
       const int64_t held = it.held_rows();
-      for (int64_t i = 0; i < n && !forgets_all(); ++i) {
+      for (int64_t i = 0; i < n && !it.forgets_all(); ++i) {
         if (rows[i] >= 0 && rows[i] < held) continue;
         fail(KVERN_INVALID_ARGUMENT, "gather asks for row ", rows[i], " of a cache that holds ", held);
       }
@@ -264,15 +266,29 @@ class Instance : public kvern_cache {
   }
 
   static const void *get_extension(const kvern_cache *cache, const char *id) noexcept {
-    return self(cache).cache_->extension(id);
+    if constexpr (HasPart<C>) {
+      if (std::string_view(id) == KVERN_PARTS_1) return &self(cache).parts_;
+    }
+    if constexpr (HasExtension<C>) return self(cache).cache_->extension(id);
+    return nullptr;
+  }
+
+  static const kvern_cache *part(const void *ctx, int32_t layer) noexcept {
+    const Instance &it = *static_cast<const Instance *>(ctx);
+    if (layer < 0 || layer >= static_cast<int32_t>(it.base_.layers.size())) return nullptr;
+    if constexpr (HasPart<C>) return it.cache_->part(layer);
+    return nullptr;
   }
 
   /// A cache that keeps nothing has no rows of its own: whatever is asked for is there.
-  static constexpr bool forgets_all() {
-    return requires { typename C::keeps_nothing; };
+  bool forgets_all() const {
+    if constexpr (requires { typename C::keeps_nothing; }) return true;
+    if constexpr (ForgetsByInstance<C>) return cache_->forgets();
+    return false;
   }
 
   kvern_cache_ops table_{};
+  kvern_parts_1 parts_{sizeof parts_, 0, this, part};
   InstanceBase base_;
   std::unique_ptr<C> cache_;
 };

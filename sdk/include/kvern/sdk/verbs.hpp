@@ -78,8 +78,19 @@ concept HasExtension = requires(const C &c, const char *id) {
   { c.extension(id) } -> std::convertible_to<const void *>;
 };
 
+/// A decorator or composite: the inner cache of a layer, nullptr if none serves it. It is offered as "kvern.parts/1".
+template <class C>
+concept HasPart = requires(const C &c, int layer) {
+  { c.part(layer) } -> std::same_as<const kvern_cache *>;
+};
+
 /// A decorator or composite has every method and offers those of its inner caches: it says so by instance.
 enum class Verb { attend, state, gather, append, truncate, end_rows, clone, save, load };
+/// A composite keeps nothing of a step where one of its caches keeps nothing: then any rows may be asked of gather.
+template <class C>
+concept ForgetsByInstance = requires(const C &c) {
+  { c.forgets() } -> std::same_as<bool>;
+};
 template <class C>
 concept OffersByInstance = requires(const C &c, Verb verb) {
   { c.offers(verb) } -> std::same_as<bool>;
