@@ -103,8 +103,8 @@ TEST_CASE("A configuration file is obeyed, and flags override it") {
 }
 
 TEST_CASE("Every configuration in configs/ runs") {
-  for (const std::string name :
-       {"none", "dynamic", "static", "quantized", "offloaded", "offloaded_static", "sink", "evicting"})
+  for (const std::string name : {"none", "dynamic", "static", "quantized", "offloaded", "offloaded_static",
+                                 "sink", "evicting", "hybrid"})
     CHECK(generate_json({"--config", source_path("configs/" + name + ".toml"), "--prompt", "Once",
                          "--max-new-tokens", "3"})["cache"]["implementation"] == name);
 }
