@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "runtime/config/cache_layers.hpp"
 #include "runtime/config/options_file.hpp"
 #include "runtime/config/run_options.hpp"
 #include "runtime/config/table_reader.hpp"
@@ -75,6 +76,7 @@ RunConfig read_tree(const OptionTable &top, const fs::path &folder, OptionDeclar
   TableReader reader(top, "");
   read_run_options(reader, folder, config);
   if (const OptionTable *options = reader.table("cache_config")) config.cache_config = *options;
+  read_cache_layers(reader, config);
   const OptionTable none, *section = reader.table("generation");
   TableReader generation(section != nullptr ? *section : none, "generation");
   read_generation(generation, declared, config.generation);

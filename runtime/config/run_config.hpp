@@ -11,6 +11,9 @@
 //   cache_implementation = "quantized"
 //   [cache_config]                     # the cache's own options, whatever they are
 //   nbits = 4
+//   [[cache_layers]]                   # another cache for some layers (cache_layers.hpp)
+//   kind = "window"
+//   cache_implementation = "sliding_window"
 //   [generation]                       # transformers' names
 //   max_new_tokens = 100
 #pragma once

@@ -150,7 +150,7 @@ TEST_CASE("An unknown key is answered with the nearest one") {
   CHECK(refusal("zzzzzzzzzz = 1") ==
         "run.toml:1: zzzzzzzzzz: unknown key 'zzzzzzzzzz'; known are allow_beyond_context, cache_config, "
         "cache_dtype, "
-        "cache_implementation, "
+        "cache_implementation, cache_layers, "
         "dtype, generation, memory_budget, model, plugin_path, seed, threads");
 }
 

@@ -10,6 +10,7 @@
 #include "devices/cpu/threads.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/run/cache_config.hpp"
+#include "runtime/run/check_cache.hpp"
 #include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
 
@@ -44,9 +45,7 @@ fs::path built_in_model() {
 }
 
 FoundPlugin check_cache(const config::RunConfig &run) {
-  auto found = find_plugin(run.cache_implementation, run.plugin_path);
-  check_options(*found.plugin, run.cache_config);
-  return found;
+  return check_cache(run.cache_implementation, run.cache_config, run.plugin_path);
 }
 
 void take_cache_of_model(config::RunConfig &run) {
