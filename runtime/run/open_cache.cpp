@@ -4,8 +4,12 @@
 #include <kvern/abi/compose.h>
 #include <kvern/abi/parallel.h>
 
+#include <mutex>
+#include <set>
+
 #include "core/attention/attention_extension.hpp"
 #include "core/attention/parallel_extension.hpp"
+#include "runtime/run/compose_cache.hpp"
 
 namespace kvern {
 
@@ -14,6 +18,18 @@ void offer_common_extensions(Host &host, const PluginPath &plugin_path) {
   host.offer(KVERN_PARALLEL_1, parallel_extension());
   host.offer(KVERN_COMPOSE_1, compose_extension(plugin_path));
 }
+
+namespace {
+
+/// Once for each line, to a log of the level "info".
+void log_once(const Host &host, const std::string &line) {
+  static std::mutex &mutex = *new std::mutex;
+  static auto &said = *new std::set<std::string>;
+  const std::lock_guard lock(mutex);
+  if (said.insert(line).second) host.table()->log(host.table()->ctx, KVERN_LOG_INFO, line.c_str());
+}
+
+}  // namespace
 
 Cache open_cache(const Model &model, const CacheRequest &request) {
   const auto found = find_plugin(request.implementation, request.plugin_path);
@@ -29,7 +45,18 @@ Cache open_cache(const Model &model, const CacheRequest &request) {
   spec.max_rows = request.max_rows;
   spec.max_tokens = request.max_tokens;
   spec.options = request.options;
-  return Cache::create(std::move(host), *found.plugin, spec);
+  try {
+    return Cache::create(host, *found.plugin, spec);
+  } catch (const CacheError &e) {
+    if (e.status() != KVERN_UNSUPPORTED) throw;
+    const auto attempt = [&](const CacheSpec &part) { Cache::create(host, *found.plugin, part); };
+    const auto composed = compose_cache(request.implementation, spec, attempt);
+    if (!composed) throw;
+    log_once(*host, composed->explanation);
+    spec.options = composed->options;
+    const auto composite = find_plugin(composed->implementation, request.plugin_path);
+    return Cache::create(std::move(host), *composite.plugin, spec);
+  }
 }
 
 }  // namespace kvern

@@ -21,7 +21,8 @@ struct CacheRequest {
 /// Offers what every cache gets, whatever the model: "kvern.attention/1" and "kvern.compose/1".
 void offer_common_extensions(Host &host, const PluginPath &plugin_path);
 
-/// The model outlives the cache. Throws Error(plugin) or Error(config) for a plugin that is absent or
+/// The model outlives the cache. A cache that does not hold a model's states or encoder's keys holds what it can, the plugin
+/// `hybrid` gives the rest to others (compose_cache.hpp). Throws Error(plugin) or Error(config) for a plugin that is absent or
 /// refused, an option it does not accept, or layers it cannot hold.
 Cache open_cache(const Model &model, const CacheRequest &request);
 
