@@ -1,6 +1,7 @@
 #include "runtime/run/probe.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/torch/tensor.hpp"
 
@@ -31,21 +32,43 @@ int64_t widest(const std::vector<LayerSpec> &layers) {
   return numbers;
 }
 
-void fill_step(Cache &cache, const RandomBlocks &random, int64_t rows, int64_t position, int64_t n) {
+void fill_keys(Cache &cache, int layer, const RandomBlocks &random, int64_t rows, int64_t n) {
+  const LayerSpec &spec = cache.layers()[static_cast<size_t>(layer)];
+  const auto k = random(rows, spec.kv_heads, n, spec.head_dim_k);
+  const auto v = random(rows, spec.kv_heads, n, spec.head_dim_v);
+  DLTensorView dk(k), dv(v);
+  const bool values_in_keys = (spec.flags & KVERN_VALUES_IN_KEYS) != 0;
+  cache.update(layer, dk.dl(), values_in_keys ? nullptr : dv.dl(), nullptr, nullptr);
+}
+
+void clear_states(Cache &cache, int layer) {
+  const auto n_states = cache.layers()[static_cast<size_t>(layer)].states.size();
+  for (size_t slot = 0; slot < n_states; ++slot) {
+    DLTensor read, write;
+    cache.state(layer, static_cast<int>(slot), &read, &write);
+    int64_t elements = 1;
+    for (int32_t i = 0; i < write.ndim; ++i) elements *= write.shape[i];
+    std::memset(static_cast<char *>(write.data) + write.byte_offset, 0,
+                static_cast<size_t>(elements * write.dtype.bits / 8));
+  }
+}
+
+void fill_step(Cache &cache, const RandomBlocks &random, int64_t rows, int64_t position, int64_t n,
+               int64_t n_cross) {
   const std::vector<int64_t> row_pos(static_cast<size_t>(rows), position);
   kvern_step step{};
   step.struct_size = sizeof step;
   step.rows = rows;
   step.n_new = n;
+  step.n_cross = n_cross;
   step.row_pos = row_pos.data();
   cache.begin(step);
   const auto &layers = cache.layers();
   for (size_t l = 0; l < layers.size(); ++l) {
-    if (layers[l].kind != KVERN_LAYER_ATTENTION) continue;
-    const auto k = random(rows, layers[l].kv_heads, n, layers[l].head_dim_k);
-    const auto v = random(rows, layers[l].kv_heads, n, layers[l].head_dim_v);
-    DLTensorView dk(k), dv(v);
-    cache.update(static_cast<int>(l), dk.dl(), dv.dl(), nullptr, nullptr);
+    const int layer = static_cast<int>(l);
+    if (layers[l].kind == KVERN_LAYER_ATTENTION) fill_keys(cache, layer, random, rows, n);
+    if (layers[l].kind == KVERN_LAYER_CROSS && n_cross > 0) fill_keys(cache, layer, random, rows, n_cross);
+    if (layers[l].kind == KVERN_LAYER_STATE) clear_states(cache, layer);
   }
   cache.end(n);
 }
@@ -77,11 +100,12 @@ Capabilities probe_capabilities(const kvern_plugin &plugin, const PluginPath &pl
 }
 
 void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,
-                const std::function<void(int64_t, int64_t)> &on_progress) {
-  const RandomBlocks random(cache.dtype(), rows * std::min(chunk, depth) * widest(cache.layers()));
-  for (int64_t position = 0; position < depth;) {
+                const std::function<void(int64_t, int64_t)> &on_progress, int64_t n_cross) {
+  const int64_t block = std::max(std::min(chunk, depth), n_cross);
+  const RandomBlocks random(cache.dtype(), rows * block * widest(cache.layers()));
+  for (int64_t position = cache.info().tokens; position < depth;) {
     const int64_t n = std::min(chunk, depth - position);
-    fill_step(cache, random, rows, position, n);
+    fill_step(cache, random, rows, position, n, position == 0 ? n_cross : 0);
     position += n;
     if (on_progress) on_progress(position, depth);
   }

@@ -18,9 +18,11 @@ struct Capabilities {
 };
 Capabilities probe_capabilities(const kvern_plugin &plugin, const PluginPath &plugin_path);
 
-/// Feeds keys and values of unit scale (normal, of a fixed seed) for positions up to `depth`, `chunk` at a time.
+/// Feeds keys and values of unit scale (normal, of a fixed seed) for positions up to `depth`, `chunk` at a time, behind those that
+/// are held; recurrent states become zeros. Layers with an encoder's keys get `n_cross` in the first step.
 void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,
-                const std::function<void(int64_t done, int64_t total)> &on_progress = {});
+                const std::function<void(int64_t done, int64_t total)> &on_progress = {},
+                int64_t n_cross = 0);
 
 /// Bytes that the cache needs for each further token of a long sequence, over all layers, for one row. The cache must be
 /// empty, and is so afterwards.

@@ -4,6 +4,7 @@
 
 #include "runtime/cli/cache_argument.hpp"
 #include "runtime/cli/command.hpp"
+#include "runtime/cli/explain_layers.hpp"
 #include "runtime/cli/output.hpp"
 #include "runtime/cli/run_options.hpp"
 #include "runtime/cli/table.hpp"
@@ -27,7 +28,11 @@ constexpr const char *kUsage =
     "file for --cache-config or [cache_config], those of NAME{option = value} or --cache-config over the "
     "defaults.\n\n"
     "  kvern caches quantized --output json > cache.json\n"
-    "  kvern caches 'quantized{nbits = 2}' --output toml --diff\n\n";
+    "  kvern caches 'quantized{nbits = 2}' --output toml --diff\n\n"
+    "With --explain opens the model and the cache of a configuration, and prints which layer gets which "
+    "cache, with its "
+    "bytes:\n\n"
+    "  kvern caches --explain run.toml --tokens 8192\n\n";
 
 po::options_description options() {
   po::options_description o("options", 110);
@@ -40,8 +45,12 @@ po::options_description options() {
       "set", po::value<Strings>()->value_name("KEY=VALUE"),
       "set a key of the configuration, as cache_config.nbits=2")(
       "output", po::value<std::string>()->default_value("text")->value_name("text|json|toml"),
-      "output format")("diff", "of the options only those that differ from the defaults")("help",
-                                                                                          "print this");
+      "output format")("diff", "of the options only those that differ from the defaults")(
+      "explain", po::value<std::string>()->value_name("CONFIG"),
+      "print which layer gets which cache with this configuration, and its bytes")(
+      "tokens", po::value<int64_t>()->value_name("N"),
+      "with --explain: the length of the row; without it max_length of the configuration, what the cache "
+      "holds at most, or 4096")("help", "print this");
   return o;
 }
 
@@ -141,11 +150,30 @@ void print_cache(const std::string &text, const po::variables_map &map, const co
     write_text(form == "toml" ? config.to_toml_string(diff) : explain(found, config, run.plugin_path, diff));
 }
 
+int explain_configuration(po::variables_map map, const std::string &form) {
+  if (form == "toml") throw Error(ErrorKind::usage, "--output toml: --explain prints text or json");
+  for (const char *other : {"name", "config"})
+    if (map.count(other))
+      throw Error(ErrorKind::usage, "--explain CONFIG takes the cache of that configuration alone");
+  const int64_t tokens = map.count("tokens") ? map["tokens"].as<int64_t>() : 0;
+  if (map.count("tokens") && tokens < 1)
+    throw Error(ErrorKind::usage, "--tokens " + std::to_string(tokens) + ": at least 1 is required");
+  map.insert({"config", po::variable_value(map["explain"].value(), false)});
+  auto run = read_config(map);
+  take_cache_of_model(run);
+  check_cache(run);
+  const auto explained = explain_layers(run, tokens);
+  form == "json" ? write_json(layers_json(explained)) : write_text(layers_text(explained));
+  return 0;
+}
+
 int run(const Strings &arguments) {
   const auto o = options();
   const auto map = parse(arguments, o, "name");
   if (map.count("help")) return print_help(kUsage, o);
   const auto form = one_of(map, "output", {"text", "json", "toml"});
+  if (map.count("explain")) return explain_configuration(map, form);
+  if (map.count("tokens")) throw Error(ErrorKind::usage, "--tokens goes with --explain");
   const auto base = read_config(map);
   if (!map.count("name")) {
     if (form == "toml")
