@@ -155,3 +155,12 @@ TEST_CASE("What the cache of the layers with keys refuses is refused with its re
   CHECK_THAT(message, Catch::Contains("encoder"));
   CHECK(host.live_buffers() == 0);
 }
+
+TEST_CASE("Without states tokens are taken back as in the cache of the keys") {
+  const Subject subject = subject_of("mamba", {attention_layer(), attention_layer()});
+  FullHost host;
+  CacheHarness harness(subject, host, 1);
+  feed_tokens(harness, 9);
+  REQUIRE(harness.truncate({harness.rows[0].next() - 3, harness.rows[1].next() - 1}) == KVERN_OK);
+  CHECK(harness.step(2) == Outcome::done);
+}
