@@ -12,7 +12,9 @@
 #include "kernels/causal_conv.hpp"
 #include "kernels/delta_rule.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/experts.hpp"
 #include "kernels/matmul.hpp"
+#include "kernels/route.hpp"
 #include "kernels/selective_scan.hpp"
 #include "kernels/sigmoid_gate.hpp"
 #include "kernels/ssd_scan.hpp"
@@ -83,6 +85,7 @@ class Queue {
 
   // The kernels, with the call structs of kernels/.
   virtual void matmul(const kernels::MatmulCall &call) = 0;
+  virtual void batched_matmul(const kernels::BatchedMatmulCall &call) = 0;
   virtual void norm(Norm kind, const kernels::NormCall &call) = 0;
   virtual void activate(const kernels::ActivationCall &call) = 0;
   virtual void embed(const kernels::EmbeddingCall &call) = 0;
@@ -96,6 +99,8 @@ class Queue {
   virtual void ssd_scan(const kernels::SsdScanCall &call) = 0;
   virtual void delta_rule(const kernels::DeltaRuleCall &call) = 0;
   virtual void sigmoid_gate(const kernels::SigmoidGateCall &call) = 0;
+  virtual void route(const kernels::RouteCall &call) = 0;
+  virtual void experts(const kernels::ExpertsCall &call) = 0;
 
   // memory
   /// Allocates device memory. Throws std::bad_alloc.

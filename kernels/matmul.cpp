@@ -247,6 +247,20 @@ void no_products(const MatmulCall &c) {
 
 }  // namespace
 
+void batched_matmul(const BatchedMatmulCall &call, const Parallel &parallel) {
+  if (call.batch < parallel.threads) {
+    for (int64_t i = 0; i < call.batch; ++i) matmul(call.at(i), parallel);
+    return;
+  }
+  check(call.first);
+  const MatmulCall &c = call.first;
+  const Parallel alone = serial();
+  const bool few = call.batch * c.n * c.k * size_of(c.w_type) < 2 * kGrainBytes;
+  parallel_for(few ? alone : parallel, call.batch, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) matmul(call.at(i), serial());
+  });
+}
+
 void matmul(const MatmulCall &original, const Parallel &parallel) {
   check(original);
   if (original.m == 0 || original.n == 0) return;

@@ -41,6 +41,23 @@ inline constexpr int64_t matvec_max_m = 32, matvec_short_m = 8;
 /// outputs may run at once]
 void matmul(const MatmulCall &call, const Parallel &parallel);
 
+/// Products of one shape: product i of `batch` has x, w and y that many elements further on. Bias: the same for all.
+struct BatchedMatmulCall {
+  MatmulCall first;
+  int64_t batch = 0, x_step = 0, w_step = 0, y_step = 0;
+
+  MatmulCall at(int64_t i) const {
+    MatmulCall call = first;
+    call.x += i * x_step;
+    call.w = element_at(first.w, first.w_type, i * w_step);
+    call.y += i * y_step;
+    return call;
+  }
+};
+
+/// The same as one matmul after the other; threads share the products. Outputs must not overlap.
+void batched_matmul(const BatchedMatmulCall &call, const Parallel &parallel);
+
 /// Reference implementation in double precision.
 void matmul_reference(const MatmulCall &call);
 

@@ -92,6 +92,30 @@ TEST_CASE(
   SUCCEED();
 }
 
+TEST_CASE("Products of one shape in a batch equal those one by one") {
+  Random random(7);
+  for (int i = 0; i < 40; ++i) {
+    BatchedMatmulCall call;
+    call.batch = random.pick<int64_t>({1, 2, 5, 16});
+    MatmulCall &c = call.first;
+    c.m = random.pick<int64_t>({1, 3, 12});
+    c.n = random.pick<int64_t>({1, 8, 50}), c.k = random.pick<int64_t>({1, 16, 70});
+    c.layout = random.pick({WeightLayout::n_k, WeightLayout::k_n});
+    c.w_type = random.pick({Dtype::f32, Dtype::bf16});
+    c.w_stride = c.layout == WeightLayout::n_k ? c.k : c.n;
+    c.x_stride = call.batch * c.k, c.y_stride = call.batch * c.n;
+    call.x_step = c.k, call.w_step = c.n * c.k, call.y_step = c.n;
+    Buffer x = random.elements(Dtype::f32, c.m * c.x_stride),
+           w = random.elements(c.w_type, call.batch * call.w_step);
+    Buffer y(Dtype::f32, c.m * c.y_stride), want = y;
+    c.x = x.floats(), c.w = w.data(), c.y = want.floats();
+    for (int64_t b = 0; b < call.batch; ++b) matmul_reference(call.at(b));
+    c.y = y.floats();
+    batched_matmul(call, i % 2 ? serial() : test_threads());
+    for (int64_t at = 0; at < y.size(); ++at) REQUIRE(std::abs(y.at(at) - want.at(at)) <= tolerance(c));
+  }
+}
+
 TEST_CASE("A negative size is refused") {
   MatmulCall call;
   call.m = -1;

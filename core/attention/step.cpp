@@ -201,6 +201,19 @@ void Step::attend(int layer, const HeadsView &q, const HeadsView &k, const Heads
   if (s.request.locate_non_finite) s.check_attention(layer, q, k, v, out);
 }
 
+void Step::rotate(int layer, const Rope &rope, const HeadsView &x) {
+  Impl &s = *impl_;
+  layer = s.key_layer(layer);
+  const kvern_view view = s.cache.view(layer);
+  if (view.q_pos || (view.flags & (KVERN_VIEW_RAW_K | KVERN_VIEW_RAW_Q)) != 0) {
+    throw Error(ErrorKind::plugin,
+                "layer " + std::to_string(layer) + ": the cache '" + std::string(s.cache.plugin().name) +
+                    "' rotates keys itself, but a latent holds keys of which only a part is rotated; use a "
+                    "cache that keeps keys as they come");
+  }
+  s.rotary.apply(s.rotary.tables(rope, nullptr), x);
+}
+
 void Step::store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope) {
   Impl &s = *impl_;
   const kvern_view view = s.cache.view(layer);

@@ -359,6 +359,25 @@ TEST_CASE("Queries and keys are rotated by their positions, the values are not")
   }
 }
 
+TEST_CASE("A part of the keys is rotated at the step's positions") {
+  RopeConfig config;
+  config.rotary_dim = 2;
+  const Rope rope(config);
+  Cache cache = open("dynamic", {layer()});
+  Tensors x(1, 2, 3);
+  const float before = x.k.at(0, 1, 1, kDim - 2), partner = x.k.at(0, 1, 1, kDim - 1),
+              first = x.k.at(0, 1, 1, 0);
+  HeadsView tail = x.k.view();
+  tail.data += kDim - 2;
+  tail.dim = 2;
+  {
+    Step step(cache, request({5}, 2));
+    step.rotate(0, rope, tail);
+  }
+  CHECK(x.k.at(0, 1, 1, kDim - 2) == Approx(before * std::cos(6.0f) - partner * std::sin(6.0f)));
+  CHECK(x.k.at(0, 1, 1, 0) == first);
+}
+
 TEST_CASE("Keys and values are stored in the cache's dtype, of many tokens as of one") {
   for (const auto &[dtype, tolerance] : {std::pair(Dtype::f16, 2e-3), std::pair(Dtype::bf16, 2e-2)}) {
     INFO(dtype_name(dtype));

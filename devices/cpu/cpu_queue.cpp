@@ -29,6 +29,9 @@ class CpuQueue final : public Queue {
   void *stream() const override { return nullptr; }
 
   void matmul(const kernels::MatmulCall &call) override { kernels::matmul(call, parallel()); }
+  void batched_matmul(const kernels::BatchedMatmulCall &call) override {
+    kernels::batched_matmul(call, parallel());
+  }
   void norm(Norm kind, const kernels::NormCall &call) override {
     kind == Norm::rms ? kernels::rms_norm(call, parallel()) : kernels::layer_norm(call, parallel());
   }
@@ -43,6 +46,8 @@ class CpuQueue final : public Queue {
   void argmax(const ArgmaxCall &call) override {
     for (int64_t r = 0; r < call.rows; ++r) call.ids[r] = kernels::argmax(call.x + r * call.x_stride, call.n);
   }
+  void route(const kernels::RouteCall &call) override { kernels::route(call, parallel()); }
+  void experts(const kernels::ExpertsCall &call) override { kernels::experts(call, parallel()); }
 
   void causal_conv(const kernels::CausalConvCall &call) override { kernels::causal_conv(call, parallel()); }
   void selective_scan(const kernels::SelectiveScanCall &call) override {

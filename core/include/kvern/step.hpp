@@ -85,6 +85,10 @@ class Step {
   /// layer is only read. In a CROSS layer k and v have n_cross tokens. A layer that shares another's keys reads those.
   void attend(int layer, const HeadsView &q, const HeadsView &k, const HeadsView &v,
               const AttentionSpec &spec, const HeadsView &out);
+  /// Rotates x [B, H, n_new, D], a part of the queries or of the keys of `layer`, in place at the step's positions: for attention
+  /// that rotates another part of a head than its first elements (rope is nullptr in attend). Throws Error(plugin) if the
+  /// layer's cache wants keys before rotation, or counts positions of its own.
+  void rotate(int layer, const Rope &rope, const HeadsView &x);
   /// Stores k (rotated in place unless rope is nullptr) and v without attention. In an IMPORT step they may hold a layer's last
   /// tokens only.
   void store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope);
