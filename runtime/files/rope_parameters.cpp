@@ -97,8 +97,6 @@ void read_llama3(const JsonObject &rope, RopeParameters &out) {
 void read_yarn(const JsonObject &rope, RopeParameters &out) {
   if (rope.has("beta_fast")) out.beta_fast = positive(rope, "beta_fast");
   if (rope.has("beta_slow")) out.beta_slow = positive(rope, "beta_slow");
-  out.mscale = optional_number(rope, "mscale");
-  out.mscale_all_dim = optional_number(rope, "mscale_all_dim");
   out.truncate = rope.boolean("truncate", true);
 }
 
@@ -133,6 +131,8 @@ void read_scaling(const JsonObject &config, const JsonObject &rope, RopeParamete
   read_original_length(config, rope, out);
   read_factor(config, rope, out);
   out.attention_factor = optional_number(rope, "attention_factor");
+  out.mscale = optional_number(rope, "mscale");
+  out.mscale_all_dim = optional_number(rope, "mscale_all_dim");
   if (out.type == RopeType::longrope) read_longrope(rope, out);
   if (out.type == RopeType::yarn) read_yarn(rope, out);
   if (out.type == RopeType::llama3) read_llama3(rope, out);
@@ -150,9 +150,9 @@ RopeParameters read_rope_parameters(const JsonObject &config, const RopeDefaults
   RopeParameters out;
   const std::optional<JsonObject> rope = rope_object(config, layer_type);
   if (rope) read_scaling(config, *rope, out);
-  out.theta = inside_or_above(rope, config, {"rope_theta", "rotary_emb_base"}, defaults.theta);
+  out.theta = inside_or_above(rope, config, {"rotary_emb_base", "rope_theta"}, defaults.theta);
   out.partial_rotary_factor =
-      inside_or_above(rope, config, {"partial_rotary_factor", "rotary_pct"}, defaults.partial_rotary_factor);
+      inside_or_above(rope, config, {"rotary_pct", "partial_rotary_factor"}, defaults.partial_rotary_factor);
   if (out.partial_rotary_factor > 1) config.fail("partial_rotary_factor", "should be at most 1");
   return out;
 }

@@ -29,8 +29,9 @@ NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, 
                         const TensorReader &reader) {
   const int64_t dim = d.config.head_dim;
   if (d.qk_norm == QkNorm::none) return {};
-  if (d.qk_norm == QkNorm::head) return reader.norm(name, {"head_dim", dim});
-  return reader.norm(name, {"heads * head_dim", heads * dim});
+  if (d.qk_norm == QkNorm::head) return reader.norm(name, {{"head_dim", dim}});
+  if (d.qk_norm == QkNorm::each_head) return reader.norm(name, {{"heads", heads}, {"head_dim", dim}});
+  return reader.norm(name, {{"heads * head_dim", heads * dim}});
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
     parts.embedding.positions =
         reader.tensor(d.names.positions + ".weight", {{"positions", d.learned_positions}, reader.hidden()});
   }
-  parts.head.norm = reader.norm(d.names.final_norm, reader.hidden());
+  parts.head.norm = reader.norm(d.names.final_norm, {reader.hidden()});
   parts.head.matrix = build_head(d, loading.weights, parts.embedding.tokens);
   parts.head.scale = d.logits_scale;
   parts.head.softcap = d.logits_softcap;
@@ -72,8 +73,34 @@ std::unique_ptr<Sublayer> build_attention(const AttentionDescription &d, const T
   weights.k_norm = build_qk_norm(d, d.k_norm, c.kv_heads, reader);
   weights.qkv = reader.projection(d.qkv, {c.gated ? gated : q, k, v}, reader.hidden());
   weights.out = reader.projection(d.out, {reader.hidden()}, q);
-  if (!d.sinks.empty()) weights.sinks = reader.tensor(d.sinks, {{"query heads", c.q_heads}});
+  if (!d.sinks.empty()) weights.sinks = reader.floats(d.sinks, {{"query heads", c.q_heads}});
   return std::make_unique<Attention>(std::move(residual), c, std::move(weights));
+}
+
+std::unique_ptr<Sublayer> build_latent_attention(const LatentAttentionDescription &d,
+                                                 const TensorReader &layer) {
+  const LatentAttentionConfig &c = d.config;
+  const TensorReader reader = layer.under(d.attention);
+  const Axis hidden = reader.hidden(), q_rank{"q_lora_rank", d.q_rank}, rank{"kv_lora_rank", c.rank},
+             q{"query heads * (qk_nope_head_dim + qk_rope_head_dim)", c.q_heads * c.q_dim()},
+             kv{"kv_lora_rank + qk_rope_head_dim", c.key_dim()},
+             expanded{"query heads * (qk_nope_head_dim + v_head_dim)", c.q_heads * c.expanded_dim()},
+             v{"query heads * v_head_dim", c.q_heads * c.v_dim};
+  LatentAttentionWeights weights;
+  if (d.q_rank == 0) {
+    weights.q = reader.projection({{"q_proj"}, false}, {q}, hidden);
+  } else {
+    weights.q_down = reader.projection({{"q_a_proj"}, d.bias}, {q_rank}, hidden);
+    weights.q_norm = reader.norm("q_a_layernorm", {q_rank});
+    weights.q_norm.eps = d.eps;
+    weights.q = reader.projection({{"q_b_proj"}, false}, {q}, q_rank);
+  }
+  weights.kv_down = reader.projection({{"kv_a_proj_with_mqa"}, d.bias}, {kv}, hidden);
+  weights.kv_norm = reader.norm("kv_a_layernorm", {rank});
+  weights.kv_norm.eps = d.eps;
+  weights.expand = reader.tensor("kv_b_proj.weight", {expanded, rank});
+  weights.out = reader.projection({{"o_proj"}, d.bias}, {hidden}, v);
+  return std::make_unique<LatentAttention>(layer.residual(d.residual), c, std::move(weights));
 }
 
 std::unique_ptr<Sublayer> build_mlp(const MlpDescription &d, const TensorReader &reader) {
@@ -88,6 +115,10 @@ std::unique_ptr<Sublayer> build_mlp(const MlpDescription &d, const TensorReader 
   return std::make_unique<Mlp>(std::move(residual), d.activation, kind, std::move(weights));
 }
 
+std::unique_ptr<Sublayer> build_feed_forward(const LayerDescription &d, const TensorReader &reader) {
+  return d.experts ? build_experts(*d.experts, reader) : build_mlp(d.mlp, reader);
+}
+
 std::unique_ptr<Model> finish_decoder(Decoder::Parts parts, const Loading &loading) {
   parts.info.parameters = loading.weights.parameters();
   parts.info.weight_bytes = loading.weights.bytes();
@@ -100,8 +131,10 @@ std::unique_ptr<Model> build_decoder(const DecoderDescription &d, const Loading 
   for (size_t i = 0; i < d.layers.size(); ++i) {
     const TensorReader reader = layer_reader(d, loading.weights, i);
     Block block;
-    block.push_back(build_attention(d.layers[i].attention, reader));
-    block.push_back(build_mlp(d.layers[i].mlp, reader));
+    const LayerDescription &layer = d.layers[i];
+    block.push_back(layer.latent ? build_latent_attention(*layer.latent, reader)
+                                 : build_attention(layer.attention, reader));
+    block.push_back(build_feed_forward(layer, reader));
     parts.blocks.push_back(std::move(block));
   }
   return finish_decoder(std::move(parts), loading);

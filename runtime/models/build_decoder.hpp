@@ -16,7 +16,7 @@ struct Loading {
 
 // Each throws what WeightReader::read throws.
 
-/// Attention and MLP as described, one after the other in each layer.
+/// Attention and MLP or experts as described, one after the other in each layer.
 std::unique_ptr<Model> build_decoder(const DecoderDescription &description, const Loading &loading);
 
 /// Everything but the blocks, which the caller adds.
@@ -25,7 +25,12 @@ Decoder::Parts build_ends(const DecoderDescription &description, const Loading &
 TensorReader layer_reader(const DecoderDescription &description, WeightReader &weights, size_t layer);
 std::unique_ptr<Sublayer> build_attention(const AttentionDescription &description,
                                           const TensorReader &reader);
+std::unique_ptr<Sublayer> build_latent_attention(const LatentAttentionDescription &description,
+                                                 const TensorReader &reader);
 std::unique_ptr<Sublayer> build_mlp(const MlpDescription &description, const TensorReader &reader);
+std::unique_ptr<Sublayer> build_experts(const ExpertsDescription &description, const TensorReader &reader);
+/// Experts where the layer has them, else the MLP.
+std::unique_ptr<Sublayer> build_feed_forward(const LayerDescription &description, const TensorReader &reader);
 /// With the sizes of what was read.
 std::unique_ptr<Model> finish_decoder(Decoder::Parts parts, const Loading &loading);
 

@@ -44,7 +44,9 @@ const kvern_positions_1 *positions_table(int64_t max_positions) {
 
 Decoder::Decoder(Parts parts) : parts_(std::move(parts)) {
   for (size_t i = 0; i < parts_.blocks.size(); ++i) {
+    read_block_.push_back(false);
     for (const auto &sublayer : parts_.blocks[i]) {
+      if (sublayer->reads_block()) read_block_[i] = true;
       order_.push_back({sublayer.get(), i, static_cast<int>(layers_.size())});
       const std::optional<LayerSpec> spec = sublayer->spec();
       if (!spec) continue;
@@ -56,8 +58,24 @@ Decoder::Decoder(Parts parts) : parts_(std::move(parts)) {
     rope_extension_ = std::make_unique<RopeExtension>(ropes_);
 }
 
-void Decoder::run_blocks(Activations &x, Step &step, bool locate_non_finite) const {
+std::vector<std::string> Decoder::feed_forward() const {
+  std::vector<std::string> of_block(parts_.blocks.size()), of_layer;
   for (const Placed &placed : order_) {
+    std::string &text = of_block[placed.block];
+    if (!placed.sublayer->spec()) text += (text.empty() ? "" : ", ") + placed.sublayer->describe();
+  }
+  for (const Placed &placed : order_)
+    if (placed.sublayer->spec()) of_layer.push_back(of_block[placed.block]);
+  return of_layer;
+}
+
+void Decoder::run_blocks(Activations &x, Step &step, bool locate_non_finite) const {
+  size_t next = 0;  // the first block that has not begun
+  for (const Placed &placed : order_) {
+    if (placed.block >= next) {
+      if (read_block_[placed.block]) copy(x.residual, x.block, step.queue());
+      next = placed.block + 1;
+    }
     x.layer = placed.layer;
     placed.sublayer->add_to(x, step);
     if (locate_non_finite)
@@ -92,10 +110,13 @@ Output Decoder::forward(Step &step, const Input &input) const {
   Queue &queue = step.queue();
   const int64_t dim = parts_.embedding.hidden_size(), n = step.rows() * step.n_new();
   const size_t bytes = static_cast<size_t>(n * dim) * sizeof(float);
-  const DeviceMemory residual = queue.take(bytes), normed = queue.take(bytes);
+  const bool reads_block = std::find(read_block_.begin(), read_block_.end(), true) != read_block_.end();
+  const DeviceMemory residual = queue.take(bytes), normed = queue.take(bytes),
+                     block = queue.take(reads_block ? bytes : 0);
   Scratch scratch(queue);
   Activations x{{residual.floats(), n, dim},
                 {normed.floats(), n, dim},
+                {block.floats(), n, dim},
                 step.rows(),
                 step.n_new(),
                 0,

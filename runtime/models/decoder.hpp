@@ -27,6 +27,7 @@ class Decoder : public Model {
 
   const ModelInfo &info() const override { return parts_.info; }
   const std::vector<LayerSpec> &layers() const override { return layers_; }
+  std::vector<std::string> feed_forward() const override;
   /// Throws Error(input) for an id outside of the vocabulary or a position beyond the table of learned ones.
   Output forward(Step &step, const Input &input) const override;
   int64_t rope_version(int64_t total_length) const override;
@@ -45,6 +46,7 @@ class Decoder : public Model {
   Parts parts_;
   std::vector<Placed> order_;
   std::vector<LayerSpec> layers_;
+  std::vector<bool> read_block_;     // of each block: does a sublayer read Activations::block?
   std::vector<const Rope *> ropes_;  // of each of layers_, nullptr where keys are not rotated
   std::unique_ptr<RopeExtension> rope_extension_;
 };

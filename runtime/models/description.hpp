@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <kvern/rope.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/models/layers/attention.hpp"
+#include "runtime/models/layers/experts.hpp"
+#include "runtime/models/layers/latent_attention.hpp"
 #include "runtime/models/layers/mlp.hpp"
 
 namespace kvern::models {
@@ -35,8 +38,9 @@ struct ResidualDescription {
 
 enum class QkNorm {
   none,
-  head,  ///< over each head, one weight for all: [head_dim]
-  heads  ///< over all heads of a token: [heads * head_dim]
+  head,       ///< over each head, one weight for all: [head_dim]
+  each_head,  ///< over each head, with weights of its own: [heads, head_dim]
+  heads       ///< over all heads of a token: [heads * head_dim]
 };
 
 struct AttentionDescription {
@@ -44,7 +48,17 @@ struct AttentionDescription {
   AttentionConfig config;
   QkNorm qk_norm = QkNorm::none;
   ProjectionNames qkv, out;
-  std::string q_norm, k_norm, sinks;  ///< sinks: a whole name, empty = none
+  std::string q_norm, k_norm, sinks;  ///< sinks: a whole name within the layer, empty = none
+};
+
+/// Multi-head latent attention; names within the layer.
+struct LatentAttentionDescription {
+  ResidualDescription residual;
+  LatentAttentionConfig config;
+  int64_t q_rank = 0;  ///< q_lora_rank; 0: queries come from the hidden state at once
+  bool bias = false;   ///< of the projections from and to the hidden state, but for q without q_rank
+  float eps = 1e-6f;   ///< of the norms inside
+  std::string attention = "self_attn.";
 };
 
 struct MlpDescription {
@@ -57,9 +71,43 @@ struct MlpDescription {
   ProjectionNames up, down;
 };
 
+/// How the files hold the experts of a layer.
+enum class ExpertStorage {
+  one_by_one,          ///< EXPERTS.N.GATE.weight, EXPERTS.N.UP.weight [I, hidden_size], EXPERTS.N.DOWN.weight
+  stacked,             ///< GATE [E, 2 I, hidden_size], gate first, DOWN [E, hidden_size, I]
+  stacked_transposed,  ///< GATE [E, hidden_size, 2 I], DOWN [E, I, hidden_size]
+};
+
+/// The names within the layer, whole ones where experts are stacked.
+struct ExpertNames {
+  std::string router, experts, gate, up, down;
+  std::string gate_bias, down_bias;  ///< of stacked ones: [E, 2 I], [E, hidden_size]; or empty
+  std::string correction_bias;       ///< or empty
+};
+
+/// An MLP that all tokens go through beside the experts.
+struct SharedExpertDescription {
+  int64_t intermediate_size = 0;  ///< 0 = there is none
+  std::string gate, up, down;     ///< up empty: gate holds both, gate first
+  std::string weight;             ///< a gate [1, hidden_size] whose sigmoid multiplies it; or empty
+};
+
+struct ExpertsDescription {
+  ResidualDescription residual;
+  kernels::Routing routing;
+  bool router_bias = false;
+  int64_t intermediate_size = 0;
+  kernels::ExpertActivation activation;
+  ExpertStorage storage = ExpertStorage::one_by_one;
+  ExpertNames names;
+  SharedExpertDescription shared;
+};
+
 struct LayerDescription {
   AttentionDescription attention;
+  std::optional<LatentAttentionDescription> latent;  ///< instead of the attention
   MlpDescription mlp;
+  std::optional<ExpertsDescription> experts;  ///< instead of the MLP
 };
 
 /// Names without the model's prefix; those of a layer without the layer's too.

@@ -25,6 +25,9 @@ json transformers_defaults(const std::string &model_type) {
 // Follows from other keys: as many key heads as query heads, a head's share of the hidden size, the whole head rotated.
 bool follows(const std::string &key, const json &value, const json &all) {
   if (key == "num_key_value_heads") return value == all.at("num_attention_heads");
+  if (key == "head_dim" && all.contains("qk_rope_head_dim")) return value == all.at("qk_rope_head_dim");
+  if (key == "qk_head_dim")
+    return value == all.at("qk_nope_head_dim").get<int64_t>() + all.at("qk_rope_head_dim").get<int64_t>();
   if (key == "head_dim")
     return value == all.at("hidden_size").get<int64_t>() / all.at("num_attention_heads").get<int64_t>();
   if (key == "partial_rotary_factor") return value == 1.0;

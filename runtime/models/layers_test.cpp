@@ -51,7 +51,15 @@ std::vector<float> after(const std::vector<Residual> &around) {
   Step step(cache.get(), request);
   std::vector<float> residual = {3.0f, 4.0f}, normed(kDim);
   Scratch scratch(cpu_queue());
-  Activations x{{residual.data(), 1, kDim}, {normed.data(), 1, kDim}, 1, 1, 0, nullptr, scratch};
+  std::vector<float> block = {3.0f, 4.0f};
+  Activations x{{residual.data(), 1, kDim},
+                {normed.data(), 1, kDim},
+                {block.data(), 1, kDim},
+                1,
+                1,
+                0,
+                nullptr,
+                scratch};
   for (const Residual &r : around) Twice(r).add_to(x, step);
   return residual;
 }
@@ -64,6 +72,7 @@ class OtherDevice : public Queue {
   DLDevice place() const override { return {kDLCUDA, 0}; }
   void *stream() const override { return nullptr; }
   void matmul(const kernels::MatmulCall &) override {}
+  void batched_matmul(const kernels::BatchedMatmulCall &) override {}
   void norm(Norm, const kernels::NormCall &) override {}
   void activate(const kernels::ActivationCall &) override {}
   void embed(const kernels::EmbeddingCall &) override {}
@@ -77,6 +86,8 @@ class OtherDevice : public Queue {
   void ssd_scan(const kernels::SsdScanCall &) override {}
   void delta_rule(const kernels::DeltaRuleCall &) override {}
   void sigmoid_gate(const kernels::SigmoidGateCall &) override {}
+  void route(const kernels::RouteCall &) override {}
+  void experts(const kernels::ExpertsCall &) override {}
   DeviceMemory take(std::size_t bytes) override { return cpu_queue().take(bytes); }
   void copy(const DLTensor &, const DLTensor &) override {}
   void upload(const void *from, void *to, std::size_t bytes) override {
@@ -118,6 +129,12 @@ TEST_CASE("A parallel sublayer reads what the one before it has read") {
   const Residual first{SublayerInput::norm, unit_norm(), {}, 1.0f},
       second{SublayerInput::shared_norm, {}, {}, 1.0f};
   CHECK(after({first, second})[0] == Approx(3.0f + 4.0f * 3.0f / kRms));
+}
+
+TEST_CASE("A parallel sublayer with a norm of its own reads the residual stream where the block began") {
+  const Residual first{SublayerInput::residual, {}, {}, 1.0f},
+      second{SublayerInput::block_norm, unit_norm(), {}, 1.0f};
+  CHECK(after({first, second})[0] == Approx(9.0f + 2.0f * 3.0f / kRms));
 }
 
 TEST_CASE("A norm after a sublayer and a multiplier apply to its output only") {

@@ -1,6 +1,9 @@
 // What a folder may look like, and what is said of one that is wrong.
 #include "runtime/models/load.hpp"
 
+#include <algorithm>
+#include <ctime>
+
 #include "runtime/models/family.hpp"
 #include "runtime/models/testing/forward_cases.hpp"
 #include "runtime/models/testing/run.hpp"
@@ -130,6 +133,7 @@ TEST_CASE("An unknown model type is refused with the known ones and the nearest"
   CHECK(text.find("/config.json: model_type: the model type 'lama' is unknown; known are ") == 0);
   for (const models::Family *family : models::families()) CHECK(text.find(family->model_type) != text.npos);
   CHECK(text.find("did you mean 'llama'?") != text.npos);
+  CHECK(text.find("a family is one file of runtime/models/families: the defaults of ") != text.npos);
 }
 
 TEST_CASE("A tensor that the index lists and its shard lacks is missed only where it is needed") {
@@ -241,4 +245,40 @@ TEST_CASE("Weights are converted to the type that is asked for") {
   const auto model = load_model(reference_model("llama"), as_bf16);
   CHECK(model->info().dtype == Dtype::bf16);
   CHECK(model->info().weight_bytes == 2 * model->info().parameters);
+}
+
+namespace {
+
+/// Processor seconds to load a mixture of so many experts, the best of three.
+double load_seconds(int64_t experts) {
+  TinyModel model(reference_model("qwen3_moe"));
+  model.set("num_local_experts", std::to_string(experts));
+  model.set("moe_intermediate_size", "1");
+  for (const char *layer : {"0", "2"}) {
+    const std::string mlp = std::string("model.layers.") + layer + ".mlp.";
+    model.add(mlp + "gate.weight", {experts, 32});
+    for (int64_t e = 0; e < experts; ++e) {
+      const std::string expert = mlp + "experts." + std::to_string(e) + ".";
+      model.add(expert + "gate_proj.weight", {1, 32});
+      model.add(expert + "up_proj.weight", {1, 32});
+      model.add(expert + "down_proj.weight", {32, 1});
+    }
+  }
+  const test::TemporaryFolder folder;
+  model.write(folder.path());
+  double best = 1e9;
+  for (int i = 0; i < 3; ++i) {
+    const std::clock_t begin = std::clock();
+    load_model(folder.path());
+    best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+  }
+  return best;
+}
+
+}  // namespace
+
+TEST_CASE("Loading takes time in proportion to the number of tensors") {
+  const double few = load_seconds(500), many = load_seconds(4000);
+  INFO(few << " s for 3,000 tensors of experts, " << many << " s for 24,000");
+  CHECK(many < 20 * few);  // 8 times as many; a search through all for each would take 64 times as long
 }

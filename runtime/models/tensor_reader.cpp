@@ -3,15 +3,15 @@
 
 namespace kvern::models {
 
-NormLayer TensorReader::norm(const std::string &name, const Axis &axis) const {
+NormLayer TensorReader::norm(const std::string &name, const std::vector<Axis> &axes) const {
   const NormDescription &kind = description_.norm;
   if (name.empty()) return {};
   NormLayer norm;
   norm.kind = kind.kind;
   norm.eps = kind.eps;
   norm.offset = kind.offset;
-  norm.weight = tensor(name + ".weight", {axis});
-  if (kind.bias) norm.bias = tensor(name + ".bias", {axis});
+  norm.weight = tensor(name + ".weight", axes);
+  if (kind.bias) norm.bias = tensor(name + ".bias", axes);
   return norm;
 }
 
@@ -39,7 +39,7 @@ Projection TensorReader::projection(const ProjectionNames &names, const std::vec
 }
 
 Residual TensorReader::residual(const ResidualDescription &from) const {
-  return {from.input, norm(from.norm, hidden()), norm(from.post_norm, hidden()), from.multiplier};
+  return {from.input, norm(from.norm, {hidden()}), norm(from.post_norm, {hidden()}), from.multiplier};
 }
 
 }  // namespace kvern::models

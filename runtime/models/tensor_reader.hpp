@@ -23,8 +23,12 @@ class TensorReader {
   Weight tensor(const std::string &name, const std::vector<Axis> &axes) const {
     return weights_.read(prefix_ + name, axes);
   }
+  /// NAME as float32.
+  Weight floats(const std::string &name, const std::vector<Axis> &axes) const {
+    return weights_.read_as(Dtype::f32, prefix_ + name, axes);
+  }
   /// The model's kind of norm; empty if the name is.
-  NormLayer norm(const std::string &name, const Axis &axis) const;
+  NormLayer norm(const std::string &name, const std::vector<Axis> &axes) const;
   Matrix matrix(const std::string &name, const Axis &out, const Axis &in, bool bias) const;
   /// One name for all outputs, or one for each.
   Projection projection(const ProjectionNames &names, const std::vector<Axis> &outs, const Axis &in) const;

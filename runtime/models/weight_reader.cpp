@@ -57,6 +57,27 @@ std::optional<kernels::Dtype> float_type(files::Dtype dtype) {
   }
 }
 
+/// Where it is mapped, or converted in memory of its own.
+Weight convert(const files::TensorView &view, kernels::Dtype from, std::optional<kernels::Dtype> to) {
+  if (!to || *to == from) return {view.data, from, view.shape, view.owner};
+  Weight weight{nullptr, *to, view.shape, nullptr};
+  const int64_t n = weight.size();
+  const std::shared_ptr<void> memory(::operator new(n *kernels::size_of(*to), std::align_val_t(64)),
+                                     [](void *p) { ::operator delete(p, std::align_val_t(64)); });
+  kernels::ConvertCall call;
+  call.rows = view.shape.size() > 1 ? view.shape[0] : 1;
+  call.dim = call.rows ? n / call.rows : 0;
+  call.from = view.data;
+  call.from_type = from;
+  call.to = memory.get();
+  call.to_type = *to;
+  call.from_stride = call.to_stride = call.dim;
+  cpu_queue().convert(call);
+  weight.data = memory.get();
+  weight.owner = memory;
+  return weight;
+}
+
 }  // namespace
 
 kernels::Dtype kernel_dtype(Dtype dtype) {
@@ -96,6 +117,15 @@ void WeightReader::refuse(const std::string &name, const std::string &why) const
 }
 
 Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes) {
+  return read(name, axes, dtype_);
+}
+
+Weight WeightReader::read_as(Dtype dtype, const std::string &name, const std::vector<Axis> &axes) {
+  return read(name, axes, kernel_dtype(dtype));
+}
+
+Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes,
+                          std::optional<kernels::Dtype> to) {
   if (!weights_.contains(name)) {
     refuse(name, "is missing" + weights_.misplaced(name) + "; its shape would be " + axes_text(axes) +
                      nearest(name) + weights_.quantization_hint());
@@ -112,7 +142,7 @@ Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes
     refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) +
                      "; weights should be F32, BF16 or F16" + weights_.quantization_hint());
   }
-  const Weight weight = upload(convert(view, *type));
+  const Weight weight = upload(convert(view, *type, to));
   parameters_ += weight.size();
   bytes_ += weight.size() * kernels::size_of(weight.dtype);
   return read_.emplace(name, weight).first->second;
@@ -125,26 +155,6 @@ Weight WeightReader::upload(const Weight &host) const {
   const auto memory = std::make_shared<DeviceMemory>(queue_.take(bytes));
   queue_.upload(host.data, memory->data(), bytes);
   return {memory->data(), host.dtype, host.shape, memory};
-}
-
-Weight WeightReader::convert(const files::TensorView &view, kernels::Dtype from) const {
-  if (!dtype_ || *dtype_ == from) return {view.data, from, view.shape, view.owner};
-  Weight weight{nullptr, *dtype_, view.shape, nullptr};
-  const int64_t n = weight.size();
-  const std::shared_ptr<void> memory(::operator new(n *kernels::size_of(*dtype_), std::align_val_t(64)),
-                                     [](void *p) { ::operator delete(p, std::align_val_t(64)); });
-  kernels::ConvertCall call;
-  call.rows = view.shape.size() > 1 ? view.shape[0] : 1;
-  call.dim = call.rows ? n / call.rows : 0;
-  call.from = view.data;
-  call.from_type = from;
-  call.to = memory.get();
-  call.to_type = *dtype_;
-  call.from_stride = call.to_stride = call.dim;
-  cpu_queue().convert(call);
-  weight.data = memory.get();
-  weight.owner = memory;
-  return weight;
 }
 
 }  // namespace kvern::models

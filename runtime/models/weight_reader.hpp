@@ -31,6 +31,8 @@ class WeightReader {
   /// The tensor of that name. Throws Error(model) that names it and what is expected and found: absent,
   /// another shape, no floating-point type of 16 or 32 bits.
   Weight read(const std::string &name, const std::vector<Axis> &axes);
+  /// The same in this type, whatever type the others have.
+  Weight read_as(Dtype dtype, const std::string &name, const std::vector<Axis> &axes);
   bool contains(const std::string &name) const { return weights_.contains(name); }
 
   int64_t parameters() const { return parameters_; }  ///< elements read so far, each tensor once
@@ -38,7 +40,7 @@ class WeightReader {
 
  private:
   std::string nearest(const std::string &name) const;
-  Weight convert(const files::TensorView &view, kernels::Dtype from) const;
+  Weight read(const std::string &name, const std::vector<Axis> &axes, std::optional<kernels::Dtype> to);
   Weight upload(const Weight &host) const;
   [[noreturn]] void refuse(const std::string &name, const std::string &why) const;
 

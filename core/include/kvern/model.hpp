@@ -59,6 +59,9 @@ class Model {
   /// One entry per attention or mixer, in the order in which forward names them.
   virtual const std::vector<LayerSpec> &layers() const = 0;
 
+  /// For each of layers() what else its block computes, for people to read: "MLP", "experts: 8 of 64". Empty where unknown.
+  virtual std::vector<std::string> feed_forward() const { return {}; }
+
   /// Computes in a step that the caller opened, with as many rows and new tokens as input.ids; the caller keeps its tokens or
   /// aborts it. If it throws, the step can only be aborted.
   virtual Output forward(Step &step, const Input &input) const = 0;

@@ -5,16 +5,16 @@ namespace kvern::models {
 namespace {
 
 std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &loading) {
-  if (config.boolean("use_qk_norm", false)) config.fail("use_qk_norm", "is true; only false can be run");
   DecoderDescription d = describe_llama_like(config);
   d.norm = {Norm::layer, static_cast<float>(config.number("layer_norm_eps")), 0.0f, false};
   d.logits_scale = static_cast<float>(config.number("logit_scale"));
   RopeConfig rope = d.layers[0].attention.config.rope->config();
   rope.interleaved = true;
   set_rope(rope, d);
-  const bool bias = config.boolean("attention_bias", false);
+  const bool bias = config.boolean("attention_bias", false), qk_norm = config.boolean("use_qk_norm", false);
   for (LayerDescription &layer : d.layers) {
     layer.attention.qkv.bias = layer.attention.out.bias = bias;
+    if (qk_norm) layer.attention.qk_norm = QkNorm::each_head;
     layer.mlp.residual = {SublayerInput::shared_norm, "", "", 1.0f};
   }
   return build_decoder(d, loading);

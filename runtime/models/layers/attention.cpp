@@ -1,5 +1,8 @@
 #include "runtime/models/layers/attention.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace kvern::models {
 namespace {
 
@@ -31,6 +34,13 @@ std::optional<LayerSpec> Attention::spec() const {
 
 void Attention::normalize(const NormLayer &norm, const MatrixView &all, int64_t n_heads, int64_t head_stride,
                           Queue &queue) const {
+  if (norm.weight.shape.size() == 2) {
+    for (int64_t h = 0; h < n_heads; ++h) {
+      const MatrixView head{all.data + h * head_stride, all.rows, all.stride};
+      norm.row(h)(head, head, queue);
+    }
+    return;
+  }
   if (norm.dim() != config_.head_dim) return norm(all, all, queue);
   normalize_heads(norm, all, n_heads, head_stride, queue);
 }
@@ -46,18 +56,37 @@ void Attention::gate(const MatrixView &qkv, const MatrixView &attended, Queue &q
         {qkv.rows, dim, attended.data + h * dim, attended.stride, qkv.data + (2 * h + 1) * dim, qkv.stride});
 }
 
+// Neighbouring tokens often have the same factor.
+void Attention::scale_by_position(const MatrixView &q, Step &step) const {
+  const std::vector<int64_t> &positions = step.positions();
+  const auto period = [&](int64_t i) {
+    return std::max<int64_t>(positions[static_cast<size_t>(i)], 0) / config_.position_period;
+  };
+  for (int64_t begin = 0, end = 0; begin < q.rows; begin = end) {
+    for (end = begin + 1; end < q.rows && period(end) == period(begin);) ++end;
+    if (period(begin) == 0) continue;
+    float *rows = q.data + begin * q.stride;
+    const float more = config_.position_scale * std::log1p(static_cast<float>(period(begin)));
+    step.queue().add_scaled(
+        {end - begin, config_.q_heads * config_.head_dim, rows, q.stride, rows, q.stride, more});
+  }
+}
+
 void Attention::compute(Activations &x, Step &step, const MatrixView &out, Into into) const {
   Queue &queue = step.queue();
   const int64_t dim = config_.head_dim, q = config_.q_heads, kv = config_.kv_heads;
-  const int64_t q_stride = config_.gated ? 2 * dim : dim, k = q * q_stride, v = k + kv * dim;
-  const MatrixView qkv = x.scratch.take(x.normed.rows, v + kv * dim);
+  const bool by_head = config_.qkv_by_head, gated = config_.gated;
+  const int64_t q_stride = (by_head ? 3 : gated ? 2 : 1) * dim, k_stride = by_head ? q_stride : dim;
+  const int64_t k = by_head ? dim : q * q_stride, v = k + (by_head ? dim : kv * dim);
+  const MatrixView qkv = x.scratch.take(x.normed.rows, ((gated ? 2 : 1) * q + 2 * kv) * dim);
   const MatrixView attended = x.scratch.take(x.normed.rows, q * dim);
   weights_.qkv(x.normed, qkv, Into::replace, queue);
   if (weights_.q_norm) normalize(weights_.q_norm, qkv, q, q_stride, queue);
   if (weights_.k_norm) normalize(weights_.k_norm, {qkv.data + k, qkv.rows, qkv.stride}, kv, dim, queue);
-  step.attend(x.layer, heads(x, qkv, dim, 0, q, q_stride), heads(x, qkv, dim, k, kv, dim),
-              heads(x, qkv, dim, v, kv, dim), spec_, heads(x, attended, dim, 0, q, dim));
-  if (config_.gated) gate(qkv, attended, queue);
+  if (config_.position_scale != 0.0f) scale_by_position(qkv, step);
+  step.attend(x.layer, heads(x, qkv, dim, 0, q, q_stride), heads(x, qkv, dim, k, kv, k_stride),
+              heads(x, qkv, dim, v, kv, k_stride), spec_, heads(x, attended, dim, 0, q, dim));
+  if (gated) gate(qkv, attended, queue);
   weights_.out(attended, out, into, queue);
 }
 

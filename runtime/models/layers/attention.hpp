@@ -11,7 +11,8 @@ struct AttentionWeights {
   /// [q_heads * head_dim, kv_heads * head_dim, the same of values] of hidden_size; gated: a gate behind each query head.
   Projection qkv;
   Projection out;  ///< hidden_size of q_heads * head_dim
-  /// Over each head [head_dim] or over all heads of a token [heads * head_dim], before rotation; or empty.
+  /// Over each head, with one weight [head_dim] or one for each [heads, head_dim], or over all heads of a token
+  /// [heads * head_dim]; before rotation. Or empty.
   NormLayer q_norm, k_norm;
   Weight sinks;  ///< float32 [q_heads], or empty
 };
@@ -23,6 +24,11 @@ struct AttentionConfig {
   int64_t window = 0;                ///< 0 = all; else the last `window` positions are visible
   bool gated = false;                ///< the output of each head is multiplied by the sigmoid of its gate
   std::shared_ptr<const Rope> rope;  ///< nullptr: queries and keys are not rotated
+  bool qkv_by_head =
+      false;  ///< q, k and v of each head in turn, instead of all q, all k, all v; as many of each
+  /// Queries at position p are multiplied by 1 + position_scale * ln(1 + floor(p / position_period)); 0 = off (Llama 4).
+  float position_scale = 0.0f;
+  int64_t position_period = 1;
 };
 
 class Attention : public ResidualSublayer {
@@ -39,6 +45,7 @@ class Attention : public ResidualSublayer {
  private:
   void normalize(const NormLayer &norm, const MatrixView &heads, int64_t n_heads, int64_t head_stride,
                  Queue &queue) const;
+  void scale_by_position(const MatrixView &q, Step &step) const;
   void gate(const MatrixView &qkv, const MatrixView &attended, Queue &queue) const;
 
   AttentionConfig config_;

@@ -2,6 +2,13 @@
 
 namespace kvern::models {
 
+NormLayer NormLayer::row(int64_t i) const {
+  NormLayer norm = *this;
+  norm.weight.data = kernels::element_at(weight.data, weight.dtype, i * dim());
+  norm.weight.shape = {dim()};
+  return norm;
+}
+
 void NormLayer::operator()(const MatrixView &x, const MatrixView &out, Queue &queue) const {
   kernels::NormCall call;
   call.rows = x.rows;

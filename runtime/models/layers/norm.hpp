@@ -11,11 +11,13 @@ struct NormLayer {
   Norm kind = Norm::rms;
   float eps = 1e-6f;
   float offset = 0.0f;  ///< added to each weight (Gemma: 1)
-  Weight weight;        ///< [dim]
+  Weight weight;        ///< [dim], or [rows, dim]: then row() gives the norms
   Weight bias;          ///< [dim], layer norm only; or empty
 
   explicit operator bool() const { return static_cast<bool>(weight); }
-  int64_t dim() const { return weight.shape[0]; }
+  int64_t dim() const { return weight.shape.back(); }
+  /// The norm of row i of a weight [rows, dim].
+  NormLayer row(int64_t i) const;
   /// out = norm(x), each row; out may be x.
   void operator()(const MatrixView &x, const MatrixView &out, Queue &queue) const;
 };

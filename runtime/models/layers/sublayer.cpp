@@ -18,17 +18,22 @@ void scale_rows(const MatrixView &x, int64_t dim, float factor, Queue &queue) {
   queue.add_scaled({x.rows, dim, x.data, x.stride, x.data, x.stride, factor - 1.0f});
 }
 
+void copy(const MatrixView &from, const MatrixView &to, Queue &queue) {
+  kernels::ConvertCall call;
+  call.rows = from.rows;
+  call.dim = to.stride;
+  call.from = from.data;
+  call.from_stride = from.stride;
+  call.to = to.data;
+  call.to_stride = to.stride;
+  queue.convert(call);
+}
+
 void ResidualSublayer::read_input(Activations &x, Queue &queue) const {
   if (residual_.input == SublayerInput::shared_norm) return;
   if (residual_.input == SublayerInput::norm) return residual_.norm(x.residual, x.normed, queue);
-  kernels::ConvertCall copy;  // a product may round its input in place
-  copy.rows = x.residual.rows;
-  copy.dim = x.normed.stride;
-  copy.from = x.residual.data;
-  copy.from_stride = x.residual.stride;
-  copy.to = x.normed.data;
-  copy.to_stride = x.normed.stride;
-  queue.convert(copy);
+  if (residual_.input == SublayerInput::block_norm) return residual_.norm(x.block, x.normed, queue);
+  copy(x.residual, x.normed, queue);  // a product may round its input in place
 }
 
 void ResidualSublayer::add_to(Activations &x, Step &step) const {

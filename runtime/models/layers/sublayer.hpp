@@ -5,6 +5,7 @@
 #include <kvern/model.hpp>
 #include <kvern/step.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/models/layers/norm.hpp"
@@ -31,10 +32,15 @@ class Scratch {
 /// x *= factor, in place, the first `dim` elements of each row.
 void scale_rows(const MatrixView &x, int64_t dim, float factor, Queue &queue);
 
+/// to = from, whole rows of to.stride elements.
+void copy(const MatrixView &from, const MatrixView &to, Queue &queue);
+
 /// One forward pass as the sublayers see it.
 struct Activations {
   MatrixView residual;  ///< [batch * n_new, hidden_size], the residual stream
   MatrixView normed;    ///< of the same shape: input of the sublayer at hand
+  MatrixView
+      block;  ///< of the same shape: the residual stream where the block began, if a sublayer of it reads that
   int64_t batch = 0, n_new = 0;
   int layer = 0;                     ///< the cache's layer of the sublayer at hand, if its spec() has one
   const Encoded *encoded = nullptr;  ///< as Input::encoded
@@ -46,16 +52,21 @@ class Sublayer {
  public:
   virtual ~Sublayer() = default;
   virtual const char *name() const = 0;  ///< "attention"
+  /// The same with its sizes, for people to read.
+  virtual std::string describe() const { return name(); }
   /// What it needs of the cache: keys and values, states, or nothing.
   virtual std::optional<LayerSpec> spec() const { return std::nullopt; }
   /// The rotary embedding of its keys, or nullptr.
   virtual const Rope *rope() const { return nullptr; }
+  /// Does it read Activations::block?
+  virtual bool reads_block() const { return false; }
   /// Adds its output to x.residual.
   virtual void add_to(Activations &x, Step &step) const = 0;
 };
 
 enum class SublayerInput {
-  norm,         ///< the norm of the residual stream
+  norm,        ///< the norm of the residual stream
+  block_norm,  ///< the norm of the residual stream where the block began (parallel sublayers with a norm each)
   shared_norm,  ///< what the sublayer before it has read (parallel attention and MLP)
   residual      ///< the residual stream as it is
 };
@@ -63,7 +74,7 @@ enum class SublayerInput {
 /// What surrounds a sublayer: residual += multiplier * post_norm(sublayer(input)).
 struct Residual {
   SublayerInput input = SublayerInput::norm;
-  NormLayer norm;       ///< for SublayerInput::norm
+  NormLayer norm;       ///< for SublayerInput::norm and block_norm
   NormLayer post_norm;  ///< empty: the output as it is
   float multiplier = 1.0f;
 };
@@ -73,6 +84,7 @@ class ResidualSublayer : public Sublayer {
  public:
   explicit ResidualSublayer(Residual residual) : residual_(std::move(residual)) {}
   void add_to(Activations &x, Step &step) const final;
+  bool reads_block() const final { return residual_.input == SublayerInput::block_norm; }
 
  protected:
   /// out (or out +=, if into is add) = the sublayer of x.normed, which it may overwrite. [batch * n_new, hidden_size]

@@ -1,0 +1,134 @@
+#include "runtime/models/layers/latent_attention.hpp"
+
+namespace kvern::models {
+namespace {
+
+/// Heads of `dim` elements, `step` apart in rows of a matrix, the first of them `first` elements behind a row's begin.
+HeadsView heads(const Activations &x, const MatrixView &rows, int64_t first, int64_t n, int64_t dim,
+                int64_t step) {
+  return {rows.data + first, x.batch, n, x.n_new, dim, x.n_new * rows.stride, step, rows.stride};
+}
+
+/// to[r][h] = from[r][h], n heads of `dim` elements in each row: one call for each token or for each head, whichever are fewer.
+void copy_heads(const MatrixView &from, int64_t from_step, const MatrixView &to, int64_t to_step, int64_t n,
+                int64_t dim, Queue &queue) {
+  const bool by_token = from.rows < n;
+  kernels::ConvertCall call;
+  call.rows = by_token ? n : from.rows;
+  call.dim = dim;
+  call.from_stride = by_token ? from_step : from.stride;
+  call.to_stride = by_token ? to_step : to.stride;
+  for (int64_t i = 0; i < (by_token ? from.rows : n); ++i) {
+    call.from = from.data + i * (by_token ? from.stride : from_step);
+    call.to = to.data + i * (by_token ? to.stride : to_step);
+    queue.convert(call);
+  }
+}
+
+}  // namespace
+
+LatentAttention::LatentAttention(Residual residual, LatentAttentionConfig config,
+                                 LatentAttentionWeights weights)
+    : ResidualSublayer(std::move(residual)), config_(std::move(config)), weights_(std::move(weights)) {
+  spec_.scale = config_.scale;
+}
+
+std::optional<LayerSpec> LatentAttention::spec() const {
+  LayerSpec spec;
+  spec.flags = KVERN_VALUES_IN_KEYS;
+  spec.q_heads = static_cast<int32_t>(config_.q_heads);
+  spec.kv_heads = 1;
+  spec.head_dim_k = static_cast<int32_t>(config_.key_dim());
+  spec.head_dim_v = static_cast<int32_t>(config_.rank);
+  return spec;
+}
+
+MatrixView LatentAttention::queries(Activations &x, Queue &queue) const {
+  const MatrixView q = x.scratch.take(x.normed.rows, config_.q_heads * config_.q_dim());
+  if (weights_.q_down.parts.empty()) {
+    weights_.q(x.normed, q, Into::replace, queue);
+    return q;
+  }
+  const MatrixView down = x.scratch.take(x.normed.rows, weights_.q_down.out());
+  weights_.q_down(x.normed, down, Into::replace, queue);
+  weights_.q_norm(down, down, queue);
+  weights_.q(down, q, Into::replace, queue);
+  return q;
+}
+
+MatrixView LatentAttention::latents(Activations &x, Queue &queue) const {
+  const MatrixView latent = x.scratch.take(x.normed.rows, config_.key_dim());
+  weights_.kv_down(x.normed, latent, Into::replace, queue);
+  weights_.kv_norm(latent, latent, queue);  // the first `rank` elements
+  return latent;
+}
+
+/// Queries in the latent's space: each head's part without rotation times the matrix that expands its keys; the rotated part as it
+/// is.
+MatrixView LatentAttention::absorb(const MatrixView &q, Activations &x, Queue &queue) const {
+  const LatentAttentionConfig &c = config_;
+  const MatrixView to = x.scratch.take(q.rows, c.q_heads * c.key_dim());
+  kernels::BatchedMatmulCall call;
+  call.batch = c.q_heads;
+  call.x_step = c.q_dim();
+  call.w_step = c.expanded_dim() * c.rank;
+  call.y_step = c.key_dim();
+  kernels::MatmulCall &first = call.first;
+  first.m = q.rows;
+  first.n = c.rank;
+  first.k = c.nope_dim;
+  first.x = q.data;
+  first.x_stride = q.stride;
+  first.w = weights_.expand.data;
+  first.w_type = weights_.expand.dtype;
+  first.layout = kernels::WeightLayout::k_n;
+  first.w_stride = c.rank;
+  first.y = to.data;
+  first.y_stride = to.stride;
+  first.round_x = true;
+  queue.batched_matmul(call);
+  copy_heads({q.data + c.nope_dim, q.rows, q.stride}, c.q_dim(), {to.data + c.rank, to.rows, to.stride},
+             c.key_dim(), c.q_heads, c.rope_dim, queue);
+  return to;
+}
+
+/// Each head's attention to latents times the matrix that expands its values.
+MatrixView LatentAttention::expand(const MatrixView &attended, Activations &x, Queue &queue) const {
+  const LatentAttentionConfig &c = config_;
+  const MatrixView to = x.scratch.take(attended.rows, c.q_heads * c.v_dim);
+  kernels::BatchedMatmulCall call;
+  call.batch = c.q_heads;
+  call.x_step = c.rank;
+  call.w_step = c.expanded_dim() * c.rank;
+  call.y_step = c.v_dim;
+  kernels::MatmulCall &first = call.first;
+  first.m = attended.rows;
+  first.n = c.v_dim;
+  first.k = c.rank;
+  first.x = attended.data;
+  first.x_stride = attended.stride;
+  first.w = kernels::element_at(weights_.expand.data, weights_.expand.dtype, c.nope_dim * c.rank);
+  first.w_type = weights_.expand.dtype;
+  first.w_stride = c.rank;
+  first.y = to.data;
+  first.y_stride = to.stride;
+  first.round_x = true;
+  queue.batched_matmul(call);
+  return to;
+}
+
+void LatentAttention::compute(Activations &x, Step &step, const MatrixView &out, Into into) const {
+  const LatentAttentionConfig &c = config_;
+  Queue &queue = step.queue();
+  const MatrixView q = queries(x, queue), latent = latents(x, queue);
+  step.rotate(x.layer, *c.rope, heads(x, q, c.nope_dim, c.q_heads, c.rope_dim, c.q_dim()));
+  step.rotate(x.layer, *c.rope, heads(x, latent, c.rank, 1, c.rope_dim, c.rope_dim));
+  const MatrixView absorbed = absorb(q, x, queue);
+  const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.rank);
+  step.attend(x.layer, heads(x, absorbed, 0, c.q_heads, c.key_dim(), c.key_dim()),
+              heads(x, latent, 0, 1, c.key_dim(), c.key_dim()), {}, spec_,
+              heads(x, attended, 0, c.q_heads, c.rank, c.rank));
+  weights_.out(expand(attended, x, queue), out, into, queue);
+}
+
+}  // namespace kvern::models
