@@ -39,7 +39,8 @@ std::string size_text(const LayerSpec &l) {
   std::string text;
   for (const LayerSpec::State &state : l.states) {
     text += text.empty() ? "" : ", ";
-    for (size_t i = 0; i < state.shape.size(); ++i) text += (i ? "x" : "") + std::to_string(state.shape[i]);
+    for (size_t i = 0; i < state.shape.size(); ++i)
+      text.append(i ? "x" : "").append(std::to_string(state.shape[i]));
   }
   if (l.kind == KVERN_LAYER_STATE) return text;
   const std::string k = std::to_string(l.head_dim_k), v = std::to_string(l.head_dim_v);
@@ -54,7 +55,7 @@ std::string bytes_text(const LayerSpec &l, Dtype dtype) {
   int64_t bytes = 0;
   for (const LayerSpec::State &state : l.states)
     bytes += state_elements(state) * static_cast<int64_t>(dtype_size(state.dtype));
-  return bytes ? "0, " + std::to_string(bytes) + " in all" : "0";
+  return bytes ? std::string("0, ").append(std::to_string(bytes)).append(" in all") : "0";
 }
 
 std::vector<std::string> layer_cells(const LayerSpec &l, const std::string &feed_forward, Dtype dtype) {
