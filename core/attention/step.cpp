@@ -113,8 +113,8 @@ struct Step::Impl {
   /// Lets the cache store k and v and return all keys, and attends to them by the host's kernel.
   void attend_after_update(const kvern_attend &call, const kvern_view &view) {
     DLTensor keys{}, values{};
+    cache.update(call.layer, call.k, call.v, &keys, &values);
     const bool in_keys = (spec_of(call.layer).flags & KVERN_VALUES_IN_KEYS) != 0;
-    cache.update(call.layer, call.k, call.v, &keys, in_keys ? nullptr : &values);
     const sdk::KeySource source{&keys,        in_keys ? &keys : &values, view.first_pos,
                                 view.key_pos, view.row_stride,           view.head_stride};
     queue.attention(sdk::kernel_call(call, query_positions(view), source, 0, rows()));

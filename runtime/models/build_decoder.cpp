@@ -29,9 +29,9 @@ NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, 
                         const TensorReader &reader) {
   const int64_t dim = d.config.head_dim;
   if (d.qk_norm == QkNorm::none) return {};
-  if (d.qk_norm == QkNorm::head) return reader.norm(name, {{"head_dim", dim}});
-  if (d.qk_norm == QkNorm::each_head) return reader.norm(name, {{"heads", heads}, {"head_dim", dim}});
-  return reader.norm(name, {{"heads * head_dim", heads * dim}});
+  if (d.qk_norm == QkNorm::head) return reader.norm(name, {"head_dim", dim});
+  if (d.qk_norm == QkNorm::each_head) return reader.norms(name, {"heads", heads}, {"head_dim", dim});
+  return reader.norm(name, {"heads * head_dim", heads * dim});
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
     parts.embedding.positions =
         reader.tensor(d.names.positions + ".weight", {{"positions", d.learned_positions}, reader.hidden()});
   }
-  parts.head.norm = reader.norm(d.names.final_norm, {reader.hidden()});
+  parts.head.norm = reader.norm(d.names.final_norm, reader.hidden());
   parts.head.matrix = build_head(d, loading.weights, parts.embedding.tokens);
   parts.head.scale = d.logits_scale;
   parts.head.softcap = d.logits_softcap;
@@ -91,12 +91,12 @@ std::unique_ptr<Sublayer> build_latent_attention(const LatentAttentionDescriptio
     weights.q = reader.projection({{"q_proj"}, false}, {q}, hidden);
   } else {
     weights.q_down = reader.projection({{"q_a_proj"}, d.bias}, {q_rank}, hidden);
-    weights.q_norm = reader.norm("q_a_layernorm", {q_rank});
+    weights.q_norm = reader.norm("q_a_layernorm", q_rank);
     weights.q_norm.eps = d.eps;
     weights.q = reader.projection({{"q_b_proj"}, false}, {q}, q_rank);
   }
   weights.kv_down = reader.projection({{"kv_a_proj_with_mqa"}, d.bias}, {kv}, hidden);
-  weights.kv_norm = reader.norm("kv_a_layernorm", {rank});
+  weights.kv_norm = reader.norm("kv_a_layernorm", rank);
   weights.kv_norm.eps = d.eps;
   weights.expand = reader.tensor("kv_b_proj.weight", {expanded, rank});
   weights.out = reader.projection({{"o_proj"}, d.bias}, {hidden}, v);

@@ -3,7 +3,7 @@
 
 namespace kvern::models {
 
-NormLayer TensorReader::norm(const std::string &name, const std::vector<Axis> &axes) const {
+NormLayer TensorReader::read_norm(const std::string &name, const std::vector<Axis> &axes) const {
   const NormDescription &kind = description_.norm;
   if (name.empty()) return {};
   NormLayer norm;
@@ -13,6 +13,14 @@ NormLayer TensorReader::norm(const std::string &name, const std::vector<Axis> &a
   norm.weight = tensor(name + ".weight", axes);
   if (kind.bias) norm.bias = tensor(name + ".bias", axes);
   return norm;
+}
+
+NormLayer TensorReader::norm(const std::string &name, const Axis &axis) const {
+  return read_norm(name, {axis});
+}
+
+NormLayer TensorReader::norms(const std::string &name, const Axis &rows, const Axis &axis) const {
+  return read_norm(name, {rows, axis});
 }
 
 Matrix TensorReader::matrix(const std::string &name, const Axis &out, const Axis &in, bool bias) const {
@@ -39,7 +47,7 @@ Projection TensorReader::projection(const ProjectionNames &names, const std::vec
 }
 
 Residual TensorReader::residual(const ResidualDescription &from) const {
-  return {from.input, norm(from.norm, {hidden()}), norm(from.post_norm, {hidden()}), from.multiplier};
+  return {from.input, norm(from.norm, hidden()), norm(from.post_norm, hidden()), from.multiplier};
 }
 
 }  // namespace kvern::models

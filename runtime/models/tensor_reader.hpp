@@ -28,13 +28,17 @@ class TensorReader {
     return weights_.read_as(Dtype::f32, prefix_ + name, axes);
   }
   /// The model's kind of norm; empty if the name is.
-  NormLayer norm(const std::string &name, const std::vector<Axis> &axes) const;
+  NormLayer norm(const std::string &name, const Axis &axis) const;
+  /// One for each entry of `rows`, with a weight [rows, axis].
+  NormLayer norms(const std::string &name, const Axis &rows, const Axis &axis) const;
   Matrix matrix(const std::string &name, const Axis &out, const Axis &in, bool bias) const;
   /// One name for all outputs, or one for each.
   Projection projection(const ProjectionNames &names, const std::vector<Axis> &outs, const Axis &in) const;
   Residual residual(const ResidualDescription &description) const;
 
  private:
+  NormLayer read_norm(const std::string &name, const std::vector<Axis> &axes) const;
+
   const DecoderDescription &description_;
   WeightReader &weights_;
   std::string prefix_;

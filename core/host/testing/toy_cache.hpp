@@ -120,7 +120,6 @@ inline kvern_status update(kvern_cache *self, int32_t index, const DLTensor *k, 
   if (!out_k) return KVERN_OK;
   hand_out(cache, static_cast<float *>(keys), layer.heads, layer.dim_k, layer.shape_k, layer.strides_k,
            out_k);
-  if (!out_v) return KVERN_OK;  // the values are in the keys
   hand_out(cache, static_cast<float *>(values), layer.heads, layer.dim_v, layer.shape_v, layer.strides_v,
            out_v);
   return KVERN_OK;
