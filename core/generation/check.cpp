@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/generation/strategies.hpp"
+
 namespace kvern {
 namespace {
 
@@ -44,18 +46,13 @@ void check_mask(const std::vector<int64_t> &mask, size_t length, const std::stri
 
 }  // namespace
 
-void check_config(const GenerationConfig &config) {
+void check_config(const GenerationConfig &config, const GenerationResources &resources) {
   const bool sampled = samples(config);
   for (const OptionDeclaration *d : generation_options()) {
     const OptionValue *value = config.find(*d);
     if (value != nullptr && (sampled || !d->of_sampling)) check_range(*d, *value);
   }
-  const int64_t copies = config.get(option::num_return_sequences);
-  if (copies > 1 && !sampled)
-    throw Error(ErrorKind::config,
-                "num_return_sequences = " + std::to_string(copies) +
-                    ": it must be 1 unless tokens are sampled (do_sample = true): greedy rows "
-                    "would all be the same");
+  if (const auto check = choose_strategy(config, resources).check) check(config);
 }
 
 bool samples(const GenerationConfig &config) {

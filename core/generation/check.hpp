@@ -6,7 +6,7 @@ namespace kvern {
 
 /// Throws for a value out of range, naming the option and where it was read: Error(model) if a model folder has it, else
 /// Error(config). Options of sampling are checked where tokens are sampled.
-void check_config(const GenerationConfig &config);
+void check_config(const GenerationConfig &config, const GenerationResources &resources);
 
 /// Throws Error(input) for a prompt that is empty, ragged, wrongly masked, or has ids outside the vocabulary.
 void check_prompt(const Prompt &prompt, int64_t vocab_size);

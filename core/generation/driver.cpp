@@ -17,7 +17,7 @@ Input input_for(int64_t begin, int64_t end, int64_t last, Driver::Want want) {
   const int64_t wanted = std::min(end - (last - want.columns), end - begin);  // of this step's columns
   using Logits = Input::Logits;
   input.logits = wanted <= 0 ? Logits::none : wanted == 1 && end == last ? Logits::last : Logits::all;
-  input.hidden = want.hidden && wanted > 0;
+  input.hidden = want.hidden && end > last - want.hidden_wanted();
   return input;
 }
 
@@ -229,7 +229,7 @@ Output Driver::feed(const TokenRows &rows, const std::vector<int64_t> &padding, 
 
 /// Feeds all tokens but the last `held_back` of each row; of what is fed the last columns are wanted.
 Output Driver::feed_up_to(const Columns &columns, int64_t held_back, Want want) {
-  const int64_t end = columns.count() - held_back, first = end - want.columns;
+  const int64_t end = columns.count() - held_back, first = end - want.hidden_wanted();
   if (first < 0) throw Error(ErrorKind::internal, "outputs of more columns are wanted than there are");
   const auto held = held_columns(columns);
   if (!held) return feed_ragged(columns, held_back, want);
@@ -264,7 +264,7 @@ Output Driver::feed_columns(const Columns &columns, int64_t end_column, Want wan
     hidden.clear();
   }
   fed_up_to(columns.positions(end_column));
-  return {last_columns(logits, want.columns), last_columns(hidden, want.columns)};
+  return {last_columns(logits, want.columns), last_columns(hidden, want.hidden_wanted())};
 }
 
 /// Rows that continue at different columns are fed in one step; if the cache cannot, all tokens are fed again.
@@ -274,6 +274,7 @@ Output Driver::feed_ragged(const Columns &columns, int64_t held_back, Want want)
     return feed_columns(columns, columns.count() - held_back, want);
   };
   const auto ends = minus(columns.tokens(), held_back), most = minus(ends, want.columns);
+  if (want.hidden_wanted() > want.columns) return again();
   if (*std::min_element(most.begin(), most.end()) < 0) return again();
   auto begins = ends_;
   for (size_t r = 0; r < begins.size(); ++r) begins[r] = std::min(begins[r], most[r]);

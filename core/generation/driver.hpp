@@ -1,6 +1,7 @@
 // Drives a model and a cache over rows of token ids: feeds what the cache does not hold, tries tokens of which a part is kept,
 // reorders rows. Asks the cache for its length after every step; no cache is special. All that feeds models uses this.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <kvern/cache.hpp>
 #include <kvern/model.hpp>
@@ -29,6 +30,8 @@ class Driver {
   struct Want {
     int64_t columns = 1;
     bool hidden = false;
+    int64_t hidden_columns = 0;  ///< of hidden states, if more than `columns`
+    int64_t hidden_wanted() const { return hidden ? std::max(columns, hidden_columns) : columns; }
   };
 
   /// Both are borrowed. The cache may hold tokens already: the beginning of the rows of the first feed.
@@ -37,9 +40,9 @@ class Driver {
 
   /// Feeds the tokens of `rows` that the cache does not hold; at least the last want.columns. Rows are [R] lists of ids, of
   /// which the first padding[r] are padding; they may differ in length. Each continues what was fed before. Returns logits
-  /// float32 [R, want.columns, V] (and hidden states [R, want.columns, d]). Throws Error(model) that says where, if logits are
-  /// not finite; the cache is then as before.
-  Output feed(const TokenRows &rows, const std::vector<int64_t> &padding, Want want = {1, false});
+  /// float32 [R, want.columns, V] (and hidden states [R, want.hidden_wanted(), d]). Throws Error(model) that says where, if
+  /// logits are not finite; the cache is then as before.
+  Output feed(const TokenRows &rows, const std::vector<int64_t> &padding, Want want = {1, false, 0});
 
   /// As feed, for the last n tokens of each row, which are tentative: accept says how many of them stay. A cache that cannot
   /// keep a part of a step is fed them, and made to forget or fed again by accept.

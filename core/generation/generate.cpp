@@ -30,17 +30,20 @@ static Prompt with_bos(const Prompt &prompt, const GenerationConfig &config) {
 }
 
 GenerationResult generate(const Model &model, Cache &cache, const Prompt &given,
-                          const GenerationConfig &config, const GenerationEvents &events) {
+                          const GenerationConfig &config, const GenerationEvents &events,
+                          const GenerationResources &resources) {
   c10::InferenceMode no_gradients;
-  check_config(config);
+  check_config(config, resources);
   const Prompt prompt = with_bos(given, config);
   check_prompt(prompt, model.info().vocab_size);
   const auto padding = left_padding(prompt);
   check_fits(static_cast<int64_t>(prompt.input_ids.front().size()) -
                  *std::min_element(padding.begin(), padding.end()),
              model, cache);
-  const StrategyEntry &strategy = choose_strategy(config);
-  GenerationLoop loop(model, cache, prompt, config, events, strategy.rows_per_prompt(config));
+  const StrategyEntry &strategy = choose_strategy(config, resources);
+  const auto per_prompt =
+      strategy.sequences_per_prompt != nullptr ? strategy.sequences_per_prompt : strategy.rows_per_prompt;
+  GenerationLoop loop(model, cache, prompt, config, events, resources, per_prompt(config));
   strategy.run(loop);
   return loop.finish();
 }

@@ -189,9 +189,9 @@ TEST_CASE("Options out of range are refused by name, those of sampling where tok
   CHECK(text([](auto &c) { c.set(option::prefill_chunk_size, int64_t{-1}); }) ==
         "prefill_chunk_size: expected an integer of 0 or more, found the integer -1");
   CHECK(text([](auto &c) { c.set(option::num_return_sequences, int64_t{2}); }) ==
-        "num_return_sequences = 2: it must be 1 unless tokens are sampled (do_sample = true): greedy rows "
-        "would all be "
-        "the same");
+        "num_return_sequences = 2: it must be 1 unless tokens are sampled (do_sample = true) or num_beams is "
+        "as "
+        "large: greedy rows would all be the same");
   GenerationConfig greedy = take(12);
   greedy.set(option::temperature, -1.0);
   CHECK(sequences("dynamic", kPrompt, greedy) == sequences("dynamic", kPrompt, take(12)));

@@ -29,45 +29,74 @@ std::vector<T> select(const std::vector<T> &from, const std::vector<int64_t> &in
   return to;
 }
 
+std::vector<int64_t> all_of(const Sequences &sequences) { return repeated(sequences.ids().size(), 1); }
+
+/// Beams that sample need a token each beside those that end a sequence.
+int64_t min_tokens_to_keep(const GenerationConfig &config) {
+  if (config.get(option::num_beams) == 1) return 1;
+  return std::max<int64_t>(2, 1 + static_cast<int64_t>(config.get(option::eos_token_id).size()));
+}
+
 }  // namespace
 
 GenerationLoop::GenerationLoop(const Model &model, Cache &cache, const Prompt &prompt,
                                const GenerationConfig &config, const GenerationEvents &events,
-                               int64_t rows_per_prompt)
+                               const GenerationResources &resources, int64_t sequences_per_prompt)
     : config_(config),
       events_(events),
+      resources_(resources),
+      model_(model),
+      cache_(cache),
       prompt_(prompt.input_ids),
-      repeat_(repeated(prompt_.size(), rows_per_prompt)),
+      repeat_(repeated(prompt_.size(), sequences_per_prompt)),
       padding_(left_padding(prompt)),
       driver_(model, cache,
               {config.get(option::use_cache), config.get(option::prefill_chunk_size), events.on_prefill, {}}),
-      sequences_(select(prompt_, repeat_), config),
-      processors_(make_processors(config, {sequences_.tensor(), length_limit(config, sequences_.length())})) {
+      sequences_(select(prompt_, repeat_), config, resources.text),
+      processors_(processors_for(all_of(sequences_), nullptr)) {}
+
+LogitsProcessors GenerationLoop::processors_for(const std::vector<int64_t> &rows,
+                                                const TokenRows *chosen) const {
+  const int64_t limit = length_limit(config_, sequences_.length());
+  return make_processors(
+      config_, {sequences_.tensor(rows), limit, min_tokens_to_keep(config_), chosen, &model_, &cache_});
 }
 
-at::Tensor GenerationLoop::feed(const TokenRows &rows) {
-  return driver_.feed(rows, padding_).logits.squeeze(1);
-}
-
-at::Tensor GenerationLoop::prefill() {
+Output GenerationLoop::prefill(Driver::Want want) {
   const auto start = Clock::now();
-  at::Tensor logits = feed(prompt_);
+  Output output = driver_.feed(prompt_, padding_, want);
+  prefilled_since(start);
+  return output;
+}
+
+void GenerationLoop::prefilled_since(Clock::time_point start) {
   result_.timings.prefill_tokens = static_cast<int64_t>(prompt_.size() * prompt_.front().size());
-  padding_ = select(padding_, repeat_);
-  if (repeat_.size() > prompt_.size()) {
-    driver_.reorder(repeat_);
-    std::vector<at::Tensor> rows;
-    for (const int64_t i : repeat_) rows.push_back(logits.select(0, i));
-    logits = at::stack(rows);
-  }
   result_.timings.prefill_seconds = seconds_since(start);
+  decode_start_ = Clock::now();
+  prefilled_ = true;
+}
+
+at::Tensor GenerationLoop::propose(const TokenRows &rows, int64_t n) {
+  const auto start = Clock::now();
+  const at::Tensor logits =
+      n > 1 ? driver_.propose(rows, padding_, n).logits : driver_.feed(rows, padding_).logits;
+  if (!prefilled_) prefilled_since(start);
   return logits;
 }
 
-at::Tensor GenerationLoop::decode() {
-  result_.timings.decode_tokens += static_cast<int64_t>(sequences_.ids().size());
-  return feed(sequences_.ids());
+at::Tensor GenerationLoop::prefill() {
+  const at::Tensor logits = prefill(Driver::Want()).logits.squeeze(1);
+  if (repeat_.size() == prompt_.size()) return logits;
+  reorder_cache(repeat_);
+  return logits.index_select(0, at::tensor(repeat_, at::kLong));
 }
+
+Output GenerationLoop::decode(const TokenRows &rows, Driver::Want want) {
+  result_.timings.decode_tokens += static_cast<int64_t>(rows.size());
+  return driver_.feed(rows, padding_, want);
+}
+
+at::Tensor GenerationLoop::decode() { return decode(sequences_.ids(), {}).logits.squeeze(1); }
 
 at::Tensor GenerationLoop::process(const at::Tensor &logits) {
   if (events_.on_logits) events_.on_logits(step_, logits);
@@ -87,32 +116,30 @@ void GenerationLoop::append(const at::Tensor &next) {
   if (events_.on_tokens) events_.on_tokens(added);
 }
 
-void GenerationLoop::reorder(const std::vector<int64_t> &index) {
+void GenerationLoop::reorder_cache(const std::vector<int64_t> &index) {
+  if (index == repeated(padding_.size(), 1)) return;  // in place
   driver_.reorder(index);
-  sequences_.reorder(index);
   padding_ = select(padding_, index);
 }
 
-bool GenerationLoop::should_stop() const {
-  if (sequences_.all_ended()) return true;
+bool GenerationLoop::reached_limit(int64_t ahead) const {
   const int64_t limit = driver_.limit();
-  const int64_t positions = sequences_.length() - *std::min_element(padding_.begin(), padding_.end());
+  const int64_t positions = sequences_.length() + ahead - *std::min_element(padding_.begin(), padding_.end());
   return (limit >= 0 && positions > limit) || (events_.stop_requested && events_.stop_requested());
 }
 
 void GenerationLoop::run(const Sampler &sample) {
   at::Tensor logits = prefill();
-  const auto start = Clock::now();
   for (;;) {
     append(sample(process(logits)));
     if (should_stop()) break;
     logits = decode();
   }
-  result_.timings.decode_seconds = seconds_since(start);
 }
 
 GenerationResult GenerationLoop::finish() {
-  sequences_.finish(result_);
+  result_.timings.decode_seconds = seconds_since(decode_start_);
+  if (result_.sequences.empty()) sequences_.finish(result_);
   return std::move(result_);
 }
 

@@ -1,5 +1,6 @@
 // What decoding strategies share: the sequences, the driver, processors, events and limits of one call of generate.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <kvern/generation.hpp>
 
@@ -14,11 +15,14 @@ using Sampler = std::function<at::Tensor(const at::Tensor &scores)>;
 
 class GenerationLoop {
  public:
-  /// Borrows all of them. rows_per_prompt: sequences that each prompt is continued in.
+  /// Borrows all of them. sequences_per_prompt: in how many each prompt is continued.
   GenerationLoop(const Model &model, Cache &cache, const Prompt &prompt, const GenerationConfig &config,
-                 const GenerationEvents &events, int64_t rows_per_prompt);
+                 const GenerationEvents &events, const GenerationResources &resources,
+                 int64_t sequences_per_prompt);
 
   const GenerationConfig &config() const { return config_; }
+  const GenerationEvents &events() const { return events_; }
+  const GenerationResources &resources() const { return resources_; }
   /// Its propose, accept and reorder are for strategies that need more than a token per row and step.
   Driver &driver() { return driver_; }
   Sequences &sequences() { return sequences_; }
@@ -27,29 +31,46 @@ class GenerationLoop {
 
   /// Feeds the prompts, each once, and repeats their rows. Logits of the last token, float32 [R, V].
   at::Tensor prefill();
+  /// The prompts alone: outputs of their last columns.
+  Output prefill(Driver::Want want);
   /// Feeds what was appended; logits of the last token.
   at::Tensor decode();
+  /// Feeds what follows in rows of the cache; counted as decoded.
+  Output decode(const TokenRows &rows, Driver::Want want);
+  /// Feeds `rows`, of which the last n - 1 tokens are candidates; logits of the last n, float32 [1, n, V]. What is kept of
+  /// them has to be said to the driver, if n > 1.
+  at::Tensor propose(const TokenRows &rows, int64_t n);
+  bool prefilled() const { return prefilled_; }
   /// Scores after the processors. Throws if a sequence has no token left to choose.
   at::Tensor process(const at::Tensor &logits);
   /// Adds a token to each sequence; int64 [R].
   void append(const at::Tensor &next);
-  /// Sequence i continues what sequence index[i] was: driver, sequences and padding.
-  void reorder(const std::vector<int64_t> &index);
+  /// Row i of the cache continues what row index[i] was, with its padding; the sequences are reordered apart.
+  void reorder_cache(const std::vector<int64_t> &index);
+  /// Is the limit of the model or of the cache reached by `ahead` tokens more, or was the generation stopped?
+  bool reached_limit(int64_t ahead = 0) const;
   /// Have all sequences ended, is a limit reached, or was the generation stopped?
-  bool should_stop() const;
+  bool should_stop() const { return sequences_.all_ended() || reached_limit(); }
+  /// Processors for some of the sequences, as they begin. `chosen`: see ProcessorContext.
+  LogitsProcessors processors_for(const std::vector<int64_t> &rows, const TokenRows *chosen) const;
 
   /// From the prompt to the end, one token per sequence and step.
   void run(const Sampler &sample);
 
   void set_seed(uint64_t seed) { result_.seed = seed; }
+  /// Its sequences are those of sequences(), unless the strategy has set others.
+  GenerationResult &result() { return result_; }
   /// The sequences, ended.
   GenerationResult finish();
 
  private:
-  at::Tensor feed(const TokenRows &rows);
+  void prefilled_since(std::chrono::steady_clock::time_point start);
 
   const GenerationConfig &config_;
   const GenerationEvents &events_;
+  const GenerationResources &resources_;
+  const Model &model_;
+  Cache &cache_;
   const TokenRows &prompt_;
   std::vector<int64_t> repeat_;  // [R] the prompt of each sequence
   std::vector<int64_t> padding_;
@@ -58,6 +79,8 @@ class GenerationLoop {
   LogitsProcessors processors_;
   GenerationResult result_;
   int64_t step_ = 0;
+  bool prefilled_ = false;
+  std::chrono::steady_clock::time_point decode_start_;
 };
 
 }  // namespace kvern

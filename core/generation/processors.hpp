@@ -16,6 +16,8 @@ class LogitsProcessor {
   virtual ~LogitsProcessor() = default;
   /// ids int64 [R, L], everything so far, padding included; scores float32 [R, V]. Returns new scores.
   virtual at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const = 0;
+  /// Row i continues what row index[i] was; rows that are in no index are gone.
+  virtual void reorder(const std::vector<int64_t> & /*index*/) {}
 };
 
 using LogitsProcessors = std::vector<std::unique_ptr<LogitsProcessor>>;
@@ -54,6 +56,10 @@ struct ProcessorContext {
   at::Tensor prompt;               ///< int64 [R, L], padding included, of the rows that processors get
   int64_t length_limit = 0;        ///< at which rows end, prompt included
   int64_t min_tokens_to_keep = 1;  ///< that a warper leaves in each row; more for beams that sample
+  /// [R] of each row, the tokens that earlier groups of beams have chosen in this step; nullptr: there are no groups.
+  const std::vector<std::vector<int64_t>> *chosen_by_groups = nullptr;
+  const Model *model = nullptr;  ///< that generates; nullptr: unknown
+  const Cache *cache = nullptr;  ///< of that model
   int64_t prompt_length() const { return prompt.size(1); }
 };
 

@@ -43,18 +43,20 @@ SetOptions set_options(const GenerationConfig &config) {
 
 }  // namespace
 
+Error no_token_error(const GenerationConfig &config) {
+  const SetOptions options = set_options(config);
+  const std::string with = options.text.empty() ? "" : " (" + options.text + ")";
+  return Error(options.of_model && !options.text.empty() ? ErrorKind::model : ErrorKind::config,
+               "the logits processors" + with +
+                   " leave no token to choose: scores are NaN or infinite; use values nearer to 1, or fewer "
+                   "of them");
+}
+
 void check_scores(const at::Tensor &scores, const Sequences &sequences, const GenerationConfig &config) {
   const auto rows = scores.contiguous();
-  for (int64_t r = 0; r < rows.size(0); ++r) {
-    if (sequences.ended(r) || can_choose(rows.const_data_ptr<float>() + r * rows.size(1), rows.size(1)))
-      continue;
-    const SetOptions options = set_options(config);
-    const std::string with = options.text.empty() ? "" : " (" + options.text + ")";
-    throw Error(options.of_model && !options.text.empty() ? ErrorKind::model : ErrorKind::config,
-                "the logits processors" + with +
-                    " leave no token to choose: scores are NaN or infinite; use values nearer to 1, or fewer "
-                    "of them");
-  }
+  for (int64_t r = 0; r < rows.size(0); ++r)
+    if (!sequences.ended(r) && !can_choose(rows.const_data_ptr<float>() + r * rows.size(1), rows.size(1)))
+      throw no_token_error(config);
 }
 
 }  // namespace kvern

@@ -10,4 +10,7 @@ namespace kvern {
 /// token to choose: scores float32 [R, V] that are NaN or +infinity, or all -infinity. Names the options that are set.
 void check_scores(const at::Tensor &scores, const Sequences &sequences, const GenerationConfig &config);
 
+/// What it throws.
+Error no_token_error(const GenerationConfig &config);
+
 }  // namespace kvern

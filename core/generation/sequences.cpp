@@ -5,9 +5,10 @@
 
 namespace kvern {
 
-Sequences::Sequences(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config)
+Sequences::Sequences(std::vector<std::vector<int64_t>> ids, const GenerationConfig &config,
+                     std::function<std::string(std::span<const int64_t>)> text)
     : ids_(std::move(ids)),
-      rules_(make_stopping_rules(config, {length()})),
+      rules_(make_stopping_rules(config, {length(), std::move(text)})),
       pad_(0),
       ended_(ids_.size()),
       new_tokens_(ids_.size(), 0) {
@@ -40,6 +41,14 @@ void Sequences::reorder(const std::vector<int64_t> &index) {
   }
 }
 
+void Sequences::extend(const std::vector<int64_t> &next) {
+  for (size_t r = 0; r < ids_.size(); ++r) ids_[r].push_back(next.at(r));
+}
+
+bool Sequences::all_end() const {
+  return std::all_of(ids_.begin(), ids_.end(), [&](const auto &ids) { return end_of(ids).has_value(); });
+}
+
 bool Sequences::all_ended() const {
   return std::find(ended_.begin(), ended_.end(), std::nullopt) == ended_.end();
 }
@@ -48,6 +57,16 @@ at::Tensor Sequences::tensor() const {
   auto t = at::empty({static_cast<int64_t>(ids_.size()), length()}, at::kLong);
   auto *out = t.data_ptr<int64_t>();
   for (const auto &row : ids_) out = std::copy(row.begin(), row.end(), out);
+  return t;
+}
+
+at::Tensor Sequences::tensor(const std::vector<int64_t> &rows) const {
+  auto t = at::empty({static_cast<int64_t>(rows.size()), length()}, at::kLong);
+  auto *out = t.data_ptr<int64_t>();
+  for (const int64_t r : rows) {
+    const auto &row = ids_[static_cast<size_t>(r)];
+    out = std::copy(row.begin(), row.end(), out);
+  }
   return t;
 }
 

@@ -1,5 +1,6 @@
 // Stopping rules: what ends a row (StoppingCriteria of transformers). Each is a file of stopping/ that declares its options.
 #pragma once
+#include <functional>
 #include <kvern/generation.hpp>
 #include <memory>
 #include <span>
@@ -23,7 +24,8 @@ using StoppingRules = std::vector<std::unique_ptr<StoppingRule>>;
 
 /// What rules may know of the generation besides their options.
 struct StoppingContext {
-  int64_t prompt_length = 0;  ///< padding included
+  int64_t prompt_length = 0;                                       ///< padding included
+  std::function<std::string(std::span<const int64_t>)> text = {};  ///< of ids; may be empty
 };
 
 /// What a file of stopping/ defines: `extern constinit const StoppingEntry stopping_NAME`.

@@ -24,17 +24,21 @@ enum class StrategyOrder : int {
 struct StrategyEntry {
   StrategyOrder order;
   std::span<const OptionDeclaration *const> options;
-  bool (*applies)(const GenerationConfig &);
-  /// Sequences that each prompt is continued in, as rows of the cache.
+  bool (*applies)(const GenerationConfig &, const GenerationResources &);
+  /// Rows of the cache that each prompt takes; as many sequences, unless sequences_per_prompt says otherwise.
   int64_t (*rows_per_prompt)(const GenerationConfig &);
   /// From the prompt to the end.
   void (*run)(GenerationLoop &);
+  /// Throws Error(config) for options that contradict each other; nullptr: none do.
+  void (*check)(const GenerationConfig &) = nullptr;
+  int64_t (*sequences_per_prompt)(const GenerationConfig &) = nullptr;
 };
 
 /// All of them, in the order of their names.
 std::span<const StrategyEntry *const> strategies();
 
 /// The one that the configuration asks for.
-const StrategyEntry &choose_strategy(const GenerationConfig &config);
+const StrategyEntry &choose_strategy(const GenerationConfig &config,
+                                     const GenerationResources &resources = {});
 
 }  // namespace kvern

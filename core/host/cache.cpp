@@ -116,6 +116,7 @@ Cache Cache::clone() const {
   copy->plugin = s.plugin;
   copy->dtype = s.dtype;
   copy->layers = s.layers;
+  copy->spec = s.spec;
   copy->kv_len = s.kv_len;
   kvern_cache *made = nullptr;
   s.must("clone", [&] { return s.ops().clone(s.cache, &made, &s.error); });

@@ -145,6 +145,7 @@ Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, cons
   state->plugin = &plugin;
   state->dtype = spec.dtype;
   state->layers = spec.layers;
+  state->spec = spec;
   state->kv_len.assign(spec.layers.size(), -1);
   const CreateRequest request(spec);
   const kvern_status status = state->run("create", [&] {
@@ -158,5 +159,7 @@ Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, cons
   check_created(*state);
   return Cache(std::move(state));
 }
+
+Cache Cache::empty_like() const { return create(state_->host, *state_->plugin, state_->spec); }
 
 }  // namespace kvern

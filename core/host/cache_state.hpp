@@ -19,6 +19,7 @@ struct Cache::State {
   kvern_cache *cache = nullptr;
   Dtype dtype = Dtype::f32;
   std::vector<LayerSpec> layers;
+  CacheSpec spec;  ///< as it was made
 
   // the open step
   bool in_step = false;

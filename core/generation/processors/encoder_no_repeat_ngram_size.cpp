@@ -23,6 +23,10 @@ class EncoderNoRepeatNgram : public LogitsProcessor {
     return result;
   }
 
+  void reorder(const std::vector<int64_t> &index) override {
+    prompt_ = prompt_.index_select(0, at::tensor(index, at::kLong));
+  }
+
  private:
   at::Tensor prompt_;
   int64_t size_;

@@ -22,6 +22,10 @@ class EncoderRepetitionPenalty : public LogitsProcessor {
     return scores.scatter(1, prompt, seen);
   }
 
+  void reorder(const std::vector<int64_t> &index) override {
+    prompt_ = prompt_.index_select(0, at::tensor(index, at::kLong));
+  }
+
  private:
   at::Tensor prompt_;
   double penalty_;

@@ -4,14 +4,16 @@
 #include "core/generation/processors.hpp"
 
 namespace kvern {
-namespace {
 
-constexpr GenerationOption<int64_t> kTopK{{.name = "top_k",
-                                           .default_value = int64_t{50},
-                                           .range = {.min = 0},
-                                           .of_sampling = true,
-                                           .help = "sample from the k most likely tokens; 0 = off",
-                                           .source = "Fan et al. 2018"}};
+extern constinit const GenerationOption<int64_t> option::top_k{
+    {.name = "top_k",
+     .default_value = int64_t{50},
+     .range = {.min = 0},
+     .of_sampling = true,
+     .help = "sample from the k most likely tokens; 0 = off",
+     .source = "Fan et al. 2018"}};
+
+namespace {
 
 class TopK : public LogitsProcessor {
  public:
@@ -25,10 +27,10 @@ class TopK : public LogitsProcessor {
   int64_t k_;
 };
 
-constexpr const OptionDeclaration *kOptions[] = {&kTopK};
+constexpr const OptionDeclaration *kOptions[] = {&option::top_k};
 
 std::unique_ptr<LogitsProcessor> make(const GenerationConfig &config, const ProcessorContext &context) {
-  const int64_t value = config.get(kTopK);
+  const int64_t value = config.get(option::top_k);
   if (value == 0) return nullptr;
   return std::make_unique<TopK>(std::max(value, context.min_tokens_to_keep));
 }

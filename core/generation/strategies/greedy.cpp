@@ -14,15 +14,24 @@ at::Tensor most_likely(const at::Tensor &scores) {
   return next;
 }
 
-bool applies(const GenerationConfig &) { return true; }
+bool applies(const GenerationConfig &, const GenerationResources &) { return true; }
 
 int64_t rows_per_prompt(const GenerationConfig &config) { return config.get(option::num_return_sequences); }
 
 void run(GenerationLoop &loop) { loop.run(most_likely); }
 
+void check(const GenerationConfig &config) {
+  const int64_t copies = config.get(option::num_return_sequences);
+  if (copies > 1)
+    throw Error(ErrorKind::config,
+                "num_return_sequences = " + std::to_string(copies) +
+                    ": it must be 1 unless tokens are sampled (do_sample = true) or num_beams "
+                    "is as large: greedy rows would all be the same");
+}
+
 }  // namespace
 
-extern constinit const StrategyEntry strategy_greedy = {
-    StrategyOrder::greedy, {}, applies, rows_per_prompt, run};
+extern constinit const StrategyEntry strategy_greedy = {StrategyOrder::greedy, {},  applies,
+                                                        rows_per_prompt,       run, check};
 
 }  // namespace kvern

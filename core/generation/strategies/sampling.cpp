@@ -7,6 +7,8 @@
 namespace kvern {
 namespace {
 
+bool applies(const GenerationConfig &config, const GenerationResources &) { return samples(config); }
+
 int64_t rows_per_prompt(const GenerationConfig &config) { return config.get(option::num_return_sequences); }
 
 void run(GenerationLoop &loop) {
@@ -21,6 +23,6 @@ void run(GenerationLoop &loop) {
 }  // namespace
 
 extern constinit const StrategyEntry strategy_sampling = {
-    StrategyOrder::sampling, {}, samples, rows_per_prompt, run};
+    StrategyOrder::sampling, {}, applies, rows_per_prompt, run};
 
 }  // namespace kvern

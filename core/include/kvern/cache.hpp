@@ -82,6 +82,8 @@ class Cache {
   void append(const Cache &from);
   void truncate(const std::vector<int64_t> &row_pos);
   Cache clone() const;
+  /// Another cache as this one was made, of the same host, that holds nothing.
+  Cache empty_like() const;
   void save(const kvern_stream_io &stream) const;
   void load(const kvern_stream_io &stream);
   const void *extension(const std::string &id) const;

@@ -6,6 +6,7 @@
 #include <kvern/generation_options.hpp>
 #include <kvern/model.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,12 @@ namespace kvern {
 /// (generation_options).
 namespace option {
 extern const GenerationOption<bool> do_sample;
-extern const GenerationOption<double> temperature;  ///< 0: greedy, do_sample or not
+extern const GenerationOption<double> temperature;                   ///< 0: greedy, do_sample or not
+extern const GenerationOption<int64_t> top_k;                        ///< 0: all
+extern const GenerationOption<std::optional<double>> penalty_alpha;  ///< of contrastive search
+extern const GenerationOption<std::optional<double>> guidance_scale;
 extern const GenerationOption<int64_t> num_return_sequences;
+extern const GenerationOption<int64_t> num_beams;  ///< 1: no beam search
 extern const GenerationOption<std::optional<int64_t>> max_new_tokens;
 extern const GenerationOption<int64_t> max_length;  ///< prompt included; counts if max_new_tokens is not set
 extern const GenerationOption<std::vector<int64_t>> eos_token_id;  ///< empty: nothing ends a row early
@@ -44,10 +49,8 @@ struct Prompt {
   std::vector<std::vector<int64_t>> attention_mask;  ///< [B][L] of 0 and 1, or empty = all ones
 };
 
-enum class FinishReason {
-  stop,
-  length
-};  ///< an eos id; or max_new_tokens, max_length, the model's or the cache's limit
+/// An eos id or a stop string; or max_new_tokens, max_length, max_time, the model's or the cache's limit.
+enum class FinishReason { stop, length };
 
 struct GenerationTimings {
   double prefill_seconds = 0, decode_seconds = 0;
@@ -59,24 +62,43 @@ struct GenerationResult {
       sequences;  ///< [B * num_return_sequences], prompt included, ended rows padded
   std::vector<FinishReason> finish_reason;  ///< per row
   std::vector<int64_t> new_tokens;          ///< per row, eos included, padding not
+  std::vector<float>
+      sequences_scores;  ///< per row, of beam search: sum of log-probabilities / length^length_penalty
+  /// Per row, of beam search: for each new token the beam that it continued, prompt * num_beams + beam; then -1.
+  std::vector<std::vector<int64_t>> beam_indices;
   GenerationTimings timings;
   uint64_t seed = 0;  ///< the one used, if sampled
+  /// Of assisted decoding and prompt lookup: candidates that were tried, and how many of them were kept.
+  int64_t candidate_tokens = 0, accepted_tokens = 0;
 };
 
 /// Watches a generation; every function may be empty. Called on the calling thread.
 struct GenerationEvents {
-  std::function<void(int64_t done, int64_t total)> on_prefill;      ///< prompt tokens fed so far
-  std::function<void(const std::vector<int64_t> &next)> on_tokens;  ///< [rows] one token per row and step
+  std::function<void(int64_t done, int64_t total)> on_prefill;  ///< prompt tokens fed so far
+  /// [rows] one token per row and step; not called by beam search, which knows its tokens at the end.
+  std::function<void(const std::vector<int64_t> &next)> on_tokens;
   std::function<void(int64_t step, const at::Tensor &logits)> on_logits;  ///< raw, float32 [rows, V]
   std::function<void(int64_t step, const at::Tensor &scores)> on_scores;  ///< after the processors
   std::function<bool()> stop_requested;  ///< true: end now, as if at the length limit
 };
+
+/// What a generation may use besides a model and its cache. All are borrowed.
+struct GenerationResources {
+  const Model *assistant = nullptr;  ///< a draft model: its tokens are tried, and kept where the model agrees
+  Cache *assistant_cache = nullptr;  ///< of the draft model
+  std::function<std::string(std::span<const int64_t>)> text =
+      {};  ///< of ids, special ones too; for stop_strings
+};
+
+/// Rows of the cache that each prompt takes: sequences, beams or candidates.
+int64_t cache_rows_per_prompt(const GenerationConfig &config);
 
 /// Continues each row of the prompt. The cache may hold tokens already: those positions are not fed again
 /// (the caller vouches that they are the prompt's own). Afterwards it holds what it keeps of all tokens but
 /// the last. Throws Error(input) if the prompt is empty, does not fit the model or the cache, or has an id
 /// outside the vocabulary.
 GenerationResult generate(const Model &model, Cache &cache, const Prompt &prompt,
-                          const GenerationConfig &config, const GenerationEvents &events = {});
+                          const GenerationConfig &config, const GenerationEvents &events = {},
+                          const GenerationResources &resources = {});
 
 }  // namespace kvern
