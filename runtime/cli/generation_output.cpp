@@ -21,6 +21,10 @@ double per_second(int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
 
+double acceptance_rate(const GenerationResult &result) {
+  return static_cast<double>(result.accepted_tokens) / static_cast<double>(result.candidate_tokens);
+}
+
 // What follows the prompt's text.
 std::string continuation(const GenerationReport &f, const std::vector<int64_t> &ids) {
   return f.run.tokenizer()->continuation(f.prompt, ids, /*skip_special_tokens=*/true);
@@ -30,6 +34,7 @@ Json sequence(const GenerationReport &f, size_t r) {
   const auto ids = new_ids(f, r);
   Json json{{"output_ids", ids}, {"finish_reason", finish_reason(f, r)}};
   json["text"] = f.run.tokenizer() ? Json(continuation(f, ids)) : Json();
+  if (!f.result.sequences_scores.empty()) json["score"] = f.result.sequences_scores[r];
   return json;
 }
 
@@ -91,6 +96,10 @@ std::string as_json(const GenerationReport &f) {
                    {"bytes", info.bytes_device + info.bytes_host},
                    {"bytes_used", info.bytes_used},
                    {"peak_bytes", f.cache.host().memory().peak}};
+  if (f.result.candidate_tokens > 0)
+    json["assisted"] = {{"candidate_tokens", f.result.candidate_tokens},
+                        {"accepted_tokens", f.result.accepted_tokens},
+                        {"acceptance_rate", acceptance_rate(f.result)}};
   json["threads"] = threads();
   json["peak_resident_bytes"] = peak_resident_bytes();
   if (samples(f.config)) json["seed"] = f.result.seed;
@@ -111,6 +120,9 @@ std::string statistics(const GenerationReport &f) {
       << byte_text(f.cache.host().memory().peak) << '\n';
   out << "memory   peak " << byte_text(peak_resident_bytes()) << ", weights "
       << byte_text(f.run.model().info().weight_bytes) << '\n';
+  if (f.result.candidate_tokens > 0)
+    out << "assisted " << f.result.accepted_tokens << " of " << f.result.candidate_tokens
+        << " candidates accepted, " << acceptance_rate(f.result) * 100 << " %\n";
   out << "ended    ";
   for (size_t r = 0; r < f.result.finish_reason.size(); ++r) out << (r ? ", " : "") << finish_reason(f, r);
   out << '\n';

@@ -9,6 +9,7 @@
 //   plugin_path = ["plugins"]          # folders searched first for cache plugins
 //   memory_budget = "2GB"              # of all caches together; a number is bytes
 //   cache_implementation = "quantized"
+//   assistant_model = "models/draft"   # assisted decoding
 //   [cache_config]                     # the cache's own options, whatever they are
 //   nbits = 4
 //   [[cache_layers]]                   # another cache for some layers (cache_layers.hpp)
@@ -35,9 +36,11 @@ struct RunConfig {
   bool allow_beyond_context = false;  ///< no limit of positions where they are computed
   std::optional<int64_t> seed;
   std::vector<std::filesystem::path> plugin_path;
-  std::optional<int64_t> memory_budget;          ///< bytes
-  std::string cache_implementation = "dynamic";  ///< a name, or a path to a library (it has a '/')
-  bool names_cache = false;                      ///< the file or a flag does; else "dynamic" is the default
+  std::optional<int64_t> memory_budget;                    ///< bytes
+  std::string cache_implementation = "dynamic";            ///< a name, or a path to a library (it has a '/')
+  std::optional<std::filesystem::path> assistant_model;    ///< draft model of assisted decoding
+  std::string assistant_cache_implementation = "dynamic";  ///< of the draft model
+  bool names_cache = false;  ///< the file or a flag does; else "dynamic" is the default
   OptionTable cache_config;
   OptionTable given;            ///< the values of run_options() as they were read, with their places
   GenerationConfig generation;  ///< what [generation] and flags set

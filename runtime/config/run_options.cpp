@@ -129,6 +129,22 @@ std::optional<Option> get_cache(const RunConfig &config) {
   return is_path(name) ? absolute_option(name) : Option{name, ""};
 }
 
+void store_assistant_model(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  to.assistant_model = resolve(text_of(reader, "assistant_model", value), value, folder);
+}
+std::optional<Option> get_assistant_model(const RunConfig &config) {
+  return config.assistant_model ? std::optional(absolute_option(*config.assistant_model)) : std::nullopt;
+}
+
+void store_assistant_cache(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  const std::string name = text_of(reader, "assistant_cache_implementation", value);
+  to.assistant_cache_implementation = is_path(name) ? resolve(name, value, folder).string() : name;
+}
+std::optional<Option> get_assistant_cache(const RunConfig &config) {
+  const std::string &name = config.assistant_cache_implementation;
+  return is_path(name) ? absolute_option(name) : Option{name, ""};
+}
+
 constexpr RunOption kOptions[] = {
     {.declared = {.name = "model",
                   .help = "a Hugging Face model folder; without it the built-in model",
@@ -194,6 +210,26 @@ constexpr RunOption kOptions[] = {
      .group = FlagGroup::cache,
      .store = store_cache,
      .get = get_cache},
+    {.declared =
+         {.name = "assistant_model",
+          .help =
+              "a draft model folder: assisted decoding tries its tokens; the same vocabulary as the model's",
+          .source = "transformers",
+          .type = OptionType::text},
+     .flag = "assistant-model",
+     .value_name = "DIR",
+     .group = FlagGroup::generation,
+     .store = store_assistant_model,
+     .get = get_assistant_model},
+    {.declared = {.name = "assistant_cache_implementation",
+                  .default_value = std::string_view("dynamic"),
+                  .help = "cache plugin of the draft model",
+                  .type = OptionType::text},
+     .flag = "assistant-cache",
+     .value_name = "NAME",
+     .group = FlagGroup::generation,
+     .store = store_assistant_cache,
+     .get = get_assistant_cache},
     {.declared = {.name = "seed",
                   .range = {.min = 0},
                   .help = "seed of sampling; without it every run draws anew",

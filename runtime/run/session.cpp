@@ -45,6 +45,7 @@ fs::path built_in_model() {
 }
 
 FoundPlugin check_cache(const config::RunConfig &run) {
+  if (run.assistant_model) find_plugin(run.assistant_cache_implementation, run.plugin_path);
   return check_cache(run.cache_implementation, run.cache_config, run.plugin_path);
 }
 
@@ -109,6 +110,7 @@ Session::Session(config::RunConfig config) : config_(std::move(config)) {
   options.dtype = dtype_option(config_.dtype);
   options.allow_beyond_context = config_.allow_beyond_context;
   model_ = load_model(folder_, options);
+  if (config_.assistant_model) assistant_ = load_model(*config_.assistant_model, options);
   if (config_.allow_beyond_context) warn_beyond_context(*model_);
   if (Tokenizer::exists(folder_)) tokenizer_ = Tokenizer::load(folder_);
   malloc_trim(0);  // what reading the files took would stay resident in the heap for good
@@ -130,6 +132,16 @@ GenerationConfig Session::generation() const { return resolve_generation(config_
 
 files::GenerationFile Session::generation_file() const {
   return files::read_generation_config(folder_, read_model_config(folder_), generation_options());
+}
+
+Cache Session::open_assistant_cache(int64_t max_tokens) const {
+  CacheRequest request;
+  request.implementation = config_.assistant_cache_implementation;
+  request.plugin_path = config_.plugin_path;
+  request.max_rows = 1;
+  const int64_t limit = assistant_->info().max_positions;
+  request.max_tokens = limit > 0 ? std::min(max_tokens, limit) : max_tokens;
+  return kvern::open_cache(*assistant_, request);
 }
 
 Cache Session::open_cache(int64_t max_rows, int64_t max_tokens) const {

@@ -45,10 +45,14 @@ class Session {
   /// A cache as configured.
   Cache open_cache(int64_t max_rows, int64_t max_tokens) const;
 
+  /// The draft model of assisted decoding; nullptr: none is configured.
+  const Model *assistant() const { return assistant_.get(); }
+  Cache open_assistant_cache(int64_t max_tokens) const;
+
  private:
   config::RunConfig config_;
   std::filesystem::path folder_;
-  std::unique_ptr<Model> model_;
+  std::unique_ptr<Model> model_, assistant_;
   std::optional<Tokenizer> tokenizer_;
 };
 

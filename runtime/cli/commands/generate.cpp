@@ -55,8 +55,18 @@ struct PrefillInterrupted {};
 /// As generate; where a signal came during prefill, the prompt alone.
 GenerationResult generate_until_interrupted(const Session &run, Cache &cache, const Prompt &prompt,
                                             const GenerationConfig &config, const GenerationEvents &events) {
+  GenerationResources resources;
+  if (run.tokenizer())
+    resources.text = [&](std::span<const int64_t> ids) { return run.tokenizer()->text(ids, false); };
+  std::optional<Cache> of_assistant;
+  if (run.assistant()) {
+    const auto length = static_cast<int64_t>(prompt.input_ids.front().size());
+    of_assistant = run.open_assistant_cache(length_limit(config, length));
+    resources.assistant = run.assistant();
+    resources.assistant_cache = &*of_assistant;
+  }
   try {
-    return generate(run.model(), cache, prompt, config, events);
+    return generate(run.model(), cache, prompt, config, events, resources);
   } catch (const PrefillInterrupted &) {
     const auto rows = static_cast<size_t>(config.get(option::num_return_sequences));
     GenerationResult result;
@@ -72,8 +82,7 @@ int generate_and_print(const Session &run, const PromptSource &source, bool json
   const auto config = run.generation();
   for (const auto &note : generation_notes(run, config)) std::cerr << "kvern: warning: " << note << '\n';
   const auto length = static_cast<int64_t>(ids.size());
-  const int64_t rows = config.get(option::num_return_sequences);
-  auto cache = run.open_cache(rows, length_limit(config, length));
+  auto cache = run.open_cache(cache_rows_per_prompt(config), length_limit(config, length));
   Prompt prompt;
   prompt.input_ids.push_back(ids);
 
@@ -83,8 +92,9 @@ int generate_and_print(const Session &run, const PromptSource &source, bool json
   events.on_prefill = [&](int64_t done, int64_t total) {
     if (done < total && Interrupt::requested()) throw PrefillInterrupted();
     progress->show(done, total);
+    if (done == total) progress.reset();
   };
-  const bool streams = !json && output_is_terminal() && run.tokenizer() && rows == 1;
+  const bool streams = !json && output_is_terminal() && run.tokenizer() && cache_rows_per_prompt(config) == 1;
   events.on_tokens = [&](const std::vector<int64_t> &next) {
     progress.reset();
     if (!streams) return;
