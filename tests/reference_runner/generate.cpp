@@ -1,4 +1,5 @@
 // Cases that call generate(): ids token for token, and the logits and scores of the first steps.
+#include <cmath>
 #include <fstream>
 #include <kvern/generation.hpp>
 
@@ -72,7 +73,9 @@ class Recorder {
  public:
   explicit Recorder(at::Tensor want) : want_(std::move(want)) {}
   void operator()(int64_t step, const at::Tensor &got) {
-    if (step < want_.size(0)) got_.push_back(got.slice(0, 0, want_.size(1)).clone());
+    if (step == 0) rows_ = got.size(0);
+    // Rows that have ended may be dropped; transformers goes on computing them.
+    if (step < want_.size(0) && got.size(0) == rows_) got_.push_back(got.slice(0, 0, want_.size(1)).clone());
   }
   void compare(Tolerance tolerance, const std::string &what) const {
     const auto n = static_cast<int64_t>(got_.size());
@@ -88,6 +91,7 @@ class Recorder {
  private:
   at::Tensor want_;
   std::vector<at::Tensor> got_;
+  int64_t rows_ = 0;
 };
 
 std::optional<Recorder> recorder(const Case &c, const std::vector<std::string> &names) {
@@ -97,6 +101,26 @@ std::optional<Recorder> recorder(const Case &c, const std::vector<std::string> &
   for (const auto &name : names)
     if (tensors.contains(name)) return Recorder(load(tensors, name));
   return {};
+}
+
+Ids without_padding(Ids rows) {
+  for (auto &row : rows)
+    while (!row.empty() && row.back() == -1) row.pop_back();
+  return rows;
+}
+
+/// Scores of beams, and where they come from. With groups transformers mixes the groups' indices up: only scores count.
+void expect_beams(const GenerationResult &result, const Json &expected, bool groups) {
+  if (!expected.contains("sequences_scores") || expected["sequences_scores"].is_null()) return;
+  const auto want = expected["sequences_scores"].get<std::vector<float>>();
+  if (want.size() != result.sequences_scores.size()) fail("other number of sequences_scores");
+  for (size_t r = 0; r < want.size(); ++r)
+    if (!(std::abs(result.sequences_scores[r] - want[r]) <= 1e-4f + 1e-4f * std::abs(want[r])))
+      fail("sequences_scores[" + std::to_string(r) + "] is " + std::to_string(result.sequences_scores[r]) +
+           ", not " + std::to_string(want[r]));
+  if (groups || !expected.contains("beam_indices") || expected["beam_indices"].is_null()) return;
+  if (without_padding(result.beam_indices) != without_padding(expected["beam_indices"].get<Ids>()))
+    fail("beam_indices differ");
 }
 
 /// The cache holds the prefix already, as after an earlier call.
@@ -110,8 +134,7 @@ void run_generate(const Case &c, Context &context) {
   const auto &model = context.model(model_folder(c));
   const auto options = generate_options(c);
   const auto prompt = prompt_of(c);
-  const auto rows =
-      static_cast<int64_t>(prompt.input_ids.size()) * options.config.get(option::num_return_sequences);
+  const auto rows = static_cast<int64_t>(prompt.input_ids.size()) * cache_rows_per_prompt(options.config);
   const auto length = static_cast<int64_t>(prompt.input_ids.front().size());
   const int64_t longest = length_limit(options.config, length);
   auto cache = context.open(model, options.cache, rows, longest);
@@ -124,10 +147,23 @@ void run_generate(const Case &c, Context &context) {
   GenerationEvents events;
   if (logits) events.on_logits = std::ref(*logits);
   if (scores) events.on_scores = std::ref(*scores);
-  const auto result = generate(model, cache, prompt, options.config, events);
+  GenerationResources resources;
+  std::optional<Cache> of_assistant;
+  if (c.json.contains("assistant_model")) {
+    const Model &assistant =
+        context.model(model_folder(c).parent_path() / c.json["assistant_model"].get<std::string>());
+    of_assistant = context.open(assistant, "dynamic", 1, longest);
+    resources.assistant = &assistant;
+    resources.assistant_cache = &*of_assistant;
+  }
+  const auto result = generate(model, cache, prompt, options.config, events, resources);
 
   const auto want = expected_ids(c, keeps_tokens(cache) && options.config.get(option::use_cache));
   expect_ids(result.sequences, want);
+  if (c.json.contains("expected"))
+    expect_beams(
+        result, c.json["expected"],
+        options.config.get(option::num_beams) > 1 && c.json["generate_kwargs"].contains("num_beam_groups"));
   const bool own = !c.json.contains("expected") || c.json["expected"]["sequences"].get<Ids>() == want;
   if (logits && own) logits->compare({}, "logits");
   if (scores && own) scores->compare({}, "scores");

@@ -8,12 +8,11 @@
 namespace kvern::reference {
 namespace {
 
-/// Keywords that are no options of generation: which cache, and strategies that are not offered.
+/// Keywords that are no options of generation: which cache.
 bool set_other(const std::string &key, const Json &value, GenerateOptions &options) {
   if (key == "cache_implementation") options.cache = value.get<std::string>();
   if (key == "cache_config") options.cache_config = cache_config_of(value);
-  if (key == "num_beams" && value.get<int64_t>() != 1) skip("decoding strategy not offered: beam search");
-  return key == "cache_implementation" || key == "cache_config" || key == "num_beams";
+  return key == "cache_implementation" || key == "cache_config";
 }
 
 /// null: as if it were not given; for what may be none, and for lists, none.
