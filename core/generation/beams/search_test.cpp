@@ -120,9 +120,11 @@ TEST_CASE("Groups of beams differ, and a seed draws the same beams again") {
 
 TEST_CASE("Options of beam search that contradict each other are refused") {
   const auto message = [](const std::string &name, const Option &value, int64_t n = 4) {
-    auto config = beams(n, 4);
-    set_option(config, name, value);
-    return error_text(ErrorKind::config, [&] { run("dynamic", kPrompt, config); });
+    return error_text(ErrorKind::config, [&] {
+      auto config = beams(n, 4);
+      set_option(config, name, value);
+      run("dynamic", kPrompt, config);
+    });
   };
   CHECK(message("num_return_sequences", to_option(int64_t{5})).find("at most as many") != std::string::npos);
   CHECK(message("diversity_penalty", to_option(1.0)).find("num_beam_groups") != std::string::npos);
