@@ -62,7 +62,8 @@ TEST_CASE(
     "Tokens fed in pieces give the logits of one pass where layers have states, also tentative ones of which "
     "a part is kept") {
   const testing::Ids ids = {{5, 17, 130, 42, 99, 100, 7, 12, 81, 3, 64, 9}};
-  for (const char *name : {"mamba", "bamba_v4", "falcon_h1_v4", "lfm2"}) {
+  for (const char *name :
+       {"mamba", "jamba", "bamba_v4", "falcon_h1_v4", "granitemoehybrid_v4", "lfm2", "qwen3_next_v4"}) {
     INFO(name);
     const auto model = load_model(reference_model(name));
     const at::Tensor whole = all_logits(*model, ids);
@@ -96,7 +97,7 @@ TEST_CASE("Without all_logits only the last token's are computed, and they are t
 
 TEST_CASE("A row with padding on its left gives the logits of the row alone") {
   for (const char *name : {"gpt2", "llama_llama3", "mistral", "phi", "qwen2_defaults", "mamba", "bamba_v4",
-                           "falcon_h1_v4", "lfm2"}) {
+                           "falcon_h1_v4", "jamba", "granitemoehybrid_v4", "qwen3_next_v4", "lfm2"}) {
     INFO(name);
     const auto model = load_model(reference_model(name));
     const at::Tensor alone = all_logits(*model, {{9, 8, 7, 6, 5}});

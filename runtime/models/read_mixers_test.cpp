@@ -54,6 +54,19 @@ TEST_CASE("layer_types of another length or with an unknown kind is refused by n
              Catch::Contains("'konv' should be conv or full_attention") && Catch::Contains("did you mean"));
 }
 
+TEST_CASE("Keys of Jamba, Granite 4 and Qwen3-Next that contradict each other are refused by name") {
+  CHECK_THAT(refusal("jamba", "attn_layer_offset", "3"),
+             Catch::Contains("attn_layer_offset: 3 should be 0 or more and below attn_layer_period (3)"));
+  CHECK_THAT(refusal("jamba", "num_experts_per_tok", "9"),
+             Catch::Contains("num_experts_per_tok: 9 should be at most"));
+  CHECK_THAT(refusal("granitemoehybrid_v4", "layer_types", R"(["mamba"])"),
+             Catch::Contains("layer_types: has 1 entries"));
+  CHECK_THAT(refusal("granitemoehybrid_v4", "mamba_n_groups", "3"), Catch::Contains("mamba_n_groups"));
+  CHECK_THAT(refusal("qwen3_next_v4", "linear_num_value_heads", "3"),
+             Catch::Contains("linear_num_value_heads: 3 should be a multiple of linear_num_key_heads (2)"));
+  CHECK_THAT(refusal("qwen3_next_v4", "linear_key_head_dim", "1000"), Catch::Contains("linear_key_head_dim"));
+}
+
 TEST_CASE("Layers with states are shown as what they are") {
   const auto lfm2 = load_model(testing::reference_model("lfm2"));
   REQUIRE(lfm2->layers().size() == 4);
