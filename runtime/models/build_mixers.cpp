@@ -15,16 +15,10 @@ Weight weight_of(Values values, std::vector<int64_t> shape) {
   return {owner->data(), kernels::Dtype::f32, std::move(shape), owner};
 }
 
+/// Of a float32 weight.
 Values values_of(const Weight &weight) {
-  Values values;
-  for (int64_t i = 0; i < weight.size(); ++i)
-    values.push_back(kernels::load_element(weight.data, weight.dtype, i));
-  return values;
-}
-
-Weight floats(const TensorReader &reader, const std::string &name, const std::vector<Axis> &axes) {
-  const Weight weight = reader.tensor(name, axes);
-  return weight_of(values_of(weight), weight.shape);
+  const auto *data = static_cast<const float *>(weight.data);
+  return {data, data + weight.size()};
 }
 
 /// [rows, columns] becomes [columns, rows].
@@ -37,7 +31,7 @@ Weight transposed(const Values &from, int64_t rows, int64_t columns) {
 
 /// -exp(A_log)
 Values decay_rates(const TensorReader &reader, const std::vector<Axis> &axes) {
-  Values values = values_of(reader.tensor("A_log", axes));
+  Values values = values_of(reader.floats("A_log", axes));
   for (float &value : values) value = -std::exp(value);
   return values;
 }
@@ -46,9 +40,9 @@ CausalConv read_conv(const TensorReader &reader, const std::string &name, int64_
                      bool bias) {
   const Axis axis{"conv channels", channels};
   CausalConv conv;
-  conv.weight = transposed(values_of(reader.tensor(name + ".weight", {axis, {"1", 1}, {"taps", taps}})),
+  conv.weight = transposed(values_of(reader.floats(name + ".weight", {axis, {"1", 1}, {"taps", taps}})),
                            channels, taps);
-  if (bias) conv.bias = floats(reader, name + ".bias", {axis});
+  if (bias) conv.bias = reader.floats(name + ".bias", {axis});
   return conv;
 }
 
@@ -76,7 +70,7 @@ std::unique_ptr<Sublayer> build_mamba(const MambaDescription &d, const TensorRea
   }
   weights.time_step = project_to(reader, "dt_proj", inner, rank, true);
   weights.a = transposed(decay_rates(reader, {inner, states}), d.inner, d.states);
-  weights.d = floats(reader, "D", {inner});
+  weights.d = reader.floats("D", {inner});
   weights.out = project_to(reader, "out_proj", reader.hidden(), inner, d.projection_bias);
   return std::make_unique<Mamba>(layer.residual(d.residual), std::move(weights));
 }
@@ -91,8 +85,8 @@ std::unique_ptr<Sublayer> build_mamba2(const Mamba2Description &d, const TensorR
                  reader.hidden(), d.in_bias);
   weights.conv = read_conv(reader, "conv1d", c.conv_channels(), d.taps, d.conv_bias);
   weights.a = weight_of(decay_rates(reader, {heads}), {c.heads});
-  weights.d = floats(reader, "D", {heads});
-  weights.dt_bias = floats(reader, "dt_bias", {heads});
+  weights.d = reader.floats("D", {heads});
+  weights.dt_bias = reader.floats("dt_bias", {heads});
   if (d.norm) weights.norm = reader.norm("norm", inner);
   weights.out = project_to(reader, "out_proj", reader.hidden(), inner, d.out_bias);
   return std::make_unique<Mamba2>(layer.residual(d.residual), c, std::move(weights));
@@ -110,7 +104,7 @@ std::unique_ptr<Sublayer> build_delta_net(const DeltaNetDescription &d, const Te
   weights.qk_norm.eps = 1e-6f / static_cast<float>(c.key_dim);
   weights.qk_norm.weight = weight_of(Values(static_cast<size_t>(c.key_dim), 1.0f), {c.key_dim});
   weights.a = weight_of(decay_rates(reader, {heads}), {c.value_heads});
-  weights.dt_bias = floats(reader, "dt_bias", {heads});
+  weights.dt_bias = reader.floats("dt_bias", {heads});
   weights.norm = reader.norm("norm", {"linear_value_head_dim", c.value_dim});
   weights.norm.offset = 0.0f;
   weights.out = project_to(reader, "out_proj", reader.hidden(), values, false);
