@@ -77,7 +77,7 @@ extern constinit const Family family_granitemoehybrid = {"granitemoehybrid", R"(
   "logits_scaling": 1.0, "residual_multiplier": 1.0, "attention_multiplier": 1.0, "num_local_experts": 8,
   "num_experts_per_tok": 2, "shared_intermediate_size": 1024, "mamba_n_heads": 128, "mamba_d_head": 64,
   "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_conv": 4, "mamba_expand": 2, "mamba_conv_bias": true,
-  "mamba_proj_bias": false, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0
+  "mamba_proj_bias": false, "bos_token_id": 1, "eos_token_id": 2
 })",
                                                          build};
 
