@@ -40,6 +40,10 @@ kvern_step to_abi(const StepRequest &request, void *stream) {
   step.row_pos = request.row_pos.data();
   step.row_new = request.row_new.empty() ? nullptr : request.row_new.data();
   step.n_cross = request.n_cross;
+  if (!request.row_cross.empty()) {
+    step.flags |= KVERN_STEP_ROW_CROSS;
+    step.row_cross = request.row_cross.data();
+  }
   step.stream = stream;
   return step;
 }

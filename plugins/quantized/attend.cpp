@@ -17,18 +17,19 @@ T *moved(T *pointer, int64_t by) {
 
 void Attention::run(const kvern_attend &request, const QuantizedLayer &layer, const sdk::Slots &slots,
                     const sdk::Step &step, const kernels::Parallel &parallel) {
-  if (step.n_new == 0) return;
+  const int64_t n = request.q->shape[2];
+  if (n == 0) return;
   to_kernel(request.q->dtype);  // says what there is
   q_pos_.clear();
   for (int64_t row = 0; row < step.rows; ++row) {
-    for (int64_t i = 0; i < step.n_new; ++i) q_pos_.push_back(step.row_pos[row] + i);
+    for (int64_t i = 0; i < n; ++i) q_pos_.push_back(step.row_pos[row] + i);
   }
   kvern_view view{};
   slots.view(view);
   const bool packed = !layer.packed().empty();
   float *lse = sdk::query_call(request, q_pos_.data(), 0, step.rows).lse;
   if (packed && !lse) {
-    lse_.resize(static_cast<std::size_t>(step.rows * request.q->shape[1] * step.n_new));
+    lse_.resize(static_cast<std::size_t>(step.rows * request.q->shape[1] * n));
     lse = lse_.data();
   }
   if (packed) attend_packed(request, view, layer, lse, parallel);

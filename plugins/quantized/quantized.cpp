@@ -12,6 +12,7 @@ class Quantized : public sdk::KeyCache<PackedStorage, sdk::KeepAll> {
  public:
   static constexpr const char *name = "quantized", *version = "1.0.0",
                               *summary = "keeps old tokens at 8, 4, 3, 2 or 1 bits, recent ones in full";
+  static constexpr bool attends_other_queries = true;
   static std::vector<sdk::Option> options() { return declared_options(); }
 
   explicit Quantized(const sdk::Create &create) : Quantized(create, read_settings(create.options)) {}

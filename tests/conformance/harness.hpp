@@ -34,6 +34,7 @@ struct Subject {
   int64_t first_tokens = 0;  ///< added to every first step, for caches that treat old tokens differently
   bool recompute = false;    ///< keeps nothing: all tokens are fed in every step
   bool ragged = true;        ///< rows of different lengths are supported
+  bool row_cross = false;    ///< rows of different numbers of encoder keys are supported
   bool moving = true;        ///< also tried with memory that moves
   bool device = false;       ///< runs on a device: also tried on a simulated one
   bool composite = false;    ///< where one of its caches finds no memory, the others keep what they reserved

@@ -21,6 +21,8 @@ void CacheHarness::compare_attend(int layer, const Open &open, const DLTensor &o
   const kvern_layer &shape = subject.layers[layer];
   for (int64_t r = 0; r < open.step.rows; ++r) {
     for (int64_t i = 0; i < open.count[r]; ++i) {
+      if (shape.kind == KVERN_LAYER_CROSS && open.pos[r] + i < 0)
+        continue;  // padding may see an encoder or not
       const int64_t column = open.pos[r] + open.fed[r].pad + i;
       for (int h = 0; h < shape.q_heads; ++h) {
         const Softmax wanted = attend_all(open.fed[r], shape, layer, h, column, subject.semantics);
@@ -74,7 +76,7 @@ Softmax CacheHarness::attend_view(int layer, const Open &open, const kvern_view 
   if (open.pos[r] + i < 0) return result;
   for (int64_t j = 0; j < view.kv_len; ++j) {
     const int64_t key = key_position(view, r, key_head, j);
-    const bool sees = cross ? key < open.fed[r].encoder_len
+    const bool sees = cross ? subject.row_cross || key < open.fed[r].encoder_len
                             : key <= position && (!shape.window || key > position - shape.window);
     if (key < 0 || !sees) continue;
     double score = 0;

@@ -35,8 +35,13 @@ Outcome CacheHarness::step(const StepPlan &plan) {
   open.step.row_new = open.ragged ? open.count.data() : nullptr;
   open.step.n_cross = plan.n_cross;
   open.step.stream = host.stream();
+  for (const Row &row : rows) open.row_cross.push_back(row.encoder_len);
+  if (plan.n_cross > 0 && subject.row_cross) {
+    open.step.flags = KVERN_STEP_ROW_CROSS;
+    open.step.row_cross = open.row_cross.data();
+  }
   const bool part = !plan.row_keep.empty() || (plan.keep > 0 && plan.keep < open.step.n_new);
-  if (part && !subject.recompute) open.step.flags = KVERN_STEP_TENTATIVE;
+  if (part && !subject.recompute) open.step.flags |= KVERN_STEP_TENTATIVE;
   const std::vector<Row> before = rows;
   host.enter(-2);
   const kvern_status status = ops().begin(cache, &open.step, &error);
@@ -153,7 +158,7 @@ void CacheHarness::fill_keys(int owner, const Open &open, const kvern_view &view
   std::vector<double> x(static_cast<std::size_t>(shape.head_dim_k));
   for (int64_t r = 0; r < open.step.rows; ++r) {
     for (int64_t i = 0; i < k.shape[2]; ++i) {
-      const bool filler = !cross && i >= open.count[r];
+      const bool filler = cross ? subject.row_cross && i >= rows[r].encoder_len : i >= open.count[r];
       const uint32_t token = cross ? rows[r].encoder + static_cast<uint32_t>(i) : open.token(r, i);
       for (int h = 0; h < shape.kv_heads; ++h) {
         for (int d = 0; d < shape.head_dim_k; ++d) x[d] = test_value(token, owner, Kind::key, h, d);
@@ -186,7 +191,7 @@ Outcome CacheHarness::keys_layer_step(int layer, const StepPlan &plan, Open &ope
     for (const DLTensor **given : {&new_k, &new_v})
       if (*given) *given = &open.uploaded.emplace_back(*host.device(), **given).dl;
   }
-  if (attend && ops().attend && !cross && !host.device() && try_attend(layer, open, view, new_k, new_v))
+  if (attend && ops().attend && !host.device() && try_attend(layer, open, view, new_k, new_v))
     return Outcome::done;
   DLTensor out_k, out_v;
   const kvern_status status = ops().update(cache, owner, new_k, new_v, &out_k, &out_v, &error);
@@ -234,7 +239,7 @@ bool CacheHarness::try_attend(int layer, Open &open, const kvern_view &view, con
   request.struct_size = sizeof request;
   request.layer = shape.shares_layer >= 0 ? shape.shares_layer : layer;
   request.window = shape.window;
-  request.causal = 1;
+  request.causal = shape.kind != KVERN_LAYER_CROSS;
   request.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape.head_dim_k)));
   request.q = &q;
   request.k = k;

@@ -55,6 +55,8 @@ struct StepRequest {
   std::vector<int64_t> row_new;  ///< empty, or [B], each at most n_new: ragged rows, padded on the right
   int64_t n_new = 0;             ///< tokens per row
   int64_t n_cross = 0;           ///< keys that CROSS layers get in this step; 0 = they are only read
+  std::vector<int64_t>
+      row_cross;             ///< empty, or [B], each at most n_cross: the others are padding on the right
   int64_t total_length = 0;  ///< columns of the whole sequence so far, padding and these included (longrope)
   bool tentative = false;    ///< a part of the new tokens may be kept
   bool import = false;       ///< keys come from another cache; nothing attends

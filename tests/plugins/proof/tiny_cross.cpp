@@ -19,6 +19,8 @@ class TinyCross {
   }
 
   void begin(const Step &step) {
+    if (step.flags & KVERN_STEP_ROW_CROSS)
+      fail(KVERN_UNSUPPORTED, "rows have encoder keys in equal number only");
     if (step.n_cross == 0 && room_.slots > 0 && room_.rows != step.rows)
       fail(KVERN_INVALID_ARGUMENT, "other rows than held");
     try {

@@ -156,8 +156,9 @@ typedef struct kvern_create {
 
 enum {
   KVERN_STEP_TENTATIVE = 1u, /* end may keep a part of the new tokens; a cache that cannot says UNSUPPORTED in begin */
-  KVERN_STEP_IMPORT = 2u     /* keys come from another cache, no queries: k, v may hold only a layer's last tokens if
+  KVERN_STEP_IMPORT = 2u,    /* keys come from another cache, no queries: k, v may hold only a layer's last tokens if
                                 the others are padding or beyond its window */
+  KVERN_STEP_ROW_CROSS = 4u  /* row_cross is given: the encoder's keys differ in number by row */
 };
 
 /* A position is a token's index in its row; padding on the left has negative positions. What a query sees follows from
@@ -170,6 +171,8 @@ typedef struct kvern_step {
   const int64_t *row_new; /* NULL, or [rows], at most n_new: each row's new tokens; the rest of its columns is filler */
   int64_t n_cross;        /* the keys that CROSS layers get in this step, replacing theirs; 0 = they are only read */
   void *stream;           /* device work is ordered after this; NULL on a CPU */
+  const int64_t *row_cross; /* with ROW_CROSS [rows], at most n_cross: each row's keys of CROSS layers; the rest is filler,
+                               which views show at negative positions */
 } kvern_step;
 
 /* Keys that update hands out are turned to the positions of the view, whatever the flags say. */
@@ -193,7 +196,9 @@ typedef struct kvern_view {
 } kvern_view;
 
 /* A request to compute attention. Shapes: q, out [rows, q_heads, n_new, dim]; k, v [rows, kv_heads, n_new, dim], both NULL
- * to read only; query head h reads key head h / (q_heads / kv_heads); the last stride is 1, the others are free. */
+ * to read only; query head h reads key head h / (q_heads / kv_heads); the last stride is 1, the others are free. q and out
+ * may have another number of queries than n_new only where causal is 0 and a composite holds a CROSS layer in a cache of
+ * ATTENTION layers. */
 typedef struct kvern_attend {
   uint32_t struct_size;
   int32_t layer;

@@ -13,6 +13,8 @@ KVERN_SDK_BEGIN
 /// `return std::unique_ptr<Mine>(new Mine(*this));`.
 class Composite {
  public:
+  static constexpr bool attends_other_queries = true;  // a child decides
+
   explicit Composite(const Create &create) : owner_(create.layers.size(), -1) {}
 
   bool offers(Verb verb) const {

@@ -13,6 +13,7 @@ KVERN_SDK_BEGIN
 template <class Self, class H = RelayHost>
 class Decorator {
  public:
+  static constexpr bool attends_other_queries = true;  // the inner cache decides
   static std::vector<Option> options() {
     return {string_option("inner", "dynamic"), table_option("inner_config")};
   }

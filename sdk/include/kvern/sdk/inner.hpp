@@ -89,8 +89,8 @@ class Inner {
     return false;
   }
 
-  void begin(const Step &step) {
-    const kvern_step raw = step.raw();
+  void begin(const Step &step) { begin(step.raw()); }
+  void begin(const kvern_step &raw) {
     call([&](kvern_error *e) { return cache_->ops->begin(cache_, &raw, e); });
   }
   void view(int layer, kvern_view &view) {

@@ -132,6 +132,10 @@ class Instance : public kvern_cache {
       const kvern_attend ours = known_part(*request);
       it.base_.require_step("attend");
       it.base_.require_keys("attend", ours.layer, ours.k, ours.v);
+      if constexpr (!AttendsOtherQueries<C>) {
+        if (ours.q->shape[2] != it.base_.step.n_new)
+          fail(KVERN_UNSUPPORTED, "attend takes as many queries as the step has new tokens");
+      }
       it.cache_->attend(static_cast<const kvern_attend &>(ours));
       if (ours.k) it.base_.keys_stored(ours.layer);
     });

@@ -10,9 +10,10 @@ KVERN_SDK_BEGIN
 struct Step {
   int64_t rows = 0, n_new = 0, n_cross = 0;
   uint32_t flags = 0;
-  std::vector<int64_t> row_pos;  ///< [rows] position of each row's first new token
-  std::vector<int64_t> row_new;  ///< [rows] new tokens of each row, also where all have n_new
-  bool ragged = false;           ///< some row has fewer than n_new
+  std::vector<int64_t> row_pos;    ///< [rows] position of each row's first new token
+  std::vector<int64_t> row_new;    ///< [rows] new tokens of each row, also where all have n_new
+  bool ragged = false;             ///< some row has fewer than n_new
+  std::vector<int64_t> row_cross;  ///< [rows] keys of CROSS layers of each row, also where all have n_cross
   void *stream = nullptr;
 
   bool tentative() const { return (flags & KVERN_STEP_TENTATIVE) != 0; }
@@ -27,13 +28,14 @@ struct Step {
             row_pos.data(),
             ragged ? row_new.data() : nullptr,
             n_cross,
-            stream};
+            stream,
+            (flags & KVERN_STEP_ROW_CROSS) != 0 ? row_cross.data() : nullptr};
   }
 
   /// INVALID_ARGUMENT for sizes that make no sense, UNSUPPORTED for a flag that is not known.
   void read(const kvern_step &theirs) {
     const kvern_step step = known_part(theirs);
-    if (step.flags & ~(KVERN_STEP_TENTATIVE | KVERN_STEP_IMPORT)) {
+    if (step.flags & ~(KVERN_STEP_TENTATIVE | KVERN_STEP_IMPORT | KVERN_STEP_ROW_CROSS)) {
       fail(KVERN_UNSUPPORTED, "the step has a flag that this plugin does not know: ", step.flags);
     }
     if (step.rows < 1 || step.n_new < 0 || step.n_cross < 0 || !step.row_pos) {
@@ -53,9 +55,22 @@ struct Step {
       row_new.assign(step.row_new, step.row_new + rows);
     }
     for (int64_t row = 0; row < rows; ++row) check_row(row);
+    read_cross(step);
   }
 
  private:
+  void read_cross(const kvern_step &step) {
+    const bool given = (flags & KVERN_STEP_ROW_CROSS) != 0;
+    if (given && !step.row_cross) fail(KVERN_INVALID_ARGUMENT, "a step with ROW_CROSS has no row_cross");
+    if (!given) return row_cross.assign(static_cast<std::size_t>(rows), n_cross);
+    row_cross.assign(step.row_cross, step.row_cross + rows);
+    for (int64_t row = 0; row < rows; ++row) {
+      if (row_cross[row] >= 0 && row_cross[row] <= n_cross) continue;
+      fail(KVERN_INVALID_ARGUMENT, "row ", row, " has ", row_cross[row], " keys of an encoder in a step of ",
+           n_cross);
+    }
+  }
+
   void check_row(int64_t row) {
     const int64_t far = int64_t{1} << 40;
     const int64_t count = row_new[row], position = row_pos[row];

@@ -41,6 +41,10 @@ template <class C>
 concept HasAttend = requires(C &c, const kvern_attend &request) {
   c.attend(request);
 };
+/// attend takes another number of queries than the step has new tokens, where they are not causal: a class that does says
+/// `static constexpr bool attends_other_queries = true`; for the others the host's attention does it.
+template <class C>
+concept AttendsOtherQueries = C::attends_other_queries;
 template <class C>
 concept HasState = requires(C &c, int layer, int slot, DLTensor *out) {
   c.state(layer, slot, out, out);
