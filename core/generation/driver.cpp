@@ -46,13 +46,12 @@ bool all_equal(const std::vector<int64_t> &list) {
   return std::all_of(list.begin(), list.end(), [&](int64_t x) { return x == list.front(); });
 }
 
-void select_rows(std::optional<Encoded> &encoded, const std::vector<int64_t> &index) {
-  if (!encoded) return;
+void select_rows(Encoded &encoded, const std::vector<int64_t> &index) {
   std::vector<at::Tensor> rows;
   std::vector<int64_t> row_len;
   for (const int64_t i : index) {
-    rows.push_back(encoded->hidden.select(0, i));
-    if (!encoded->row_len.empty()) row_len.push_back(encoded->row_len[static_cast<size_t>(i)]);
+    rows.push_back(encoded.hidden.select(0, i));
+    if (!encoded.row_len.empty()) row_len.push_back(encoded.row_len[static_cast<size_t>(i)]);
   }
   encoded = Encoded{at::stack(rows), std::move(row_len)};
 }
@@ -91,12 +90,18 @@ Output Driver::compute(Step &step, const Chunk &chunk, const Input &input) {
   throw non_finite_error("the logits", "values that are not finite");
 }
 
+/// A step that starts a sequence brings the encoder's keys.
+void Driver::give_encoded(StepRequest &request, Input &input) {
+  if (!options_.encoded || cache_.info().tokens > 0) return;
+  if (!encoded_rows_.empty()) select_rows(*options_.encoded, std::exchange(encoded_rows_, {}));
+  request.n_cross = options_.encoded->hidden.size(1);
+  request.row_cross = options_.encoded->row_len;
+  input.encoded = &*options_.encoded;
+}
+
 Output Driver::run(const Chunk &chunk, Input input) {
   Chunk with_encoder = chunk;
-  if (options_.encoded && cache_.info().tokens == 0) {
-    with_encoder.request.n_cross = options_.encoded->hidden.size(1);
-    input.encoded = &*options_.encoded;
-  }
+  give_encoded(with_encoder.request, input);
   input.ids = chunk.ids;
   Step step(cache_, with_encoder.request);
   Output output = compute(step, with_encoder, input);
@@ -207,7 +212,10 @@ void Driver::reset() {
 
 void Driver::reorder(const std::vector<int64_t> &index) {
   abort();
-  select_rows(options_.encoded, index);
+  std::vector<int64_t> rows;  // the encoder's output is copied only where it is given again
+  for (const int64_t i : index)
+    rows.push_back(encoded_rows_.empty() ? i : encoded_rows_.at(static_cast<size_t>(i)));
+  if (options_.encoded) encoded_rows_ = std::move(rows);
   if (cache_.info().tokens == 0) return ends_.clear();
   if (!cache_.offers("gather")) return reset();
   cache_.gather(index);
@@ -302,10 +310,10 @@ Output Driver::feed_ragged(const Columns &columns, int64_t held_back, Want want)
 // ---- proposals
 
 /// False if the cache does not take the tokens as a tentative step.
-bool Driver::open_proposal(const Chunk &chunk) {
-  if (next_chunk(0, chunk.request.n_new) < chunk.request.n_new) return false;
+bool Driver::open_proposal(const StepRequest &request) {
+  if (next_chunk(0, request.n_new) < request.n_new) return false;
   try {
-    proposal_->step = std::make_unique<Step>(cache_, chunk.request);
+    proposal_->step = std::make_unique<Step>(cache_, request);
   } catch (const CacheError &e) {
     if (e.status() != KVERN_UNSUPPORTED) throw;
     return false;
@@ -321,13 +329,14 @@ Output Driver::propose(const TokenRows &rows, const std::vector<int64_t> &paddin
   chunk.request.tentative = true;
   Proposal proposal{nullptr, chunk.request.row_pos, n};
   proposal_ = std::move(proposal);
-  if (!keeps_ || !options_.use_cache || !open_proposal(chunk)) {
+  Input input;
+  give_encoded(chunk.request, input);
+  if (!keeps_ || !options_.use_cache || !open_proposal(chunk.request)) {
     Output output = feed_up_to(columns, 0, {n, hidden});
     prefilled_ = true;
     return output;
   }
   prefilled_ = true;
-  Input input;
   input.ids = chunk.ids;
   input.logits = Input::Logits::all;
   input.hidden = hidden;

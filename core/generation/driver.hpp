@@ -73,6 +73,7 @@ class Driver {
     int64_t n = 0;
   };
 
+  void give_encoded(StepRequest &request, Input &input);
   void prepare(const Columns &columns);
   std::optional<int64_t> held_columns(const Columns &columns);
   bool try_truncate(const std::vector<int64_t> &from, const std::vector<int64_t> &to);
@@ -80,7 +81,7 @@ class Driver {
   Output feed_up_to(const Columns &columns, int64_t held_back, Want want);
   Output feed_columns(const Columns &columns, int64_t end, Want want);
   Output feed_ragged(const Columns &columns, int64_t held_back, Want want);
-  bool open_proposal(const Chunk &chunk);
+  bool open_proposal(const StepRequest &request);
   Output run(const Chunk &chunk, Input input);
   Output compute(Step &step, const Chunk &chunk, const Input &input);
   void abort();
@@ -91,7 +92,8 @@ class Driver {
   const Model &model_;
   Cache &cache_;
   Options options_;
-  int64_t chunk_ = 0;  // tokens per step at most, also by the cache's wish; 0 = all
+  std::vector<int64_t> encoded_rows_;  // [R] rows of options_.encoded after reorder; empty: as they are
+  int64_t chunk_ = 0;                  // tokens per step at most, also by the cache's wish; 0 = all
   bool prefilled_ = false;
   bool keeps_ = true;         // did the cache hold all that it was fed?
   int64_t rope_version_ = 0;  // of the keys that the cache holds

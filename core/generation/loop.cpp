@@ -41,7 +41,8 @@ int64_t min_tokens_to_keep(const GenerationConfig &config) {
 
 GenerationLoop::GenerationLoop(const Model &model, Cache &cache, const Prompt &prompt,
                                const GenerationConfig &config, const GenerationEvents &events,
-                               const GenerationResources &resources, int64_t sequences_per_prompt)
+                               const GenerationResources &resources, int64_t sequences_per_prompt,
+                               std::optional<Encoded> encoded)
     : config_(config),
       events_(events),
       resources_(resources),
@@ -51,15 +52,20 @@ GenerationLoop::GenerationLoop(const Model &model, Cache &cache, const Prompt &p
       repeat_(repeated(prompt_.size(), sequences_per_prompt)),
       padding_(left_padding(prompt)),
       driver_(model, cache,
-              {config.get(option::use_cache), config.get(option::prefill_chunk_size), events.on_prefill, {}}),
+              {config.get(option::use_cache), config.get(option::prefill_chunk_size), events.on_prefill,
+               std::move(encoded)}),
       sequences_(select(prompt_, repeat_), config, resources.text),
+      encoder_ids_(prompt.encoder ? prompt.encoder->ids : at::Tensor()),
       processors_(processors_for(all_of(sequences_), nullptr)) {}
 
 LogitsProcessors GenerationLoop::processors_for(const std::vector<int64_t> &rows,
                                                 const TokenRows *chosen) const {
   const int64_t limit = length_limit(config_, sequences_.length());
-  return make_processors(
-      config_, {sequences_.tensor(rows), limit, min_tokens_to_keep(config_), chosen, &model_, &cache_});
+  at::Tensor encoder_ids;
+  if (encoder_ids_.defined())
+    encoder_ids = encoder_ids_.index_select(0, at::tensor(select(repeat_, rows), at::kLong));
+  return make_processors(config_, {sequences_.tensor(rows), limit, min_tokens_to_keep(config_), chosen,
+                                   &model_, &cache_, encoder_ids});
 }
 
 Output GenerationLoop::prefill(Driver::Want want) {

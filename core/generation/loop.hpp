@@ -15,10 +15,10 @@ using Sampler = std::function<at::Tensor(const at::Tensor &scores)>;
 
 class GenerationLoop {
  public:
-  /// Borrows all of them. sequences_per_prompt: in how many each prompt is continued.
+  /// Borrows all but `encoded`, the output of the prompts' encoder. sequences_per_prompt: in how many each prompt is continued.
   GenerationLoop(const Model &model, Cache &cache, const Prompt &prompt, const GenerationConfig &config,
                  const GenerationEvents &events, const GenerationResources &resources,
-                 int64_t sequences_per_prompt);
+                 int64_t sequences_per_prompt, std::optional<Encoded> encoded = {});
 
   const GenerationConfig &config() const { return config_; }
   const GenerationEvents &events() const { return events_; }
@@ -76,6 +76,7 @@ class GenerationLoop {
   std::vector<int64_t> padding_;
   Driver driver_;
   Sequences sequences_;
+  at::Tensor encoder_ids_;  // int64 [P, S] of the prompts, or undefined
   LogitsProcessors processors_;
   GenerationResult result_;
   int64_t step_ = 0;

@@ -41,6 +41,7 @@ enum class ProcessorOrder : int {
   exponential_decay = 140,
   suppress = 150,
   begin_suppress = 160,
+  timestamps = 165,
   temperature = 170,
   top_k = 180,
   top_p = 190,
@@ -60,7 +61,10 @@ struct ProcessorContext {
   const std::vector<std::vector<int64_t>> *chosen_by_groups = nullptr;
   const Model *model = nullptr;  ///< that generates; nullptr: unknown
   const Cache *cache = nullptr;  ///< of that model
+  at::Tensor encoder_ids = {};     ///< int64 [R, S], what a text encoder has read; undefined: there is none
   int64_t prompt_length() const { return prompt.size(1); }
+  /// What the processors of an encoder's input look at: without an encoder, the prompt.
+  const at::Tensor &source() const { return encoder_ids.defined() ? encoder_ids : prompt; }
 };
 
 /// What a file of processors/ defines: `extern constinit const ProcessorEntry processor_NAME`.

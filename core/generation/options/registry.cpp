@@ -41,6 +41,12 @@ extern constinit const GenerationOption<std::optional<int64_t>> bos_token_id{
      .help = "begins an empty prompt",
      .source = "transformers"}};
 
+extern constinit const GenerationOption<std::optional<int64_t>> decoder_start_token_id{
+    {.name = "decoder_start_token_id",
+     .range = {.min = 0},
+     .help = "begins the prompt of a decoder behind an encoder; bos_token_id where it is not set",
+     .source = "transformers"}};
+
 extern constinit const GenerationOption<int64_t> prefill_chunk_size{
     {.name = "prefill_chunk_size",
      .default_value = int64_t{0},
@@ -53,8 +59,9 @@ extern constinit const GenerationOption<int64_t> prefill_chunk_size{
 namespace {
 
 constexpr const OptionDeclaration *kOwn[] = {
-    &option::do_sample,    &option::num_return_sequences, &option::use_cache,
-    &option::pad_token_id, &option::bos_token_id,         &option::prefill_chunk_size,
+    &option::do_sample,          &option::num_return_sequences, &option::use_cache,
+    &option::pad_token_id,       &option::bos_token_id,         &option::decoder_start_token_id,
+    &option::prefill_chunk_size,
 };
 
 std::vector<const OptionDeclaration *> collect() {

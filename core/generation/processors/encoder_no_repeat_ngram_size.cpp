@@ -37,7 +37,7 @@ constexpr const OptionDeclaration *kOptions[] = {&kSize};
 std::unique_ptr<LogitsProcessor> make(const GenerationConfig &config, const ProcessorContext &context) {
   const int64_t size = config.get(kSize);
   if (size == 0) return nullptr;
-  return std::make_unique<EncoderNoRepeatNgram>(context.prompt, size);
+  return std::make_unique<EncoderNoRepeatNgram>(context.source(), size);
 }
 
 }  // namespace

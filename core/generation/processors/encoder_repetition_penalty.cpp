@@ -36,7 +36,7 @@ constexpr const OptionDeclaration *kOptions[] = {&kPenalty};
 std::unique_ptr<LogitsProcessor> make(const GenerationConfig &config, const ProcessorContext &context) {
   const double value = config.get(kPenalty);
   if (value == 1.0) return nullptr;
-  return std::make_unique<EncoderRepetitionPenalty>(context.prompt, 1 / value);
+  return std::make_unique<EncoderRepetitionPenalty>(context.source(), 1 / value);
 }
 
 }  // namespace

@@ -27,8 +27,11 @@ extern const GenerationOption<int64_t> max_length;  ///< prompt included; counts
 extern const GenerationOption<std::vector<int64_t>> eos_token_id;  ///< empty: nothing ends a row early
 extern const GenerationOption<std::optional<int64_t>>
     pad_token_id;  ///< fills rows that ended; the first eos id if not set
-extern const GenerationOption<std::optional<int64_t>> bos_token_id;         ///< begins an empty prompt
+extern const GenerationOption<std::optional<int64_t>> bos_token_id;  ///< begins an empty prompt
+/// Begins every prompt of a decoder behind an encoder; bos_token_id where it is not set.
+extern const GenerationOption<std::optional<int64_t>> decoder_start_token_id;
 extern const GenerationOption<std::optional<int64_t>> forced_bos_token_id;  ///< follows a prompt of one
+extern const GenerationOption<bool> return_timestamps;                      ///< of speech models
 extern const GenerationOption<bool> use_cache;              ///< false: every step feeds everything again
 extern const GenerationOption<int64_t> prefill_chunk_size;  ///< 0 = whole prompts
 }  // namespace option
@@ -47,6 +50,8 @@ std::vector<std::string> warnings(const GenerationConfig &config);
 struct Prompt {
   std::vector<std::vector<int64_t>> input_ids;       ///< [B][L]
   std::vector<std::vector<int64_t>> attention_mask;  ///< [B][L] of 0 and 1, or empty = all ones
+  std::optional<EncoderInput> encoder =
+      {};  ///< of models with an encoder; B rows. input_ids are the decoder's
 };
 
 /// An eos id or a stop string; or max_new_tokens, max_length, max_time, the model's or the cache's limit.
@@ -95,7 +100,7 @@ int64_t cache_rows_per_prompt(const GenerationConfig &config);
 
 /// Continues each row of the prompt. The cache may hold tokens already: those positions are not fed again
 /// (the caller vouches that they are the prompt's own). Afterwards it holds what it keeps of all tokens but
-/// the last. Throws Error(input) if the prompt is empty, does not fit the model or the cache, or has an id
+/// the last. Behind an encoder, rows that do not begin with decoder_start_token_id get it in front. Throws Error(input) if the prompt is empty, does not fit the model or the cache, or has an id
 /// outside the vocabulary.
 GenerationResult generate(const Model &model, Cache &cache, const Prompt &prompt,
                           const GenerationConfig &config, const GenerationEvents &events = {},

@@ -12,6 +12,9 @@ namespace kvern {
 
 class Step;
 
+/// What a model's encoder reads.
+enum class EncoderKind { none, text, audio };
+
 struct ModelInfo {
   std::string model_type;  ///< "llama"
   int64_t vocab_size = 0;
@@ -19,6 +22,8 @@ struct ModelInfo {
   int64_t parameters = 0;     ///< elements of the weights, shared ones once
   int64_t weight_bytes = 0;
   Dtype dtype = Dtype::f32;  ///< of the weights
+  EncoderKind encoder = EncoderKind::none;
+  int64_t max_encoder_positions = 0;  ///< hidden states that the encoder gives at most; 0 = no limit
 };
 
 /// What an encoder reads: token ids, or features of sound or images.
@@ -41,7 +46,7 @@ struct Input {
   at::Tensor ids;                    ///< int64 [B, T], on the CPU
   Logits logits = Logits::last;      ///< of which new tokens
   bool hidden = false;               ///< also the last hidden states of all new tokens (contrastive search)
-  const Encoded *encoded = nullptr;  ///< given in the step whose request has n_cross
+  const Encoded *encoded = nullptr;  ///< given in the steps whose request has n_cross
   /// Throw Error(model) that names the first layer and sublayer whose output is not finite. Slow; for the message only.
   bool locate_non_finite = false;
 };
