@@ -93,13 +93,17 @@ Output Decoder::output(const Input &input, const Activations &x, Queue &queue) c
   const bool few = last && !input.hidden;
   const MatrixView from = few ? last_of(x.residual, x.batch, x.n_new) : x.residual;
   MatrixView normed{x.normed.data, from.rows, x.normed.stride};
-  parts_.head.norm(from, normed, queue);
+  parts_.head.normalize(from, normed, queue);
   if (input.hidden) output.hidden = to_tensor(normed, dim, queue).view({x.batch, x.n_new, dim});
   if (none) return output;
   if (last && input.hidden) normed = last_of(normed, x.batch, x.n_new);
   output.logits = at::empty({x.batch, last ? 1 : x.n_new, parts_.info.vocab_size}, at::kFloat);
   parts_.head(normed, output.logits.mutable_data_ptr<float>(), queue);
   return output;
+}
+
+Encoded Decoder::encode(const EncoderInput &input) const {
+  return parts_.encoder ? parts_.encoder->run(input) : Model::encode(input);
 }
 
 Output Decoder::forward(Step &step, const Input &input) const {

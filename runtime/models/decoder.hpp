@@ -1,9 +1,10 @@
-// A decoder-only model made of sublayers: the one Model of all families here.
+// A decoder made of sublayers, with an encoder before it or none: the one Model of all families here.
 #pragma once
 #include <kvern/model.hpp>
 #include <memory>
 #include <vector>
 
+#include "runtime/models/encoder.hpp"
 #include "runtime/models/layers/embedding.hpp"
 #include "runtime/models/layers/head.hpp"
 #include "runtime/models/layers/sublayer.hpp"
@@ -21,6 +22,7 @@ class Decoder : public Model {
     Embedding embedding;
     std::vector<Block> blocks;
     Head head;
+    std::unique_ptr<const Encoder> encoder = {};  ///< or nullptr
   };
 
   explicit Decoder(Parts parts);
@@ -28,6 +30,7 @@ class Decoder : public Model {
   const ModelInfo &info() const override { return parts_.info; }
   const std::vector<LayerSpec> &layers() const override { return layers_; }
   std::vector<std::string> feed_forward() const override;
+  Encoded encode(const EncoderInput &input) const override;
   /// Throws Error(input) for an id outside of the vocabulary or a position beyond the table of learned ones.
   Output forward(Step &step, const Input &input) const override;
   int64_t rope_version(int64_t total_length) const override;

@@ -34,6 +34,7 @@ struct ResidualDescription {
   SublayerInput input = SublayerInput::norm;
   std::string norm, post_norm;
   float multiplier = 1.0f;
+  std::string stream_norm = {};
 };
 
 enum class QkNorm {

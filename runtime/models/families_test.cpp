@@ -35,6 +35,8 @@ bool follows(const std::string &key, const json &value, const json &all) {
     return value == all.at("expand").get<int64_t>() * all.at("hidden_size").get<int64_t>();
   if (key == "time_step_rank" || key == "mamba_dt_rank")
     return value == all.at("hidden_size").get<int64_t>() / 16;
+  if (key == "num_decoder_layers") return value == all.at("num_layers");
+  if (key == "scale_decoder_outputs") return value == all.at("tie_word_embeddings");
   return value == false;
 }
 

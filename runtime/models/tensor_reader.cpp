@@ -47,7 +47,8 @@ Projection TensorReader::projection(const ProjectionNames &names, const std::vec
 }
 
 Residual TensorReader::residual(const ResidualDescription &from) const {
-  return {from.input, norm(from.norm, hidden()), norm(from.post_norm, hidden()), from.multiplier};
+  return {from.input, norm(from.norm, hidden()), norm(from.post_norm, hidden()), from.multiplier,
+          norm(from.stream_norm, hidden())};
 }
 
 }  // namespace kvern::models

@@ -44,6 +44,7 @@ Cache open_cache(const Model &model, const CacheRequest &request) {
   spec.dtype = request.dtype.value_or(model.info().dtype);
   spec.max_rows = request.max_rows;
   spec.max_tokens = request.max_tokens;
+  spec.max_cross = request.max_cross;
   spec.options = request.options;
   try {
     return Cache::create(host, *found.plugin, spec);

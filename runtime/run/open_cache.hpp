@@ -16,6 +16,7 @@ struct CacheRequest {
   std::optional<Dtype> dtype;            ///< of keys and values; none = that of the weights
   int64_t memory_budget = 0;             ///< bytes; 0 = no limit
   int64_t max_rows = 0, max_tokens = 0;  ///< expected; 0 = unknown
+  int64_t max_cross = 0;                 ///< hidden states of an encoder, expected; 0 = unknown
 };
 
 /// Offers what every cache gets, whatever the model: "kvern.attention/1" and "kvern.compose/1".

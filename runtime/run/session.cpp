@@ -11,6 +11,7 @@
 #include "runtime/models/load.hpp"
 #include "runtime/run/cache_config.hpp"
 #include "runtime/run/check_cache.hpp"
+#include "runtime/run/speech.hpp"
 #include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
 
@@ -62,6 +63,11 @@ void take_cache_of_model(config::RunConfig &run) {
 std::vector<std::string> generation_notes(const Session &run, const GenerationConfig &config) {
   const auto file = run.generation_file();
   auto keys = file.not_used;
+  if (run.model().info().encoder == EncoderKind::audio)
+    std::erase_if(keys, [](const std::string &key) {
+      const auto &read = SpeechTokens::keys();
+      return std::find(read.begin(), read.end(), key) != read.end();
+    });
   if (!run.config().names_cache && file.cache_implementation != run.config().cache_implementation) {
     if (file.cache_implementation) keys.push_back("cache_implementation");
     if (!file.cache_config.empty()) keys.push_back("cache_config");
@@ -144,10 +150,12 @@ Cache Session::open_assistant_cache(int64_t max_tokens) const {
   return kvern::open_cache(*assistant_, request);
 }
 
-Cache Session::open_cache(int64_t max_rows, int64_t max_tokens) const {
+Cache Session::open_cache(int64_t max_rows, int64_t max_tokens, int64_t max_cross) const {
   const int64_t limit = model_->info().max_positions;
   if (limit > 0) max_tokens = std::min(max_tokens, limit);
-  return kvern::open_cache(*model_, cache_request(config_, max_rows, max_tokens));
+  CacheRequest request = cache_request(config_, max_rows, max_tokens);
+  request.max_cross = max_cross;
+  return kvern::open_cache(*model_, request);
 }
 
 }  // namespace kvern

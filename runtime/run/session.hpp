@@ -42,8 +42,8 @@ class Session {
   /// What the model folder says about generation.
   files::GenerationFile generation_file() const;
 
-  /// A cache as configured.
-  Cache open_cache(int64_t max_rows, int64_t max_tokens) const;
+  /// A cache as configured; max_cross: hidden states of an encoder.
+  Cache open_cache(int64_t max_rows, int64_t max_tokens, int64_t max_cross = 0) const;
 
   /// The draft model of assisted decoding; nullptr: none is configured.
   const Model *assistant() const { return assistant_.get(); }

@@ -36,6 +36,17 @@ TEST_CASE("Recorded outputs of transformers come out the same with every cache")
     }
 }
 
+TEST_CASE("Recorded runs of models with an encoder come out the same with each cache in both halves") {
+  for (const std::string cache : {"encoder_decoder", "dynamic", "static", "none", "paged"}) {
+    INFO(cache);
+    const auto ran =
+        run({program("kvern-reference"), source_path("tests/reference/encoders"), "--cache", cache});
+    INFO(ran.out << ran.err);
+    CHECK(ran.code == 0);
+    CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, "));
+  }
+}
+
 TEST_CASE("Recorded runs with an attention window come out the same through the cache sliding_window") {
   for (const auto &folder : folders()) {
     if (!std::filesystem::exists(folder + "/cases/sliding_window")) continue;

@@ -57,6 +57,18 @@ bool ends_with(const std::string &text, const std::string &end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+/// audio/extractor_KIND/NAME.json
+void add_features(const fs::path &root, std::vector<Case> &cases) {
+  for (const auto &folder : entries(root / "audio"))
+    if (fs::is_directory(folder))
+      for (const auto &file : entries(folder)) {
+        const size_t before = cases.size();
+        add_json(root, file, cases);
+        if (cases.size() > before)
+          cases.back().name = "log_mel/" + folder.filename().string() + "/" + file.stem().string();
+      }
+}
+
 void add_trained_models(const fs::path &root, std::vector<Case> &cases) {
   for (const auto &folder : entries(root)) {
     if (!fs::is_regular_file(folder / "config.json")) continue;
@@ -86,6 +98,7 @@ std::vector<Case> find_cases(const fs::path &root) {
     if (fs::exists(folder / "encode.jsonl"))
       cases.push_back({"tokenizers", "tokenizers/" + folder.filename().string(), root, folder, {}});
   add_chat_lines(root, cases);
+  add_features(root, cases);
   add_trained_models(root, cases);
   std::stable_sort(cases.begin(), cases.end(), [](const Case &a, const Case &b) {
     return std::tie(a.kind, a.name) < std::tie(b.kind, b.name);

@@ -16,7 +16,7 @@ struct Case {
 };
 
 /// Every case below `root`, by content: cases/KIND/*.json, cases/*.json (kind inside), tokenizers/NAME/ with
-/// an encode.jsonl (kind "tokenizers"), chat/cases.jsonl (kind "chat_templates", a case per line),
+/// an encode.jsonl (kind "tokenizers"), audio/FOLDER/*.json (kind "log_mel"), chat/cases.jsonl (kind "chat_templates", a case per line),
 /// NAME/expected.json beside a model ("trained_models"). Sorted by kind and name. Throws Error(input) for a
 /// file that is no JSON.
 std::vector<Case> find_cases(const std::filesystem::path &root);

@@ -9,6 +9,20 @@
 
 namespace kvern::reference {
 
+namespace {
+
+/// Behind an encoder a cache is in both halves.
+void put_in_both_halves(CacheRequest &request) {
+  const auto text = [](const std::string &value) { return Option{value, ""}; };
+  const OptionTable options = std::move(request.options);
+  request.options = {{"self_attention", text(request.implementation)},
+                     {"cross_attention", text(request.implementation)}};
+  if (!options.empty()) request.options.emplace_back("self_attention_config", Option{options, ""});
+  request.implementation = "encoder_decoder";
+}
+
+}  // namespace
+
 const Model &Context::model(const std::filesystem::path &folder) {
   auto &model = models_[folder.string()];
   if (!model) {
@@ -20,7 +34,7 @@ const Model &Context::model(const std::filesystem::path &folder) {
 }
 
 Cache Context::open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens,
-                    const OptionTable &options) const {
+                    const OptionTable &options, int64_t max_cross) const {
   const auto wanted = cache_name(name);
   const auto installed = list_plugins(plugin_path);
   const auto found = std::find_if(installed.begin(), installed.end(),
@@ -32,6 +46,8 @@ Cache Context::open(const Model &model, const std::string &name, int64_t max_row
   request.max_rows = max_rows;
   request.max_tokens = max_tokens;
   request.options = options;
+  request.max_cross = max_cross;
+  if (model.info().encoder != EncoderKind::none && wanted != "encoder_decoder") put_in_both_halves(request);
   return open_cache(model, request);
 }
 

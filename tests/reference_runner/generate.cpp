@@ -6,13 +6,15 @@
 #include "core/generation/driver.hpp"
 #include "runtime/models/load.hpp"
 #include "tests/reference_runner/compare.hpp"
+#include "tests/reference_runner/encoder_input.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
 
 namespace kvern::reference {
 namespace {
 
-Prompt prompt_of(const Case &c) {
+Prompt prompt_of(const Case &c, const Model &model) {
+  if (model.info().encoder != EncoderKind::none) return encoder_decoder_prompt(c);
   const Json &inputs = c.json.contains("inputs") ? c.json["inputs"] : c.json;
   if (!inputs.contains("input_ids")) skip("input not offered: no input_ids");
   Prompt prompt;
@@ -20,6 +22,17 @@ Prompt prompt_of(const Case &c) {
   if (inputs.contains("attention_mask") && inputs["attention_mask"].is_array())
     prompt.attention_mask = inputs["attention_mask"].get<Ids>();
   return prompt;
+}
+
+int64_t rows_of(const Prompt &prompt) {
+  if (!prompt.encoder) return static_cast<int64_t>(prompt.input_ids.size());
+  const EncoderInput &input = *prompt.encoder;
+  return input.features.defined() ? input.features.size(0) : input.ids.size(0);
+}
+
+int64_t max_cross(const Prompt &prompt, const Model &model) {
+  if (!prompt.encoder) return 0;
+  return prompt.encoder->ids.defined() ? prompt.encoder->ids.size(1) : model.info().max_encoder_positions;
 }
 
 /// What a case beside this one recorded for the same prompt with these keywords.
@@ -133,11 +146,11 @@ void feed_prefix(const Case &c, const Model &model, Cache &cache) {
 void run_generate(const Case &c, Context &context) {
   const auto &model = context.model(model_folder(c));
   const auto options = generate_options(c);
-  const auto prompt = prompt_of(c);
-  const auto rows = static_cast<int64_t>(prompt.input_ids.size()) * cache_rows_per_prompt(options.config);
-  const auto length = static_cast<int64_t>(prompt.input_ids.front().size());
+  const auto prompt = prompt_of(c, model);
+  const auto length = prompt.input_ids.empty() ? 1 : static_cast<int64_t>(prompt.input_ids.front().size());
+  const auto rows = rows_of(prompt) * cache_rows_per_prompt(options.config);
   const int64_t longest = length_limit(options.config, length);
-  auto cache = context.open(model, options.cache, rows, longest);
+  auto cache = context.open(model, options.cache, rows, longest, {}, max_cross(prompt, model));
 
   if (c.json.contains("prefix_ids")) feed_prefix(c, model, cache);
 

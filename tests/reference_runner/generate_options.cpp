@@ -37,6 +37,20 @@ GenerationConfig over_defaults(const Json &kwargs, GenerateOptions &options) {
 
 }  // namespace
 
+namespace {
+
+/// The folder's, or those that the case records.
+GenerationConfig model_options(const Case &c, const std::filesystem::path &folder,
+                               OptionDeclarations declared) {
+  const Json inputs = c.json.value("inputs", Json::object());
+  if (inputs.is_object() && inputs.contains("generation_config"))
+    return files::parse_generation_config(inputs["generation_config"].dump(), "generation_config", declared)
+        .options;
+  return files::read_generation_config(folder, read_model_config(folder), declared).options;
+}
+
+}  // namespace
+
 OptionTable cache_config_of(const Json &table) {
   OptionTable options;
   for (const auto &[key, value] : table.items()) {
@@ -55,7 +69,7 @@ GenerateOptions generate_options(const Case &c) {
   const auto folder = model_folder(c);
   GenerateOptions options;
   const auto declared = generation_options();
-  options.config = files::read_generation_config(folder, read_model_config(folder), declared).options;
+  options.config = model_options(c, folder, declared);
   options.config.merge(over_defaults(c.json.at("generate_kwargs"), options), declared);
   if (c.json.contains("seed") && c.json["seed"].is_number())
     options.config.seed = c.json["seed"].get<uint64_t>();

@@ -84,8 +84,12 @@ void Attention::compute(Activations &x, Step &step, const MatrixView &out, Into 
   if (weights_.q_norm) normalize(weights_.q_norm, qkv, q, q_stride, queue);
   if (weights_.k_norm) normalize(weights_.k_norm, {qkv.data + k, qkv.rows, qkv.stride}, kv, dim, queue);
   if (config_.position_scale != 0.0f) scale_by_position(qkv, step);
+  std::vector<float> memory;
+  const Bias bias = [&](const BiasPositions &at) { return (*config_.relative_bias)(at, memory); };
+  AttentionSpec spec = spec_;
+  if (config_.relative_bias) spec.bias = &bias;
   step.attend(x.layer, heads(x, qkv, dim, 0, q, q_stride), heads(x, qkv, dim, k, kv, k_stride),
-              heads(x, qkv, dim, v, kv, k_stride), spec_, heads(x, attended, dim, 0, q, dim));
+              heads(x, qkv, dim, v, kv, k_stride), spec, heads(x, attended, dim, 0, q, dim));
   if (gated) gate(qkv, attended, queue);
   weights_.out(attended, out, into, queue);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "runtime/models/layers/relative_bias.hpp"
 #include "runtime/models/layers/sublayer.hpp"
 
 namespace kvern::models {
@@ -29,6 +30,7 @@ struct AttentionConfig {
   /// Queries at position p are multiplied by 1 + position_scale * ln(1 + floor(p / position_period)); 0 = off (Llama 4).
   float position_scale = 0.0f;
   int64_t position_period = 1;
+  std::shared_ptr<const RelativeBias> relative_bias = {};  ///< nullptr, or added to the scores
 };
 
 class Attention : public ResidualSublayer {

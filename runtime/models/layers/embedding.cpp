@@ -4,7 +4,6 @@
 #include <kvern/error.hpp>
 
 namespace kvern::models {
-namespace {
 
 void look_up(const Weight &table, const int64_t *ids, float scale, const MatrixView &out, Queue &queue) {
   DeviceMemory memory;
@@ -26,8 +25,6 @@ void look_up(const Weight &table, const int64_t *ids, float scale, const MatrixV
   queue.embed(call);
 }
 
-}  // namespace
-
 void Embedding::check(const int64_t *ids, const Step &step) const {
   for (int64_t i = 0; i < step.rows() * step.n_new(); ++i) {
     if (ids[i] >= 0 && ids[i] < vocab_size()) continue;
@@ -45,14 +42,19 @@ void Embedding::check(const int64_t *ids, const Step &step) const {
 }
 
 void Embedding::operator()(const int64_t *ids, Activations &x, Step &step) const {
-  look_up(tokens, ids, scale, x.residual, step.queue());
-  if (!positions) return;
-  // the embedding of padding does not matter: its keys are masked
-  std::vector<int64_t> at = step.positions();
-  for (int64_t &position : at) position = std::max<int64_t>(position, 0);
-  look_up(positions, at.data(), 1.0f, x.normed, step.queue());
-  step.queue().add_scaled({x.residual.rows, hidden_size(), x.residual.data, x.residual.stride, x.normed.data,
-                           x.normed.stride, 1.0f});
+  embed(ids, step.positions(), x, step.queue());
+}
+
+void Embedding::embed(const int64_t *ids, std::vector<int64_t> at, Activations &x, Queue &queue) const {
+  look_up(tokens, ids, scale, x.residual, queue);
+  if (positions) {
+    // the embedding of padding does not matter: its keys are masked
+    for (int64_t &position : at) position = std::max<int64_t>(position, 0);
+    look_up(positions, at.data(), 1.0f, x.normed, queue);
+    queue.add_scaled({x.residual.rows, hidden_size(), x.residual.data, x.residual.stride, x.normed.data,
+                      x.normed.stride, 1.0f});
+  }
+  if (norm) norm(x.residual, x.residual, queue);
 }
 
 }  // namespace kvern::models

@@ -6,10 +6,14 @@
 
 namespace kvern::models {
 
+/// out [n, dim] = scale * rows ids[0 .. n) of the table.
+void look_up(const Weight &table, const int64_t *ids, float scale, const MatrixView &out, Queue &queue);
+
 struct Embedding {
   Weight tokens;       ///< [vocab_size, hidden_size]
   float scale = 1.0f;  ///< of token embeddings
   Weight positions;    ///< [positions, hidden_size], or empty
+  NormLayer norm;      ///< of the sum; or empty
 
   int64_t vocab_size() const { return tokens.shape[0]; }
   int64_t hidden_size() const { return tokens.shape[1]; }
@@ -17,6 +21,8 @@ struct Embedding {
   void check(const int64_t *ids, const Step &step) const;
   /// x.residual = the embeddings of ids [batch * n_new]; x.normed may be overwritten.
   void operator()(const int64_t *ids, Activations &x, Step &step) const;
+  /// The same for tokens at `at` [batch * n_new].
+  void embed(const int64_t *ids, std::vector<int64_t> at, Activations &x, Queue &queue) const;
 };
 
 }  // namespace kvern::models

@@ -20,6 +20,18 @@ void adjust(float *logits, int64_t n, float scale, float softcap) {
 
 }  // namespace
 
+void Head::normalize(const MatrixView &hidden, const MatrixView &out, Queue &queue) const {
+  if (norm) return norm(hidden, out, queue);
+  kernels::ConvertCall copy;
+  copy.rows = hidden.rows;
+  copy.dim = matrix.in();
+  copy.from = hidden.data;
+  copy.from_stride = hidden.stride;
+  copy.to = out.data;
+  copy.to_stride = out.stride;
+  queue.convert(copy);
+}
+
 void Head::operator()(const MatrixView &hidden, float *logits, Queue &queue) const {
   const int64_t n = hidden.rows * vocab_size();
   if (queue.place().device_type == kDLCPU) {

@@ -30,7 +30,15 @@ void Mlp::activate(const MatrixView &hidden, Queue &queue) const {
 }
 
 void Mlp::compute(Activations &x, Step &step, const MatrixView &out, Into into) const {
-  Queue &queue = step.queue();
+  run(x, step.queue(), out, into);
+}
+
+void Mlp::add_without_step(Activations &x, Queue &queue) const {
+  add_with_residual(residual(), x, queue,
+                    [&](const MatrixView &out, Into into) { run(x, queue, out, into); });
+}
+
+void Mlp::run(Activations &x, Queue &queue, const MatrixView &out, Into into) const {
   const int64_t n = x.normed.rows;
   const MatrixView all = x.scratch.take(std::min(n, kChunk), up_size_);
   for (int64_t begin = 0; begin < n; begin += kChunk) {

@@ -17,11 +17,14 @@ class Mlp : public ResidualSublayer {
   Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWeights weights);
 
   const char *name() const override { return "MLP"; }
+  /// As add_to, in an encoder.
+  void add_without_step(Activations &x, Queue &queue) const;
 
  protected:
   void compute(Activations &x, Step &step, const MatrixView &out, Into into) const override;
 
  private:
+  void run(Activations &x, Queue &queue, const MatrixView &out, Into into) const;
   void activate(const MatrixView &hidden, Queue &queue) const;
 
   kernels::Activation activation_;

@@ -29,23 +29,36 @@ void copy(const MatrixView &from, const MatrixView &to, Queue &queue) {
   queue.convert(call);
 }
 
-void ResidualSublayer::read_input(Activations &x, Queue &queue) const {
-  if (residual_.input == SublayerInput::shared_norm) return;
-  if (residual_.input == SublayerInput::norm) return residual_.norm(x.residual, x.normed, queue);
-  if (residual_.input == SublayerInput::block_norm) return residual_.norm(x.block, x.normed, queue);
+namespace {
+
+void read_input(const Residual &residual, Activations &x, Queue &queue) {
+  if (residual.input == SublayerInput::shared_norm) return;
+  if (residual.input == SublayerInput::norm) return residual.norm(x.residual, x.normed, queue);
+  if (residual.input == SublayerInput::block_norm) return residual.norm(x.block, x.normed, queue);
   copy(x.residual, x.normed, queue);  // a product may round its input in place
 }
 
-void ResidualSublayer::add_to(Activations &x, Step &step) const {
-  Queue &queue = step.queue();
-  x.scratch.free_all();
-  read_input(x, queue);
-  if (!residual_.post_norm && residual_.multiplier == 1.0f) return compute(x, step, x.residual, Into::add);
+void add_output(const Residual &residual, Activations &x, Queue &queue, const Compute &compute) {
+  if (!residual.post_norm && residual.multiplier == 1.0f) return compute(x.residual, Into::add);
   const int64_t dim = x.residual.stride;
   const MatrixView out = x.scratch.take(x.residual.rows, dim);
-  compute(x, step, out, Into::replace);
-  if (residual_.post_norm) residual_.post_norm(out, out, queue);
-  queue.add_scaled({out.rows, dim, x.residual.data, dim, out.data, out.stride, residual_.multiplier});
+  compute(out, Into::replace);
+  if (residual.post_norm) residual.post_norm(out, out, queue);
+  queue.add_scaled({out.rows, dim, x.residual.data, dim, out.data, out.stride, residual.multiplier});
+}
+
+}  // namespace
+
+void add_with_residual(const Residual &residual, Activations &x, Queue &queue, const Compute &compute) {
+  x.scratch.free_all();
+  read_input(residual, x, queue);
+  add_output(residual, x, queue, compute);
+  if (residual.stream_norm) residual.stream_norm(x.residual, x.residual, queue);
+}
+
+void ResidualSublayer::add_to(Activations &x, Step &step) const {
+  add_with_residual(residual_, x, step.queue(),
+                    [&](const MatrixView &out, Into into) { compute(x, step, out, into); });
 }
 
 }  // namespace kvern::models

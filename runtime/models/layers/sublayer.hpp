@@ -1,6 +1,7 @@
 // What a block is made of: each sublayer adds its output to the residual stream. A new kind of mixer or MLP is a new file
 // beside this one.
 #pragma once
+#include <functional>
 #include <kvern/cache.hpp>
 #include <kvern/model.hpp>
 #include <kvern/step.hpp>
@@ -71,13 +72,20 @@ enum class SublayerInput {
   residual      ///< the residual stream as it is
 };
 
-/// What surrounds a sublayer: residual += multiplier * post_norm(sublayer(input)).
+/// What surrounds a sublayer: residual = stream_norm(residual + multiplier * post_norm(sublayer(input))).
 struct Residual {
   SublayerInput input = SublayerInput::norm;
   NormLayer norm;       ///< for SublayerInput::norm and block_norm
   NormLayer post_norm;  ///< empty: the output as it is
   float multiplier = 1.0f;
+  NormLayer
+      stream_norm;  ///< of the sum: the residual stream itself is normed (BART, as in the first transformer); or empty
 };
+
+/// compute(out, into): out (or out +=, if into is add) = the sublayer of x.normed, which it may overwrite.
+using Compute = std::function<void(const MatrixView &out, Into into)>;
+/// Reads the input of a sublayer into x.normed, computes, and adds to x.residual.
+void add_with_residual(const Residual &residual, Activations &x, Queue &queue, const Compute &compute);
 
 /// A sublayer with that around it.
 class ResidualSublayer : public Sublayer {
@@ -90,9 +98,9 @@ class ResidualSublayer : public Sublayer {
   /// out (or out +=, if into is add) = the sublayer of x.normed, which it may overwrite. [batch * n_new, hidden_size]
   virtual void compute(Activations &x, Step &step, const MatrixView &out, Into into) const = 0;
 
- private:
-  void read_input(Activations &x, Queue &queue) const;
+  const Residual &residual() const { return residual_; }
 
+ private:
   Residual residual_;
 };
 

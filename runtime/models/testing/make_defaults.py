@@ -12,7 +12,9 @@ import transformers
 
 IGNORED = {"_name_or_path", "initializer_range", "use_cache", "pretraining_tp", "transformers_version", "chunk_size_feed_forward", "model_type",
            "_attn_implementation_autoset", "output_attentions", "output_hidden_states", "return_dict", "is_encoder_decoder",
-           "problem_type", "rope_type", "cache_implementation", "output_router_logits", "reorder_and_upcast_attn",
+           "problem_type", "rope_type", "init_std", "initializer_factor", "encoder_layerdrop", "decoder_layerdrop",
+           "classifier_proj_size", "apply_spec_augment", "median_filter_width", "use_weighted_layer_sum", "dense_act_fn",
+           "is_gated_act", "cache_implementation", "output_router_logits", "reorder_and_upcast_attn",
            "router_aux_loss_coef", "router_jitter_noise", "is_decoder", "num_nextn_predict_layers",
            "residual_in_fp32", "rescale_prenorm_residual", "time_step_floor", "time_step_init_scheme", "time_step_max",
            "time_step_min", "time_step_scale", "use_associative_scan", "use_mambapy", "use_mamba_kernels", "mamba_chunk_size",
@@ -36,7 +38,7 @@ def defaults(model_type):
         key: value
         for key, value in sorted(values.items())
         if (isinstance(value, (bool, int, float, str)) or key == "eos_token_id" and value) and key not in IGNORED | GENERATION
-        and "dropout" not in key and "pdrop" not in key and not key.startswith("summary_")
+        and "dropout" not in key and "pdrop" not in key and not key.startswith(("summary_", "mask_"))
     }
 
 
