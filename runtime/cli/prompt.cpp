@@ -41,6 +41,8 @@ PromptSource read_prompt(const po::variables_map &map) {
   if (map.count("prompt") + map.count("prompt-file") + map.count("input-ids") > 1)
     throw Error(ErrorKind::usage, "only one of --prompt, --prompt-file and --input-ids can be given");
   PromptSource source;
+  const bool given = map.count("prompt") + map.count("prompt-file") + map.count("input-ids") > 0;
+  if (!given && (map.count("audio") || map.count("encoder-prompt"))) return {std::string(), {}};
   if (map.count("input-ids")) {
     source.ids = parse_token_ids(map["input-ids"].as<std::string>(), "--input-ids");
     return source;
@@ -53,6 +55,12 @@ PromptSource read_prompt(const po::variables_map &map) {
                       : from_standard_input();
   check_utf8(*source.text, "the prompt");
   return source;
+}
+
+std::vector<int64_t> decoder_ids(const PromptSource &source, const Session &run) {
+  if (source.ids) return *source.ids;
+  if (source.text->empty()) return {};
+  return run.tokenizer()->encode_hf(*source.text, /*add_special_tokens=*/false);
 }
 
 std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run) {

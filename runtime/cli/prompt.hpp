@@ -11,7 +11,8 @@ namespace kvern::cli {
 /// --prompt, --prompt-file, --input-ids.
 po::options_description prompt_options();
 
-/// What the user gave, read before the model is opened, so that mistakes show at once. Exactly one of the two is set.
+/// What the user gave, read before the model is opened, so that mistakes show at once. Exactly one of the two is set. Beside an
+/// encoder's input an empty text stands for none.
 struct PromptSource {
   std::optional<std::string> text;
   std::optional<std::vector<int64_t>> ids;
@@ -20,6 +21,9 @@ struct PromptSource {
 /// Throws Error(usage) for two prompts, Error(input) for an unreadable file, ids that are no numbers, or a text that is no
 /// UTF-8.
 PromptSource read_prompt(const po::variables_map &map);
+
+/// The beginning of a decoder's text behind an encoder: no special tokens.
+std::vector<int64_t> decoder_ids(const PromptSource &source, const Session &run);
 
 /// Throws Error(input) if the model has no tokenizer for a text.
 std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run);

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "runtime/cli/command.hpp"
+#include "runtime/cli/encoder_prompt.hpp"
 #include "runtime/cli/explain.hpp"
 #include "runtime/cli/generation_output.hpp"
 #include "runtime/cli/interrupt.hpp"
@@ -20,14 +21,18 @@ constexpr const char *kUsage =
     "else to standard error.\n\n"
     "  kvern generate --prompt \"Once upon a time\" --cache static --stats\n"
     "  kvern generate --config configs/dynamic.toml --model ~/models/Qwen2-0.5B --prompt-file question.txt\n"
-    "  kvern generate --input-ids 1,2,3 --output json\n\n";
+    "  kvern generate --input-ids 1,2,3 --output json\n"
+    "  kvern generate --model ~/models/t5-small --encoder-prompt \"translate English to German: A mill.\"\n"
+    "  kvern generate --model ~/models/whisper-tiny --audio speech.flac --output srt\n\n";
 
 po::options_description all_options() {
   po::options_description output("output", 110);
-  output.add_options()("output", po::value<std::string>()->default_value("text")->value_name("text|json"),
-                       "output format")("stats", "speed and memory on standard error")("help", "print this");
+  output.add_options()("output",
+                       po::value<std::string>()->default_value("text")->value_name("text|json|srt|vtt"),
+                       "output format; srt and vtt are subtitles of --audio")(
+      "stats", "speed and memory on standard error")("help", "print this");
   po::options_description all;
-  all.add(prompt_options()).add(run_options()).add(generation_options()).add(output);
+  all.add(prompt_options()).add(encoder_options()).add(run_options()).add(generation_options()).add(output);
   return all;
 }
 
@@ -77,13 +82,16 @@ GenerationResult generate_until_interrupted(const Session &run, Cache &cache, co
   }
 }
 
-int generate_and_print(const Session &run, const PromptSource &source, bool json, bool stats) {
-  const auto ids = prompt_ids(source, run);
+int generate_and_print(const Session &run, const PromptSource &source, std::optional<EncoderInput> encoder,
+                       bool json, bool stats) {
   const auto config = run.generation();
+  const auto ids = encoder ? behind_decoder_start(decoder_ids(source, run), config) : prompt_ids(source, run);
   for (const auto &note : generation_notes(run, config)) std::cerr << "kvern: warning: " << note << '\n';
   const auto length = static_cast<int64_t>(ids.size());
-  auto cache = run.open_cache(cache_rows_per_prompt(config), length_limit(config, length));
+  auto cache = run.open_cache(cache_rows_per_prompt(config), length_limit(config, length),
+                              encoder ? encoder->ids.size(1) : 0);
   Prompt prompt;
+  prompt.encoder = std::move(encoder);
   prompt.input_ids.push_back(ids);
 
   std::optional<Stream> stream;
@@ -119,7 +127,8 @@ int run(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
   if (map.count("help")) return print_help(kUsage, options);
-  const bool json = one_of(map, "output", {"text", "json"}) == "json";
+  const std::string output = one_of(map, "output", {"text", "json", "srt", "vtt"});
+  check_encoder_options(map, output);
   auto config = read_config(map);
   if (map.count("explain")) {
     write_text(explanation(resolve_config(std::move(config)), /*only_diff=*/false));
@@ -129,7 +138,11 @@ int run(const std::vector<std::string> &arguments) {
   check_cache(config);
   const auto source = read_prompt(map);
   const Session run(std::move(config));
-  return generate_and_print(run, source, json, map.count("stats") > 0);
+  check_encoder_input(map, run.model());
+  if (map.count("audio")) return transcribe_and_print(run, map, output);
+  std::optional<EncoderInput> encoder;
+  if (map.count("encoder-prompt")) encoder = encoder_text(map, run);
+  return generate_and_print(run, source, std::move(encoder), output == "json", map.count("stats") > 0);
 }
 
 }  // namespace
