@@ -75,7 +75,8 @@ int64_t Driver::limit() const { return position_limit(model_, cache_); }
 
 // ---- steps
 
-Output Driver::compute(Step &step, const Chunk &chunk, const Input &input) {
+Output Driver::compute(Step &step, const Chunk &chunk, Input input) {
+  if (options_.stop_requested) input.stop_requested = &options_.stop_requested;
   Output output = model_.forward(step, input);
   const at::Tensor &logits = output.logits;
   if (!logits.defined() || all_finite(logits.contiguous().const_data_ptr<float>(), logits.numel()))

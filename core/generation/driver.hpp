@@ -25,6 +25,9 @@ class Driver {
     int64_t chunk = 0;                                            ///< tokens per step at most; 0 = all
     std::function<void(int64_t done, int64_t total)> on_prefill;  ///< columns fed, in the first feed
     std::optional<Encoded> encoded = {};  ///< of an encoder-decoder: given to the step that starts a sequence
+    /// Asked within passes too (Input::stop_requested): feed and propose then throw StopRequested, and the cache is as before the
+    /// step that was interrupted.
+    std::function<bool()> stop_requested = {};
   };
   /// Outputs that are asked for: of the last `columns` columns.
   struct Want {
@@ -83,7 +86,7 @@ class Driver {
   Output feed_ragged(const Columns &columns, int64_t held_back, Want want);
   bool open_proposal(const StepRequest &request);
   Output run(const Chunk &chunk, Input input);
-  Output compute(Step &step, const Chunk &chunk, const Input &input);
+  Output compute(Step &step, const Chunk &chunk, Input input);
   void abort();
   std::vector<int64_t> ends() const;
   bool try_append(const Driver &other);

@@ -80,7 +80,11 @@ GenerationResult generate(const Model &model, Cache &cache, const Prompt &given,
       strategy.sequences_per_prompt != nullptr ? strategy.sequences_per_prompt : strategy.rows_per_prompt;
   GenerationLoop loop(model, cache, prompt, config, events, resources, per_prompt(config),
                       encode(model, prompt));
-  strategy.run(loop);
+  try {
+    strategy.run(loop);
+  } catch (const StopRequested &) {
+    // During prefill: the result is the prompt alone.
+  }
   return loop.finish();
 }
 

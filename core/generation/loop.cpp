@@ -53,7 +53,8 @@ GenerationLoop::GenerationLoop(const Model &model, Cache &cache, const Prompt &p
       padding_(left_padding(prompt)),
       driver_(model, cache,
               {config.get(option::use_cache), config.get(option::prefill_chunk_size), events.on_prefill,
-               std::move(encoded)}),
+               std::move(encoded),
+               [this] { return !prefilled_ && events_.stop_requested && events_.stop_requested(); }}),
       sequences_(select(prompt_, repeat_), config, resources.text),
       encoder_ids_(prompt.encoder ? prompt.encoder->ids : at::Tensor()),
       processors_(processors_for(all_of(sequences_), nullptr)) {}

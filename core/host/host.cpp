@@ -126,9 +126,9 @@ struct Host::State {
 
   kvern_status refuse_budget(const DLTensor &prototype, int64_t bytes, kvern_error *error) const {
     return set_error(error, KVERN_OUT_OF_MEMORY,
-                     "the memory budget of " + bytes_text(options.memory_budget) + " has no room for " +
-                         bytes_text(bytes) + " more (" + tensor_text(prototype) + "): caches hold " +
-                         bytes_text(live.load()));
+                     "the " + options.budget_name + " of " + bytes_text(options.memory_budget) +
+                         " has no room for " + bytes_text(bytes) + " more (" + tensor_text(prototype) +
+                         "): caches hold " + bytes_text(live.load()));
   }
 
   kvern_status alloc(const DLTensor &prototype, kvern_buffer **out, kvern_error *error) {

@@ -10,9 +10,7 @@ namespace kvern {
 int allowed_processors();
 
 /// Processors that the CPU quotas of the process's cgroups are worth, the least of all levels, rounded up; none without a
-/// quota. `membership` is /proc/self/cgroup; `mounted` is where cgroups are mounted (/sys/fs/cgroup): version 2 at its top
-/// (cpu.max), version 1 in its folder of the controller `cpu` (cpu.cfs_quota_us, cpu.cfs_period_us). Unreadable files count as
-/// no quota.
+/// quota (cpu.max, or cpu.cfs_quota_us by cpu.cfs_period_us). Paths as in least_cgroup_limit.
 std::optional<int> quota_processors(const std::filesystem::path &membership,
                                     const std::filesystem::path &mounted);
 

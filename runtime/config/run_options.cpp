@@ -192,7 +192,9 @@ constexpr RunOption kOptions[] = {
      .store = store_plugin_path,
      .get = get_plugin_path},
     {.declared = {.name = "memory_budget",
-                  .help = "memory limit of all caches together, as \"512MB\" or \"2GiB\"; a number is bytes",
+                  .help = "memory limit of all caches together, as \"512MB\" or \"2GiB\"; a number is bytes; "
+                          "by default the "
+                          "machine's memory, or what its cgroups allow",
                   .accepts = is_memory_budget,
                   .form = "bytes or an amount like \"2GB\" or \"512MiB\"",
                   .type = OptionType::tree},

@@ -58,8 +58,12 @@ Decoder::Decoder(Parts parts) : parts_(std::move(parts)) {
     rope_extension_ = std::make_unique<RopeExtension>(ropes_);
 }
 
+<<<<<<< HEAD
 std::vector<std::string> Decoder::feed_forward() const {
   std::vector<std::string> of_block(parts_.blocks.size()), of_layer;
+=======
+void Decoder::run_blocks(Activations &x, Step &step, const Input &input) const {
+>>>>>>> c865f84 (Interrupt long passes between sublayers, limit caches to the usable memory, and measure fuzzing in processor time)
   for (const Placed &placed : order_) {
     std::string &text = of_block[placed.block];
     if (!placed.sublayer->spec()) text += (text.empty() ? "" : ", ") + placed.sublayer->describe();
@@ -78,9 +82,10 @@ void Decoder::run_blocks(Activations &x, Step &step, bool locate_non_finite) con
     }
     x.layer = placed.layer;
     placed.sublayer->add_to(x, step);
-    if (locate_non_finite)
+    if (input.locate_non_finite)
       check_finite(x.residual, parts_.embedding.hidden_size(), step.queue(),
                    "layer " + std::to_string(placed.block) + ", " + placed.sublayer->name());
+    if (input.stop_requested && (*input.stop_requested)()) throw StopRequested();
   }
 }
 
@@ -128,7 +133,7 @@ Output Decoder::forward(Step &step, const Input &input) const {
                 scratch};
   parts_.embedding(data, x, step);
   if (input.locate_non_finite) check_finite(x.residual, dim, queue, "the embedding");
-  run_blocks(x, step, input.locate_non_finite);
+  run_blocks(x, step, input);
   Output output = this->output(input, x, queue);
   if (input.locate_non_finite && output.logits.defined())
     check_finite({output.logits.mutable_data_ptr<float>(), output.logits.numel() / info().vocab_size,

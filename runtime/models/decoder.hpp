@@ -37,7 +37,7 @@ class Decoder : public Model {
   void offer_extensions(Host &host) const override;
 
  private:
-  void run_blocks(Activations &x, Step &step, bool locate_non_finite) const;
+  void run_blocks(Activations &x, Step &step, const Input &input) const;
   Output output(const Input &input, const Activations &x, Queue &queue) const;
 
   struct Placed {

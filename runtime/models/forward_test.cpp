@@ -118,6 +118,25 @@ TEST_CASE("A failed pass leaves the cache as it was") {
   CHECK(largest_difference(after[0], all_logits(*model, kIds)[0].slice(0, 6)) < 1e-4);
 }
 
+TEST_CASE("A pass that is asked to stop ends between sublayers and leaves the cache as it was") {
+  const auto model = load_model(reference_model("llama"));
+  testing::SmallCache cache(*model);
+  feed(*model, cache.get(), kIds, 0, 6);
+  StepRequest request;
+  request.row_pos = {6};
+  request.n_new = 2;
+  int asked = 0;
+  const std::function<bool()> stop = [&] { return ++asked == 3; };
+  Input input;
+  input.ids = testing::id_tensor({{1, 2}});
+  input.stop_requested = &stop;
+  CHECK_THROWS_AS(forward_and_keep(*model, cache.get(), request, input), StopRequested);
+  CHECK(asked == 3);
+  CHECK(cache.get().info().tokens == 6);
+  const at::Tensor after = feed(*model, cache.get(), kIds, 6, 12);
+  CHECK(largest_difference(after[0], all_logits(*model, kIds)[0].slice(0, 6)) < 1e-4);
+}
+
 TEST_CASE("A pass without tokens, or with others than its step has, is a defect of the caller") {
   const auto model = load_model(reference_model("llama"));
   testing::SmallCache cache(*model);

@@ -9,7 +9,11 @@
 
 #include "core/attention/attention_extension.hpp"
 #include "core/attention/parallel_extension.hpp"
+<<<<<<< HEAD
 #include "runtime/run/compose_cache.hpp"
+=======
+#include "core/support/memory.hpp"
+>>>>>>> c865f84 (Interrupt long passes between sublayers, limit caches to the usable memory, and measure fuzzing in processor time)
 
 namespace kvern {
 
@@ -35,6 +39,10 @@ Cache open_cache(const Model &model, const CacheRequest &request) {
   const auto found = find_plugin(request.implementation, request.plugin_path);
   HostOptions host_options;
   host_options.memory_budget = request.memory_budget;
+  if (request.memory_budget == 0) {
+    host_options.memory_budget = usable_memory();
+    host_options.budget_name = "usable memory";
+  }
   auto host = std::make_shared<Host>(host_options);
   offer_common_extensions(*host, request.plugin_path);
   model.offer_extensions(*host);

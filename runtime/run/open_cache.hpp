@@ -13,8 +13,9 @@ struct CacheRequest {
   std::string implementation = "dynamic";  ///< the plugin's name, or a path to its library
   OptionTable options;                     ///< cache_config
   PluginPath plugin_path;
-  std::optional<Dtype> dtype;            ///< of keys and values; none = that of the weights
-  int64_t memory_budget = 0;             ///< bytes; 0 = no limit
+  std::optional<Dtype> dtype;  ///< of keys and values; none = that of the weights
+  /// Bytes; 0: as much as the process may use, so that a cache too large is refused and not killed by the system.
+  int64_t memory_budget = 0;
   int64_t max_rows = 0, max_tokens = 0;  ///< expected; 0 = unknown
   int64_t max_cross = 0;                 ///< hidden states of an encoder, expected; 0 = unknown
 };

@@ -144,6 +144,15 @@ TEST_CASE("Under a memory budget bench and compare end with one line") {
           "--text-file", test::source_path("bench/text/mill.txt")});
 }
 
+TEST_CASE("A cache larger than the memory that may be used is refused, without a budget too") {
+  const auto ran = test::run({"timeout", "120", test::program("kvern"), "bench", "--prefill", "", "--depths",
+                              "90000000000", "--new", "1", "--cache", "static"});
+  INFO(ran.err);
+  CHECK(ran.code == 7);
+  CHECK_THAT(ran.err, Catch::Contains("usable memory"));
+  CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+}
+
 TEST_CASE("Counts whose sums leave 64 bits are refused or capped, and nothing is waited for") {
   const auto ends = [](const std::vector<std::string> &arguments) {
     std::vector<std::string> command{"timeout", "120", test::program("kvern")};

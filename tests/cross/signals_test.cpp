@@ -72,6 +72,22 @@ TEST_CASE("SIGINT in prefill stops between steps and prints the prompt alone") {
   CHECK(json["finish_reason"] == "interrupted");
 }
 
+TEST_CASE("SIGINT within one long pass of prefill ends that pass and prints the prompt alone") {
+  std::string ids = "1";
+  for (int i = 0; i < 16000; ++i) ids += ",5";
+  auto command = generate({"--input-ids", ids, "--max-new-tokens", "4", "--dtype", "float32",
+                           "--allow-beyond-context", "--output", "json"});
+  command.insert(command.begin(), {"/usr/bin/env", "KVERN_CPU=portable"});
+  Child child(command, Child::Output::pipes);
+  CHECK_FALSE(child.wait_for("never printed", 2));
+  child.send(SIGINT);
+  const auto ran = child.finish();
+  CHECK(ran.code == 130);
+  const auto json = Json::parse(ran.out);
+  CHECK(json["output_ids"].empty());
+  CHECK(json["finish_reason"] == "interrupted");
+}
+
 TEST_CASE("A second SIGINT ends the program at once, with the progress line taken away") {
   Child slow(slow_prefill("json"), Child::Output::terminal);
   REQUIRE(slow.wait_for("prefill:"));

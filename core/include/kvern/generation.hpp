@@ -84,7 +84,9 @@ struct GenerationEvents {
   std::function<void(const std::vector<int64_t> &next)> on_tokens;
   std::function<void(int64_t step, const at::Tensor &logits)> on_logits;  ///< raw, float32 [rows, V]
   std::function<void(int64_t step, const at::Tensor &scores)> on_scores;  ///< after the processors
-  std::function<bool()> stop_requested;  ///< true: end now, as if at the length limit
+  /// True: end now, as if at the length limit. Asked within the passes of prefill too; the tokens of a pass that is
+  /// interrupted are not in the cache.
+  std::function<bool()> stop_requested;
 };
 
 /// What a generation may use besides a model and its cache. All are borrowed.

@@ -14,7 +14,8 @@ struct MemoryStats {
 };
 
 struct HostOptions {
-  int64_t memory_budget = 0;  ///< bytes that caches may hold together; 0 = no limit
+  int64_t memory_budget = 0;                  ///< bytes that caches may hold together; 0 = no limit
+  std::string budget_name = "memory budget";  ///< in messages
   std::function<void(int level, const std::string &line)>
       log;  ///< empty: lines of set_log_level and above go to standard error
 };

@@ -3,6 +3,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <kvern/cache.hpp>
 #include <memory>
 #include <string>
@@ -39,6 +41,12 @@ struct Encoded {
   std::vector<int64_t> row_len;  ///< [B] entries that are no padding; empty: all
 };
 
+/// Thrown by a forward pass that was asked to stop.
+class StopRequested : public std::exception {
+ public:
+  const char *what() const noexcept override { return "a forward pass was asked to stop"; }
+};
+
 /// New tokens for one forward pass. Their positions are the step's.
 struct Input {
   enum class Logits { none, last, all };
@@ -49,6 +57,8 @@ struct Input {
   const Encoded *encoded = nullptr;  ///< given in the steps whose request has n_cross
   /// Throw Error(model) that names the first layer and sublayer whose output is not finite. Slow; for the message only.
   bool locate_non_finite = false;
+  /// Asked after each sublayer, so that a long prompt can be interrupted; if it says true, forward throws StopRequested. Borrowed.
+  const std::function<bool()> *stop_requested = nullptr;
 };
 
 struct Output {
