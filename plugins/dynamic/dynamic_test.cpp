@@ -22,7 +22,7 @@ struct Decoder {
   ~Decoder() { cache->ops->destroy(cache); }
 
   kvern_status begin(int64_t n) {
-    step = {sizeof step, 0, 1, n, &position, nullptr, 0, nullptr};
+    step = {sizeof step, 0, 1, n, &position, nullptr, 0, nullptr, nullptr};
     return cache->ops->begin(cache, &step, &error);
   }
   void rest() {
