@@ -58,12 +58,8 @@ Decoder::Decoder(Parts parts) : parts_(std::move(parts)) {
     rope_extension_ = std::make_unique<RopeExtension>(ropes_);
 }
 
-<<<<<<< HEAD
 std::vector<std::string> Decoder::feed_forward() const {
   std::vector<std::string> of_block(parts_.blocks.size()), of_layer;
-=======
-void Decoder::run_blocks(Activations &x, Step &step, const Input &input) const {
->>>>>>> c865f84 (Interrupt long passes between sublayers, limit caches to the usable memory, and measure fuzzing in processor time)
   for (const Placed &placed : order_) {
     std::string &text = of_block[placed.block];
     if (!placed.sublayer->spec()) text += (text.empty() ? "" : ", ") + placed.sublayer->describe();
@@ -73,7 +69,7 @@ void Decoder::run_blocks(Activations &x, Step &step, const Input &input) const {
   return of_layer;
 }
 
-void Decoder::run_blocks(Activations &x, Step &step, bool locate_non_finite) const {
+void Decoder::run_blocks(Activations &x, Step &step, const Input &input) const {
   size_t next = 0;  // the first block that has not begun
   for (const Placed &placed : order_) {
     if (placed.block >= next) {

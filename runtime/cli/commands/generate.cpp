@@ -55,12 +55,9 @@ class Stream {
   DecodeStream decoder_;
 };
 
-<<<<<<< HEAD
-struct PrefillInterrupted {};
-
-/// As generate; where a signal came during prefill, the prompt alone.
-GenerationResult generate_until_interrupted(const Session &run, Cache &cache, const Prompt &prompt,
-                                            const GenerationConfig &config, const GenerationEvents &events) {
+/// With what a configuration needs besides the model: the tokenizer's text, and the draft model.
+GenerationResult generate_with_resources(const Session &run, Cache &cache, const Prompt &prompt,
+                                         const GenerationConfig &config, const GenerationEvents &events) {
   GenerationResources resources;
   if (run.tokenizer())
     resources.text = [&](std::span<const int64_t> ids) { return run.tokenizer()->text(ids, false); };
@@ -71,27 +68,11 @@ GenerationResult generate_until_interrupted(const Session &run, Cache &cache, co
     resources.assistant = run.assistant();
     resources.assistant_cache = &*of_assistant;
   }
-  try {
-    return generate(run.model(), cache, prompt, config, events, resources);
-  } catch (const PrefillInterrupted &) {
-    const auto rows = static_cast<size_t>(config.get(option::num_return_sequences));
-    GenerationResult result;
-    result.sequences.assign(rows, prompt.input_ids.front());
-    result.finish_reason.assign(rows, FinishReason::length);
-    result.new_tokens.assign(rows, 0);
-    return result;
-  }
+  return generate(run.model(), cache, prompt, config, events, resources);
 }
 
-<<<<<<< HEAD
 int generate_and_print(const Session &run, const PromptSource &source, std::optional<EncoderInput> encoder,
                        bool json, bool stats) {
-=======
-=======
->>>>>>> c865f84 (Interrupt long passes between sublayers, limit caches to the usable memory, and measure fuzzing in processor time)
-int generate_and_print(const Session &run, const PromptSource &source, bool json, bool stats) {
-  const auto ids = prompt_ids(source, run);
->>>>>>> 32fd8c2 (Interrupt long passes between sublayers, limit caches to the usable memory, and measure fuzzing in processor time)
   const auto config = run.generation();
   const auto ids = encoder ? behind_decoder_start(decoder_ids(source, run), config) : prompt_ids(source, run);
   for (const auto &note : generation_notes(run, config)) std::cerr << "kvern: warning: " << note << '\n';
@@ -105,17 +86,11 @@ int generate_and_print(const Session &run, const PromptSource &source, bool json
   std::optional<Stream> stream;
   std::optional<Progress> progress(std::in_place, "prefill:");
   GenerationEvents events;
-<<<<<<< HEAD
   events.on_prefill = [&](int64_t done, int64_t total) {
-    if (done < total && Interrupt::requested()) throw PrefillInterrupted();
     progress->show(done, total);
     if (done == total) progress.reset();
   };
   const bool streams = !json && output_is_terminal() && run.tokenizer() && cache_rows_per_prompt(config) == 1;
-=======
-  events.on_prefill = [&](int64_t done, int64_t total) { progress->show(done, total); };
-  const bool streams = !json && output_is_terminal() && run.tokenizer() && rows == 1;
->>>>>>> c865f84 (Interrupt long passes between sublayers, limit caches to the usable memory, and measure fuzzing in processor time)
   events.on_tokens = [&](const std::vector<int64_t> &next) {
     progress.reset();
     if (!streams) return;
@@ -124,7 +99,7 @@ int generate_and_print(const Session &run, const PromptSource &source, bool json
   };
   const Interrupt interrupt;
   events.stop_requested = Interrupt::requested;
-  const auto result = generate(run.model(), cache, prompt, config, events);
+  const auto result = generate_with_resources(run, cache, prompt, config, events);
   progress.reset();
 
   const GenerationReport report{run, ids, config, result, cache, Interrupt::requested()};

@@ -78,8 +78,8 @@ struct Residual {
   NormLayer norm;       ///< for SublayerInput::norm and block_norm
   NormLayer post_norm;  ///< empty: the output as it is
   float multiplier = 1.0f;
-  NormLayer
-      stream_norm;  ///< of the sum: the residual stream itself is normed (BART, as in the first transformer); or empty
+  /// Of the sum: the residual stream itself is normed (BART, as in the first transformer); or empty.
+  NormLayer stream_norm = {};
 };
 
 /// compute(out, into): out (or out +=, if into is add) = the sublayer of x.normed, which it may overwrite.
