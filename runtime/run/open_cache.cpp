@@ -9,11 +9,8 @@
 
 #include "core/attention/attention_extension.hpp"
 #include "core/attention/parallel_extension.hpp"
-<<<<<<< HEAD
-#include "runtime/run/compose_cache.hpp"
-=======
 #include "core/support/memory.hpp"
->>>>>>> c865f84 (Interrupt long passes between sublayers, limit caches to the usable memory, and measure fuzzing in processor time)
+#include "runtime/run/compose_cache.hpp"
 
 namespace kvern {
 
