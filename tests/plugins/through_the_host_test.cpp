@@ -18,7 +18,9 @@ PluginPath built() {
 }
 
 std::shared_ptr<Host> make_host(int64_t budget = 0) {
-  auto host = std::make_shared<Host>(HostOptions{budget, {}});
+  HostOptions options;
+  options.memory_budget = budget;
+  auto host = std::make_shared<Host>(options);
   host->offer(KVERN_COMPOSE_1, compose_extension(built()));
   return host;
 }
