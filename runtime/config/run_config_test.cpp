@@ -148,7 +148,8 @@ TEST_CASE("An unknown key is answered with the nearest one") {
   CHECK(refusal("[cache_confg]\nnbits = 4") ==
         "run.toml:1: cache_confg: unknown key 'cache_confg'; did you mean 'cache_config'?");
   CHECK(refusal("zzzzzzzzzz = 1") ==
-        "run.toml:1: zzzzzzzzzz: unknown key 'zzzzzzzzzz'; known are allow_beyond_context, cache_config, "
+        "run.toml:1: zzzzzzzzzz: unknown key 'zzzzzzzzzz'; known are allow_beyond_context, "
+        "assistant_cache_implementation, assistant_model, cache_config, "
         "cache_dtype, "
         "cache_implementation, cache_layers, "
         "dtype, generation, memory_budget, model, plugin_path, seed, threads");

@@ -45,7 +45,7 @@ TEST_CASE("Wrong commands and options are answered with the nearest ones") {
   expect_error({"generate", "--max-new", "4"}, 2, "no option '--max-new'");  // no abbreviations
   expect_error({"generate", "stray"}, 2, "without an option before it");
   expect_error({"generate", "--prompt", "x", "--input-ids", "1"}, 2, "only one of");
-  expect_error({"generate", "--prompt", "x", "--output", "xml"}, 2, "text or json");
+  expect_error({"generate", "--prompt", "x", "--output", "xml"}, 2, "text, json, srt or vtt");
   expect_error({"bench", "--depths", "1,x"}, 2, "'x' is not a number");
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("The configuration is checked before the model is opened") {
 TEST_CASE("A cache plugin that cannot be used is refused with the reason") {
   const std::string broken = program("../lib/kvern/test_plugins/broken");
   expect_error({"generate", "--cache", "dinamic", "--prompt", "x"}, 5,
-               "did you mean 'dynamic'? installed: dynamic, ");
+               "did you mean 'dynamic'? installed: batching, dynamic, ");
   for (const auto &[name, message] :
        std::vector<std::pair<std::string, std::string>>{{"too_new", "new"},
                                                         {"wrong_name", "name"},

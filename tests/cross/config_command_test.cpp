@@ -157,7 +157,7 @@ TEST_CASE("Numbers beyond their range are refused by name, the largest integer i
 TEST_CASE("An unknown cache lists those that are installed") {
   const auto ran = cli({"generate", "--prompt", "x", "--cache", "paged_attention_of_mine"});
   CHECK(ran.code == 5);
-  CHECK_THAT(ran.err, Catch::Contains("installed: dynamic, ") && Catch::Contains("static"));
+  CHECK_THAT(ran.err, Catch::Contains("installed: batching, dynamic, ") && Catch::Contains("static"));
 }
 
 TEST_CASE(

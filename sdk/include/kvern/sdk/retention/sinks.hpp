@@ -17,12 +17,12 @@ struct Sinks {
   int64_t slack() const { return std::clamp<int64_t>(length / 4, 16, 256); }
 
   int64_t limit(const Slots &slots, const Step &step) const {
-    int64_t padding = 0;
+    int64_t leading = 0;
     for (int64_t row = 0; row < step.rows; ++row) {
-      const int64_t first = slots.held() > 0 ? slots.position(row, 0) : step.row_pos[row];
-      padding = std::max(padding, -first);
+      const int64_t next = slots.held() > 0 ? slots.next(row) : step.row_pos[row];
+      leading = std::max(leading, next < sinks ? slots.held() + sinks - next : sink_slots(slots, row));
     }
-    return padding + sinks + kept_recent() + 2 * slack();
+    return leading + kept_recent() + 2 * slack();
   }
 
   SlotRange droppable(const Slots &slots) const {
@@ -52,14 +52,15 @@ struct Sinks {
   /// One recent token at least stays in each row: its position is where the row continues.
   int64_t kept_recent() const { return std::max<int64_t>(length - sinks, 2); }
 
-  /// Leading slots in which some row has padding or a sink.
+  /// Leading slots in which a row has padding or a sink.
+  int64_t sink_slots(const Slots &slots, int64_t row) const {
+    int64_t slot = 0;
+    while (slot < slots.held() && slots.position(row, slot) < sinks) ++slot;
+    return slot;
+  }
   int64_t sink_slots(const Slots &slots) const {
     int64_t end = 0;
-    for (int64_t row = 0; row < slots.rows(); ++row) {
-      int64_t slot = 0;
-      while (slot < slots.held() && slots.position(row, slot) < sinks) ++slot;
-      end = std::max(end, slot);
-    }
+    for (int64_t row = 0; row < slots.rows(); ++row) end = std::max(end, sink_slots(slots, row));
     return end;
   }
   /// Slots from `begin` on that no later query sees.
