@@ -85,5 +85,7 @@ TEST_CASE("A reason is the last clause about a cache, without advice") {
   CHECK(reason("cache 'sliding_window': layer 0 sees all positions, it has no window: use dynamic") ==
         "layer 0 sees all positions");
   CHECK(reason("cache 'hybrid': layers 1, 3 (window), cache 'mamba': no keys; use dynamic") == "no keys");
+  CHECK(reason("cache 'encoder_decoder': no cross-attention: use the cache 'dynamic' itself") ==
+        "no cross-attention");
   CHECK(reason("there is none") == "there is none");
 }

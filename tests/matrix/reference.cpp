@@ -30,11 +30,11 @@ Reference::Reference(const Model &model, int64_t encoder_size, OpenCache open_un
   if (has_encoder(model))
     hidden_ = at::normal(0.0, 1.0, {kRows, kEncoderTokens, encoder_size}, at::detail::createCPUGenerator(0));
   const int64_t max = model.info().max_positions;
-  const int64_t prompt = max > 0 ? std::min(kPrompt, max - kNew - 1) : kPrompt;
+  const int64_t prompt = max > 0 ? std::min(kPrompt, max - kNew - kContinued) : kPrompt;
   for (int64_t r = 0; r < kRows; ++r) {
     auto tokens = random_tokens(prompt - r, model.info().vocab_size, static_cast<uint64_t>(r));
     Cache cache = open_(1, prompt + kNew);
-    Driver driver(model_, cache, {.use_cache = false, .encoded = encoded({r})});
+    Driver driver(model_, cache, options(false, 0, encoded({r})));
     for (int64_t i = 0; i < kNew; ++i)
       tokens.push_back(driver.feed({tokens}, {0}).logits.select(0, 0).select(0, 0).argmax().item<int64_t>());
     rows_.push_back(std::move(tokens));
@@ -53,7 +53,7 @@ const at::Tensor &Reference::logits(const std::vector<int64_t> &tokens, int64_t 
   if (known != logits_.end()) return known->second;
   const auto n = static_cast<int64_t>(tokens.size());
   Cache cache = open_(1, n);
-  Driver driver(model_, cache, {.use_cache = false, .encoded = encoded({encoder})});
+  Driver driver(model_, cache, options(false, 0, encoded({encoder})));
   const at::Tensor all = driver.feed({tokens}, {0}, {n, false}).logits.select(0, 0).clone();
   return logits_.emplace(std::pair(tokens, encoder), all).first->second;
 }

@@ -20,7 +20,7 @@ class Play {
   Play(Reference &reference, Cache &cache, std::vector<Tokens> rows, Tokens length, int64_t chunk = 0)
       : reference_(reference),
         encoder_(numbers(rows.size())),
-        driver_(reference.model(), cache, {.chunk = chunk, .encoded = reference.encoded(encoder_)}),
+        driver_(reference.model(), cache, options(true, chunk, reference.encoded(encoder_))),
         rows_(std::move(rows)),
         length_(std::move(length)) {
     const int64_t longest = *std::max_element(length_.begin(), length_.end());
@@ -30,7 +30,7 @@ class Play {
   Play(const Play &other, Cache &cache)
       : reference_(other.reference_),
         encoder_(other.encoder_),
-        driver_(other.reference_.model(), cache, {.encoded = other.reference_.encoded(encoder_)}),
+        driver_(other.reference_.model(), cache, options(true, 0, other.reference_.encoded(encoder_))),
         rows_(other.rows_),
         length_(other.length_),
         padding_(other.padding_) {}

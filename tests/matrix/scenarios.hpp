@@ -12,6 +12,14 @@
 
 namespace kvern::matrix {
 
+inline Driver::Options options(bool use_cache, int64_t chunk, std::optional<Encoded> encoded) {
+  Driver::Options options;
+  options.use_cache = use_cache;
+  options.chunk = chunk;
+  options.encoded = std::move(encoded);
+  return options;
+}
+
 /// Opens the cache under test for so many rows of at most so many tokens.
 using OpenCache = std::function<Cache(int64_t rows, int64_t tokens)>;
 
@@ -22,6 +30,7 @@ class Reference {
   Reference(const Model &model, int64_t encoder_size, OpenCache open_uncached);
 
   static constexpr int64_t kRows = 3, kNew = 12;
+  static constexpr int64_t kContinued = 8;  ///< tokens that a scenario may add behind the greedy ones
   /// Row r is r tokens shorter than row 0; its last kNew tokens are the greedy ones.
   const std::vector<int64_t> &row(int r) const { return rows_[static_cast<size_t>(r)]; }
   int64_t prompt(int r) const { return static_cast<int64_t>(row(r).size()) - kNew; }

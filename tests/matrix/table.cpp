@@ -56,10 +56,9 @@ bool is_accepted(const CacheSubject &cache, const std::string &cell) {
 }
 
 std::string reason(const std::string &message) {
-  const std::string mark = "cache '";
-  size_t begin = message.rfind(mark);
-  if (begin != message.npos) begin = message.find("': ", begin);
-  std::string text = begin == message.npos ? message : message.substr(begin + 3);
+  static const std::regex mark("cache '[^']*': ");
+  std::string text = message;
+  for (std::smatch found; std::regex_search(text, found, mark);) text = found.suffix();
   const size_t end = text.find_first_of(",;:|\n");
   return end == text.npos ? text : text.substr(0, end);
 }
