@@ -146,7 +146,7 @@ TEST_CASE("Under a memory budget bench and compare end with one line") {
 
 TEST_CASE("A cache larger than the memory that may be used is refused, without a budget too") {
   const auto ran = test::run({"timeout", "120", test::program("kvern"), "bench", "--prefill", "", "--depths",
-                              "90000000000", "--new", "1", "--cache", "static"});
+                              "2000000000", "--new", "1", "--cache", "static"});
   INFO(ran.err);
   CHECK(ran.code == 7);
   CHECK_THAT(ran.err, Catch::Contains("usable memory"));

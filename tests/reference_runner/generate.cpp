@@ -173,7 +173,7 @@ void run_generate(const Case &c, Context &context) {
 
   const auto want = expected_ids(c, keeps_tokens(cache) && options.config.get(option::use_cache));
   expect_ids(result.sequences, want);
-  if (c.json.contains("expected"))
+  if (c.json.contains("expected") && !quirk)  // scores of the recorded ids
     expect_beams(
         result, c.json["expected"],
         options.config.get(option::num_beams) > 1 && c.json["generate_kwargs"].contains("num_beam_groups"));
