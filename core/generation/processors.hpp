@@ -61,7 +61,7 @@ struct ProcessorContext {
   const std::vector<std::vector<int64_t>> *chosen_by_groups = nullptr;
   const Model *model = nullptr;  ///< that generates; nullptr: unknown
   const Cache *cache = nullptr;  ///< of that model
-  at::Tensor encoder_ids = {};     ///< int64 [R, S], what a text encoder has read; undefined: there is none
+  at::Tensor encoder_ids = {};   ///< int64 [R, S], what a text encoder has read; undefined: there is none
   int64_t prompt_length() const { return prompt.size(1); }
   /// What the processors of an encoder's input look at: without an encoder, the prompt.
   const at::Tensor &source() const { return encoder_ids.defined() ? encoder_ids : prompt; }

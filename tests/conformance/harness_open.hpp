@@ -83,9 +83,9 @@ class Uploaded {
 struct CacheHarness::Open {
   kvern_step step{};
   std::vector<int64_t> pos, count, row_cross;  // by row, as in the step
-  std::vector<Row> fed;             // the rows with the step's tokens
-  std::list<Tensor4> borrowed;      // of the layer at work
-  std::list<Uploaded> uploaded;     // the same on a device
+  std::vector<Row> fed;                        // the rows with the step's tokens
+  std::list<Tensor4> borrowed;                 // of the layer at work
+  std::list<Uploaded> uploaded;                // the same on a device
   bool ragged = false;
 
   DLTensor &borrow(DLDataType type, int64_t heads, int64_t tokens, int64_t dim) {
