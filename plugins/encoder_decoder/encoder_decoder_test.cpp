@@ -1,7 +1,6 @@
 // The two halves as one cache: every verb on both, whatever caches they are.
-#include <list>
-
 #include "tests/conformance/check_rules.hpp"
+#include "tests/conformance/config.hpp"
 #include "tests/conformance/random_operations.hpp"
 
 using namespace kvern::conformance;
@@ -21,45 +20,21 @@ class Halves {
          std::vector<const kvern_option *> cross_config) {
     subject = subject_of("encoder_decoder", decoder_layers());
     subject.row_cross = true;
-    subject.options = {string("self_attention", self), table("self_attention_config", std::move(self_config)),
-                       string("cross_attention", cross),
-                       table("cross_attention_config", std::move(cross_config))};
+    subject.options = {config_.string("self_attention", self),
+                       config_.table("self_attention_config", std::move(self_config)),
+                       config_.string("cross_attention", cross),
+                       config_.table("cross_attention_config", std::move(cross_config))};
   }
 
   static const kvern_option *integer(const char *key, int64_t value) {
-    static std::list<kvern_option> made;
-    kvern_option &option = made.emplace_back();
-    option.struct_size = sizeof option;
-    option.type = KVERN_INT;
-    option.key = key;
-    option.i = value;
-    return &option;
+    static Config made;
+    return made.integer(key, value);
   }
 
   Subject subject;
 
  private:
-  kvern_option &make(const char *key, int32_t type) {
-    kvern_option &option = options_.emplace_back();
-    option.struct_size = sizeof option;
-    option.type = type;
-    option.key = key;
-    return option;
-  }
-  const kvern_option *string(const char *key, const char *value) {
-    kvern_option &option = make(key, KVERN_STRING);
-    option.s = value;
-    return &option;
-  }
-  const kvern_option *table(const char *key, std::vector<const kvern_option *> items) {
-    lists_.push_back(std::move(items));
-    kvern_option &option = make(key, KVERN_TABLE);
-    option.items = lists_.back().data();
-    option.n_items = static_cast<uint32_t>(lists_.back().size());
-    return &option;
-  }
-  std::list<kvern_option> options_;
-  std::list<std::vector<const kvern_option *>> lists_;
+  Config config_;
 };
 
 Done run(const Subject &subject, int seeds = 16) {

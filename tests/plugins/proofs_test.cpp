@@ -1,42 +1,14 @@
 // That the contract has what beam search with shared blocks, encoder-decoder models, offloading, composition by layer,
 // re-rotation, merged attention and recurrent states need: throw-away plugins (proof/) through rules and random operations.
 #include <algorithm>
-#include <list>
 
 #include "tests/conformance/check_rules.hpp"
+#include "tests/conformance/config.hpp"
 #include "tests/conformance/random_operations.hpp"
 
 using namespace kvern::conformance;
 
 namespace {
-
-/// Options that live as long as this object.
-class Config {
- public:
-  const kvern_option *string(const char *key, const char *value) {
-    kvern_option &option = make(key, KVERN_STRING);
-    option.s = value;
-    return &option;
-  }
-  const kvern_option *table(const char *key, std::vector<const kvern_option *> items) {
-    lists_.push_back(std::move(items));
-    kvern_option &option = make(key, KVERN_TABLE);
-    option.items = lists_.back().data();
-    option.n_items = static_cast<uint32_t>(lists_.back().size());
-    return &option;
-  }
-
- private:
-  kvern_option &make(const char *key, int32_t type) {
-    kvern_option &option = options_.emplace_back();
-    option.struct_size = sizeof option;
-    option.type = type;
-    option.key = key;
-    return option;
-  }
-  std::list<kvern_option> options_;
-  std::list<std::vector<const kvern_option *>> lists_;
-};
 
 Done run(const Subject &subject, uint64_t seeds = 12) {
   Done done;
