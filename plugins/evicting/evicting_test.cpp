@@ -1,7 +1,7 @@
 #include <cstring>
-#include <list>
 
 #include "tests/conformance/check_rules.hpp"
+#include "tests/conformance/config.hpp"
 #include "tests/conformance/random_operations.hpp"
 
 using namespace kvern::conformance;
@@ -18,25 +18,17 @@ class EvictingSubject {
     subject.name = "evicting";
     subject.plugin = built_plugin("evicting");
     subject.layers = std::move(layers);
-    add("policy", KVERN_STRING).s = policy;
+    subject.options.push_back(config_.string("policy", policy));
   }
   EvictingSubject &integer(const char *key, int64_t value) {
-    add(key, KVERN_INT).i = value;
+    subject.options.push_back(config_.integer(key, value));
     return *this;
   }
 
   Subject subject;
 
  private:
-  kvern_option &add(const char *key, int32_t type) {
-    kvern_option &made = options_.emplace_back();
-    made.struct_size = sizeof made;
-    made.type = type;
-    made.key = key;
-    subject.options.push_back(&made);
-    return made;
-  }
-  std::list<kvern_option> options_;
+  Config config_;
 };
 
 std::string refusal(const EvictingSubject &made) {

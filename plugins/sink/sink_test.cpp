@@ -1,8 +1,7 @@
 #include <kvern/abi/positions.h>
 
-#include <list>
-
 #include "tests/conformance/check_rules.hpp"
+#include "tests/conformance/config.hpp"
 #include "tests/conformance/random_operations.hpp"
 
 using namespace kvern::conformance;
@@ -23,26 +22,18 @@ class SinkSubject {
     integer("num_sink_tokens", sinks);
   }
   SinkSubject &integer(const char *key, int64_t value) {
-    add(key, KVERN_INT).i = value;
+    subject.options.push_back(config_.integer(key, value));
     return *this;
   }
   SinkSubject &positions(const char *value) {
-    add("positions", KVERN_STRING).s = value;
+    subject.options.push_back(config_.string("positions", value));
     return *this;
   }
 
   Subject subject;
 
  private:
-  kvern_option &add(const char *key, int32_t type) {
-    kvern_option &made = options_.emplace_back();
-    made.struct_size = sizeof made;
-    made.type = type;
-    made.key = key;
-    subject.options.push_back(&made);
-    return made;
-  }
-  std::list<kvern_option> options_;
+  Config config_;
 };
 
 std::string refusal(const SinkSubject &made, kvern_status status) {
