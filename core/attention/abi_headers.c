@@ -8,6 +8,7 @@
 #include <kvern/abi/positions.h>
 #include <kvern/abi/rope.h>
 
-_Static_assert(sizeof(kvern_positions_1) == 16 && sizeof(kvern_cache_positions_1) == 16, "frozen on 64-bit platforms");
+_Static_assert(sizeof(kvern_positions_1) == 16 && sizeof(kvern_cache_positions_1) == 16,
+               "frozen on 64-bit platforms");
 _Static_assert(sizeof(kvern_parallel_1) == 32, "frozen on 64-bit platforms");
 _Static_assert(sizeof(kvern_device_1) == 96, "frozen on 64-bit platforms");
