@@ -1,13 +1,11 @@
 #include "runtime/audio/read_audio.hpp"
 
-#include <samplerate.h>
-#include <sndfile.h>
-
 #include <algorithm>
 #include <cmath>
 #include <kvern/error.hpp>
 #include <memory>
 
+#include "runtime/audio/sound_libraries.hpp"
 #include "runtime/support/printable.hpp"
 
 namespace kvern::audio {
@@ -17,7 +15,7 @@ constexpr sf_count_t kBlock = 16384;               // frames read at a time: a h
 constexpr int64_t kMaxSamples = int64_t{1} << 31;  // of one channel; 37 hours at 16 kHz
 
 struct Close {
-  void operator()(SNDFILE *file) const { sf_close(file); }
+  void operator()(SNDFILE *file) const { sound_files().close(file); }
 };
 
 [[noreturn]] void fail(const std::filesystem::path &file, const std::string &why) {
@@ -37,13 +35,13 @@ void add_mixed(const std::vector<float> &block, sf_count_t frames, int channels,
 std::vector<float> read_mixed(SNDFILE *sound, const SF_INFO &info, const std::filesystem::path &file) {
   std::vector<float> samples, block(static_cast<size_t>(kBlock) * static_cast<size_t>(info.channels));
   for (;;) {
-    const sf_count_t frames = sf_readf_float(sound, block.data(), kBlock);
+    const sf_count_t frames = sound_files().readf_float(sound, block.data(), kBlock);
     if (frames <= 0) break;
     add_mixed(block, frames, info.channels, samples);
     if (static_cast<int64_t>(samples.size()) > kMaxSamples) fail(file, "the recording is too long");
   }
-  if (sf_error(sound) != SF_ERR_NO_ERROR)
-    fail(file, std::string("cannot be read to its end: ") + sf_strerror(sound));
+  if (sound_files().error(sound) != SF_ERR_NO_ERROR)
+    fail(file, std::string("cannot be read to its end: ") + sound_files().strerror(sound));
   return samples;
 }
 
@@ -59,9 +57,9 @@ std::vector<float> resample(const std::vector<float> &samples, int64_t from_rate
   data.data_out = out.data();
   data.output_frames = static_cast<long>(out.size());
   data.src_ratio = ratio;
-  if (const int error = src_simple(&data, SRC_SINC_MEDIUM_QUALITY, 1))
+  if (const int error = sample_rates().simple(&data, SRC_SINC_MEDIUM_QUALITY, 1))
     throw Error(ErrorKind::input,
-                std::string("the sampling rate cannot be converted: ") + src_strerror(error));
+                std::string("the sampling rate cannot be converted: ") + sample_rates().strerror(error));
   out.resize(static_cast<size_t>(data.output_frames_gen));
   return out;
 }
@@ -70,12 +68,13 @@ std::vector<float> read_audio(const std::filesystem::path &file, int64_t samplin
   if (std::filesystem::is_directory(file)) fail(file, "is a folder; a WAV or FLAC file is required");
   if (!std::filesystem::exists(file)) fail(file, "there is no such file");
   SF_INFO info{};
-  const std::unique_ptr<SNDFILE, Close> sound(sf_open(file.c_str(), SFM_READ, &info));
+  const std::unique_ptr<SNDFILE, Close> sound(sound_files().open(file.c_str(), SFM_READ, &info));
   if (!sound)
-    fail(file, std::string("is no recording that can be read (WAV, FLAC): ") + sf_strerror(nullptr));
+    fail(file,
+         std::string("is no recording that can be read (WAV, FLAC): ") + sound_files().strerror(nullptr));
   if (info.channels < 1 || info.channels > 64)
     fail(file, "has " + std::to_string(info.channels) + " channels; 1 to 64 can be mixed");
-  if (!src_is_valid_ratio(static_cast<double>(sampling_rate) / std::max(1, info.samplerate)))
+  if (!sample_rates().is_valid_ratio(static_cast<double>(sampling_rate) / std::max(1, info.samplerate)))
     fail(file, "has " + std::to_string(info.samplerate) + " samples a second, which cannot be converted to " +
                    std::to_string(sampling_rate));
   const std::vector<float> samples = read_mixed(sound.get(), info, file);
