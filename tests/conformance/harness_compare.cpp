@@ -28,15 +28,15 @@ void CacheHarness::compare_attend(int layer, const Open &open, const DLTensor &o
         const Softmax wanted = attend_all(open.fed[r], shape, layer, h, column, subject.semantics);
         for (int d = 0; d < shape.head_dim_v; ++d) {
           const double difference = std::abs(at(out, r, h, i, d) - wanted[d]);
-          expect(difference <= subject.tolerance,
-                 "attend gives another result than the whole history" + place(layer, r, h, column));
+          expect(difference <= subject.tolerance, "attend gives another result than the whole history",
+                 Place{layer, r, h, column});
           ++counts.elements;
         }
         const double sum = wanted.log_sum_exp();
         const float given = lse ? lse[(r * shape.q_heads + h) * open.step.n_new + i] : 0;
         const bool same = !lse || (std::isinf(sum) ? std::isinf(given) && given < 0
                                                    : std::abs(given - sum) < 1e-3 + subject.tolerance);
-        expect(same, "attend gives a wrong log-sum-exp" + place(layer, r, h, column));
+        expect(same, "attend gives a wrong log-sum-exp", Place{layer, r, h, column});
       }
     }
   }
@@ -51,14 +51,14 @@ void CacheHarness::check_exported(int layer, const Open &open, const kvern_view 
            t.shape[2] == view.kv_len && t.shape[3] == dim && (!t.strides || t.strides[3] == 1);
   };
   expect(shaped(k, shape.head_dim_k) && shaped(v, shape.head_dim_v),
-         "update exported another shape than view reported" + place(layer, 0, 0, 0));
+         "update exported another shape than view reported", Place{layer, 0, 0, 0});
   for (int64_t r = 0; r < open.step.rows; ++r) {
     for (int h = 0; h < shape.kv_heads; ++h) {
       for (int64_t j = 0; j < view.kv_len; ++j) {
         bool finite = true;
         for (int d = 0; d < shape.head_dim_k; ++d) finite &= std::isfinite(read_element(k, r, h, j, d));
         for (int d = 0; d < shape.head_dim_v; ++d) finite &= std::isfinite(read_element(v, r, h, j, d));
-        expect(finite, "a slot holds an element that is not finite" + place(layer, r, h, j));
+        expect(finite, "a slot holds an element that is not finite", Place{layer, r, h, j});
       }
     }
   }
@@ -97,9 +97,9 @@ void CacheHarness::compare_update(int layer, const Open &open, const kvern_view 
         const Softmax got = attend_view(layer, open, view, k, v, r, h, i);
         const Softmax wanted = attend_all(open.fed[r], shape, layer, h, column, subject.semantics);
         for (int d = 0; d < shape.head_dim_v; ++d) {
-          expect(
-              std::abs(got[d] - wanted[d]) <= subject.tolerance,
-              "the exported keys and values are not those of the whole history" + place(layer, r, h, column));
+          expect(std::abs(got[d] - wanted[d]) <= subject.tolerance,
+                 "the exported keys and values are not those of the whole history",
+                 Place{layer, r, h, column});
           ++counts.elements;
         }
       }
@@ -140,8 +140,8 @@ void CacheHarness::compare_exported(int layer, const Open &open, const kvern_vie
     check_exported(layer, open, view, k, v);
     return compare_update(layer, open, view, k, v);
   }
-  expect(k.ndim == 4 && v.ndim == 4,
-         "update exported tensors of other than four axes" + place(layer, 0, 0, 0));
+  expect(k.ndim == 4 && v.ndim == 4, "update exported tensors of other than four axes",
+         Place{layer, 0, 0, 0});
   exported_.push_back(std::make_shared<Exported>(layer, open, view, subject.layers[layer].kv_heads, k, v));
   host.device()->download(k, exported_.back()->k.dl);
   host.device()->download(v, exported_.back()->v.dl);

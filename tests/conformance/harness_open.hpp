@@ -52,9 +52,16 @@ inline void write_element(const DLTensor &tensor, int64_t r, int64_t h, int64_t 
       static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
-inline std::string place(int layer, int64_t row, int64_t head, int64_t column) {
-  return " (layer " + std::to_string(layer) + ", row " + std::to_string(row) + ", head " +
-         std::to_string(head) + ", column " + std::to_string(column) + ")";
+/// Where an element lies; its text is made only for a violation, since every element of every step is compared.
+struct Place {
+  int layer;
+  int64_t row, head, column;
+};
+
+inline void expect(bool holds, const char *what, const Place &at) {
+  if (holds) return;
+  violated(what + (" (layer " + std::to_string(at.layer)) + ", row " + std::to_string(at.row) + ", head " +
+           std::to_string(at.head) + ", column " + std::to_string(at.column) + ")");
 }
 
 inline int64_t key_position(const kvern_view &view, int64_t row, int64_t head, int64_t slot) {

@@ -143,7 +143,7 @@ void CacheHarness::state_layer_step(int layer, Open &open) {
         state_after(open.fed[r], layer, static_cast<int64_t>(open.fed[r].tokens.size()), kStateDim);
     for (int d = 0; d < kStateDim; ++d) {
       if (!tentative) fresh[r * kStateDim + d] = static_cast<float>(state[d]);
-      expect(std::abs(wanted[d] - state[d]) < 1e-5, "a recurrent state is wrong" + place(layer, r, 0, 0));
+      expect(std::abs(wanted[d] - state[d]) < 1e-5, "a recurrent state is wrong", Place{layer, r, 0, 0});
       ++counts.elements;
     }
   }
@@ -202,7 +202,7 @@ Outcome CacheHarness::keys_layer_step(int layer, const StepPlan &plan, Open &ope
   const std::vector<int64_t> said = all_positions(view, open.step.rows, shape.kv_heads, open.step.n_new);
   const kvern_view again = get_view(owner);
   expect(said == all_positions(again, open.step.rows, shape.kv_heads, open.step.n_new),
-         "view differs before and after update" + place(layer, 0, 0, 0));
+         "view differs before and after update", Place{layer, 0, 0, 0});
   compare_exported(layer, open, again, out_k, out_v);
   ++counts.update;
   return Outcome::done;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <unordered_map>
+#include <utility>
 
 namespace kvern::conformance {
 
@@ -27,29 +30,43 @@ double dot(const std::vector<double> &a, const std::vector<double> &b) {
   return sum;
 }
 
-std::vector<double> vector_of(uint32_t token, int layer, Kind kind, int head, int dim) {
-  std::vector<double> x(static_cast<std::size_t>(dim));
+void fill(std::vector<double> &x, uint32_t token, int layer, Kind kind, int head, int dim) {
+  x.resize(static_cast<std::size_t>(dim));
   for (int d = 0; d < dim; ++d) x[d] = test_value(token, layer, kind, head, d);
+}
+
+std::vector<double> vector_of(uint32_t token, int layer, Kind kind, int head, int dim) {
+  std::vector<double> x;
+  fill(x, token, layer, kind, head, dim);
   return x;
+}
+
+struct Turn {
+  double cos, sin;
+};
+
+/// Of each pair of a vector at a position. Remembered for the thread: every query rotates every key anew, and the functions cost
+/// more than all other work of the reference implementation.
+const std::vector<Turn> &turns(int layer, int dim, int64_t position) {
+  thread_local std::map<std::pair<int, int>, std::unordered_map<int64_t, std::vector<Turn>>> known;
+  std::vector<Turn> &found = known[{layer % 2, dim}][position];
+  for (int pair = static_cast<int>(found.size()); pair < dim / 2; ++pair) {
+    const double a = angle(layer, pair, dim, position);
+    found.push_back({std::cos(a), std::sin(a)});
+  }
+  return found;
 }
 
 }  // namespace
 
 void rotate(int layer, double *x, int dim, int64_t position) {
   const int half = dim / 2;
+  const std::vector<Turn> &by = turns(layer, dim, position);
   for (int d = 0; d < half; ++d) {
-    const double a = angle(layer, d, dim, position), u = x[d], v = x[d + half];
-    x[d] = u * std::cos(a) - v * std::sin(a);
-    x[d + half] = v * std::cos(a) + u * std::sin(a);
+    const double u = x[d], v = x[d + half];
+    x[d] = u * by[d].cos - v * by[d].sin;
+    x[d + half] = v * by[d].cos + u * by[d].sin;
   }
-}
-
-void Softmax::add(double score, const std::function<double(int)> &value) {
-  const double most = std::max(most_, score);
-  const double old = std::exp(most_ - most), fresh = std::exp(score - most);
-  for (std::size_t d = 0; d < sum_.size(); ++d) sum_[d] = sum_[d] * old + fresh * value(static_cast<int>(d));
-  weight_ = weight_ * old + fresh;
-  most_ = most;
 }
 
 double Softmax::log_sum_exp() const {
@@ -88,15 +105,15 @@ Softmax attend_all(const Row &row, const kvern_layer &layer, int number_, int he
     return result;
   }
   rotate(owner, q.data(), dim, semantics.rotary_position(position, position));
+  std::vector<double> k, v;
   for (int64_t j = row.pad; j <= column; ++j) {
     const int64_t key = j - row.pad;
     if (!semantics.sees(position, key, layer.window)) continue;
-    std::vector<double> k = vector_of(row.tokens[j], owner, Kind::key, key_head, dim);
+    fill(k, row.tokens[j], owner, Kind::key, key_head, dim);
     rotate(owner, k.data(), dim, semantics.rotary_position(key, position));
-    std::vector<double> v = value_kind == Kind::key
-                                ? k
-                                : vector_of(row.tokens[j], owner, Kind::value, key_head, layer.head_dim_v);
-    result.add(dot(q, k) * scale, [&](int d) { return v[d]; });
+    if (value_kind == Kind::value) fill(v, row.tokens[j], owner, Kind::value, key_head, layer.head_dim_v);
+    const std::vector<double> &value = value_kind == Kind::key ? k : v;
+    result.add(dot(q, k) * scale, [&](int d) { return value[d]; });
   }
   return result;
 }

@@ -5,8 +5,9 @@
 #include <kvern/abi/parallel.h>
 #include <kvern/abi/rope.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 namespace kvern::conformance {
@@ -33,7 +34,18 @@ void rotate(int layer, double *x, int dim, int64_t position);
 class Softmax {
  public:
   explicit Softmax(int dim) : sum_(static_cast<std::size_t>(dim), 0.0) {}
-  void add(double score, const std::function<double(int)> &value);
+
+  /// `value(d)`: element d of the key's value.
+  template <class Value>
+  void add(double score, const Value &value) {
+    const double most = std::max(most_, score);
+    const double old = std::exp(most_ - most), fresh = std::exp(score - most);
+    for (std::size_t d = 0; d < sum_.size(); ++d)
+      sum_[d] = sum_[d] * old + fresh * value(static_cast<int>(d));
+    weight_ = weight_ * old + fresh;
+    most_ = most;
+  }
+
   double operator[](int dim) const { return weight_ > 0 ? sum_[dim] / weight_ : 0; }
   double log_sum_exp() const;
 
