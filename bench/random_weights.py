@@ -83,7 +83,8 @@ def encode(values, dtype):
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(numpy.uint16)
 
 
-def write(path, shapes, dtype):
+def write(path, shapes, dtype, scale_of=lambda name: 1.0):
+    """scale_of: what the random numbers of a matrix are multiplied by."""
     size = {"f32": 4, "bf16": 2}[dtype]
     header, offset = {}, 0
     for name, shape in shapes.items():
@@ -92,12 +93,13 @@ def write(path, shapes, dtype):
         offset += count * size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    block = encode(numpy.random.default_rng(0).standard_normal(BLOCK, dtype=numpy.float32) * numpy.float32(0.02), dtype)
+    block = numpy.random.default_rng(0).standard_normal(BLOCK, dtype=numpy.float32) * numpy.float32(0.02)
     ones = encode(numpy.ones(BLOCK, dtype=numpy.float32), dtype)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for number, (name, shape) in enumerate(shapes.items()):
-            count, source = int(numpy.prod(shape)), ones if len(shape) == 1 else numpy.roll(block, 7919 * number)
+            count = int(numpy.prod(shape))
+            source = ones if len(shape) == 1 else encode(numpy.roll(block, 7919 * number) * numpy.float32(scale_of(name)), dtype)
             for begin in range(0, count, BLOCK):
                 file.write(source[:min(BLOCK, count - begin)].tobytes())
 

@@ -1,12 +1,14 @@
 // Does in llama.cpp what compare.sh asks for on standard input, one request a line, one JSON line back:
 //   decode CACHE THREADS TOKENS SECONDS DEPTH,DEPTH    ->  {"decode": [{"depth": D, "steps_ms": [...]}, ...]}
+//   batch CACHE THREADS TOKENS ROWS DEPTH              ->  {"steps_ms": [...], "cpu_ms": [...]}
 //   prefill CACHE THREADS LENGTH                       ->  {"seconds": S}
 //   generate CACHE THREADS PROMPT NEW                  ->  {"seconds": S}
 // CACHE is KEYS/VALUES/FLASH, such as f16/f16/off or q8_0/q8_0/on. A depth is reached with copies of the state of a short
-// prompt: the cells, types and layout of a real one, so decoding takes as long. Not part of kvern's build; compare.sh
+// prompt: the cells, types and layout of a real one, so decoding takes as long; that of a batch by one real prompt. Not part of kvern's build; compare.sh
 // compiles it against an installed libllama (--llama-prefix).
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -26,6 +28,19 @@ constexpr int kStatePrompt = 64, kBatch = 2048, kMicroBatch = 512, kFirst = 0, k
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Processor time of all threads.
+double cpu_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+std::string list_of(const std::vector<double> &seconds) {
+  std::ostringstream out;
+  for (const double s : seconds) out << (out.tellp() > 0 ? ", " : "[") << s * 1e3;
+  return out.str() + "]";
 }
 
 struct CacheKind {
@@ -57,16 +72,16 @@ struct FreeContext {
   void operator()(llama_context *context) const { llama_free(context); }
 };
 
-/// A context of one cache kind with one sequence in it.
+/// A context of one cache kind with one sequence in it, or with several whose cells lie apart.
 class Session {
  public:
-  Session(llama_model *model, const CacheKind &kind, int tokens, int threads) {
+  Session(llama_model *model, const CacheKind &kind, int tokens, int threads, int rows = 1) {
     auto parameters = llama_context_default_params();
-    parameters.n_ctx = static_cast<uint32_t>(tokens);
+    parameters.n_ctx = static_cast<uint32_t>(tokens * rows);
     parameters.n_batch = kBatch;
     parameters.n_ubatch = kMicroBatch;
-    parameters.n_seq_max = 2;
-    parameters.kv_unified = true;
+    parameters.n_seq_max = static_cast<uint32_t>(std::max(rows, 2));
+    parameters.kv_unified = rows == 1;
     parameters.n_threads = parameters.n_threads_batch = threads;
     parameters.type_k = kind.keys;
     parameters.type_v = kind.values;
@@ -82,6 +97,23 @@ class Session {
     for (auto &id : ids) id = next_++ % (vocabulary_ - 1);
     for (int i = 0; i < n; i += kBatch)
       check(llama_decode(context_.get(), llama_batch_get_one(ids.data() + i, std::min(kBatch, n - i))) == 0);
+    llama_synchronize(context_.get());
+  }
+
+  /// One token of each of so many sequences.
+  void feed_rows(int rows) {
+    llama_batch batch = llama_batch_init(rows, 0, 1);
+    batch.n_tokens = rows;
+    for (int r = 0; r < rows; ++r) {
+      batch.token[r] = next_++ % (vocabulary_ - 1);
+      batch.pos[r] = llama_memory_seq_pos_max(memory(), r) + 1;
+      batch.n_seq_id[r] = 1;
+      batch.seq_id[r][0] = r;
+      batch.logits[r] = 1;
+    }
+    const bool done = llama_decode(context_.get(), batch) == 0;
+    llama_batch_free(batch);
+    check(done);
     llama_synchronize(context_.get());
   }
 
@@ -101,6 +133,11 @@ class Session {
     std::vector<uint8_t> bytes(llama_state_seq_get_size(context_.get(), kFirst));
     llama_state_seq_get_data(context_.get(), bytes.data(), bytes.size(), kFirst);
     return bytes;
+  }
+
+  /// A state becomes what a sequence holds.
+  void set(int row, const std::vector<uint8_t> &state) {
+    check(llama_state_seq_set_data(context_.get(), state.data(), state.size(), row) != 0);
   }
 
   /// Puts a copy of a state beside what is there.
@@ -134,6 +171,7 @@ class Worker {
     in >> what >> cache >> threads;
     const auto kind = parse_cache(cache);
     if (what == "decode") return decode(in, cache, kind, threads);
+    if (what == "batch") return batch(in, cache, kind, threads);
     if (what == "prefill") return prefill(in, kind, threads);
     if (what == "generate") return generate(in, kind, threads);
     throw std::runtime_error("no request " + what);
@@ -150,6 +188,46 @@ class Worker {
     return state;
   }
 
+  /// The state of a real prompt: one that fits a context of several sequences cannot be put together from copies.
+  const std::vector<uint8_t> &long_state(const std::string &cache, const CacheKind &kind, int threads, int rows,
+                                         int depth) {
+    auto &state = states_[cache + ' ' + std::to_string(rows) + ' ' + std::to_string(depth)];
+    if (state.empty()) {
+      Session session(model_.get(), kind, depth + kStatePrompt, threads, rows);
+      session.feed(depth);
+      state = session.state();
+    }
+    return state;
+  }
+
+  void fill(Session &session, const std::string &cache, const CacheKind &kind, int threads, int depth) {
+    for (int n = depth; n >= kStatePrompt; n -= kStatePrompt) session.add(short_state(cache, kind, threads));
+    if (depth % kStatePrompt) session.feed(depth % kStatePrompt);
+  }
+
+  std::string batch(std::istream &in, const std::string &cache, const CacheKind &kind, int threads) {
+    int tokens = 0, rows = 0, depth = 0;
+    in >> tokens >> rows >> depth;
+    const int length = depth + kStatePrompt + kWarmUp + tokens;
+    Session session(model_.get(), kind, length, threads, rows);
+    if (rows == 1) {
+      fill(session, cache, kind, threads, depth);
+    } else {
+      const auto &state = long_state(cache, kind, threads, rows, depth);
+      for (int r = 0; r < rows; ++r) session.set(r, state);
+    }
+    std::vector<double> wall, cpu;
+    for (int i = -kWarmUp; i < tokens; ++i) {
+      const auto start = Clock::now();
+      const double cpu_start = cpu_seconds();
+      session.feed_rows(rows);
+      if (i < 0) continue;
+      wall.push_back(seconds_since(start));
+      cpu.push_back(cpu_seconds() - cpu_start);
+    }
+    return "{\"steps_ms\": " + list_of(wall) + ", \"cpu_ms\": " + list_of(cpu) + "}";
+  }
+
   std::string decode(std::istream &in, const std::string &cache, const CacheKind &kind, int threads) {
     int tokens = 0;
     double limit = 0;
@@ -162,8 +240,7 @@ class Worker {
     for (std::string depth; std::getline(list, depth, ',');) {
       const int d = std::stoi(depth);
       Session session(model_.get(), kind, d + kStatePrompt + kWarmUp + tokens, threads);
-      for (int n = d; n >= kStatePrompt; n -= kStatePrompt) session.add(short_state(cache, kind, threads));
-      if (d % kStatePrompt) session.feed(d % kStatePrompt);
+      fill(session, cache, kind, threads, d);
       out << (first ? "" : ", ") << "{\"depth\": " << d << ", \"steps_ms\": " << steps(session, tokens, limit)
           << '}';
       first = false;

@@ -2,8 +2,10 @@
 """Does in transformers (4.47 or 5) what compare.sh asks for on standard input, one request a line, one JSON line back:
 
   decode CACHE THREADS TOKENS SECONDS DEPTH,DEPTH  ->  {"decode": [{"depth": D, "steps_ms": [...]}, ...]}
+  batch CACHE THREADS TOKENS ROWS DEPTH            ->  {"steps_ms": [...], "cpu_ms": [...]}
   prefill CACHE THREADS LENGTH                     ->  {"seconds": S}
   generate CACHE THREADS PROMPT NEW                ->  {"seconds": S}
+  beams CACHE THREADS BEAMS PROMPT NEW             ->  {"steps_ms": [...], "cpu_ms": [...]}, reordering included
 
   transformers_worker.py MODEL_DIR float32|bfloat16
 
@@ -39,6 +41,22 @@ def load(folder, dtype):
     return model
 
 
+class Stamps(transformers.LogitsProcessor):
+    """Notes when each step's scores are there; changes nothing."""
+
+    def __init__(self):
+        self.wall, self.cpu = [], []
+
+    def __call__(self, ids, scores):
+        self.wall.append(time.perf_counter() * 1e3)
+        self.cpu.append(time.process_time() * 1e3)
+        return scores
+
+
+def differences(stamps):
+    return [after - before for before, after in zip(stamps, stamps[1:])]
+
+
 class Worker:
     def __init__(self, folder, dtype):
         self.dtype = getattr(torch, dtype)
@@ -50,7 +68,7 @@ class Worker:
         self.takes_tuples = OLD and c.model_type == "gpt2"  # knows no cache objects
         torch.manual_seed(0)
 
-    def new_cache(self, kind, length):
+    def new_cache(self, kind, length, rows=1):
         if kind == "dynamic":
             if self.takes_tuples:
                 return None
@@ -58,7 +76,7 @@ class Worker:
         if self.takes_tuples:
             raise ValueError("GPT-2 of this transformers takes no cache objects")
         if kind == "static" and OLD:
-            return transformers.StaticCache(config=self.config, max_batch_size=1, max_cache_len=length,
+            return transformers.StaticCache(config=self.config, max_batch_size=rows, max_cache_len=length,
                                             device="cpu", dtype=self.dtype)
         if kind == "static":
             return transformers.StaticCache(config=self.config, max_cache_len=length)
@@ -69,11 +87,11 @@ class Worker:
             return transformers.QuantizedCache("quanto", self.config, nbits=4)
         raise ValueError(f"no cache {kind}")
 
-    def filled(self, kind, depth, length):
-        cache = self.new_cache(kind, length)
+    def filled(self, kind, depth, length, rows=1):
+        cache = self.new_cache(kind, length, rows)
         if not depth:
             return cache
-        keys, values = (torch.randn(1, self.heads, depth, self.dim).to(self.dtype) for _ in range(2))
+        keys, values = (torch.randn(rows, self.heads, depth, self.dim).to(self.dtype) for _ in range(2))
         layers = range(self.config.num_hidden_layers)
         if self.takes_tuples:
             return tuple((keys.clone(), values.clone()) for _ in layers)
@@ -83,13 +101,25 @@ class Worker:
 
     def forward(self, ids, cache, position):
         positions = torch.arange(position, position + ids.shape[1])
-        options = {"past_key_values": cache, "use_cache": True, "position_ids": positions[None]}
+        options = {"past_key_values": cache, "use_cache": True, "position_ids": positions.expand(ids.shape[0], -1)}
         if "cache_position" in self.takes:
             options["cache_position"] = positions
         for name in ("logits_to_keep", "num_logits_to_keep"):
             if name in self.takes:
                 options[name] = 1
         return self.model(ids, **options).past_key_values
+
+    def batch(self, kind, tokens, rows, depth):
+        tokens, rows, depth = int(tokens), int(rows), int(depth)
+        cache = self.filled(kind, depth, depth + tokens + WARM_UP, rows)
+        wall, cpu = [], []
+        for i in range(tokens + WARM_UP):
+            ids = torch.arange(7 + i, 7 + i + rows)[:, None]
+            start, cpu_start = time.perf_counter(), time.process_time()
+            cache = self.forward(ids, cache, depth + i)
+            wall.append((time.perf_counter() - start) * 1e3)
+            cpu.append((time.process_time() - cpu_start) * 1e3)
+        return {"steps_ms": wall[WARM_UP:], "cpu_ms": cpu[WARM_UP:]}
 
     def decode(self, kind, tokens, seconds, depths):
         return {"decode": [{"depth": d, "steps_ms": self.steps(kind, int(tokens), float(seconds), d)}
@@ -127,10 +157,20 @@ class Worker:
         assert out.shape[1] == int(prompt) + int(tokens)
         return {"seconds": time.perf_counter() - start}
 
+    def beams(self, kind, beams, prompt, tokens):
+        if kind != "dynamic":
+            raise ValueError("beams are measured with the dynamic cache")
+        ids, stamps = torch.arange(7, 7 + int(prompt))[None] % self.config.vocab_size, Stamps()
+        self.model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, num_beams=int(beams),
+                            min_new_tokens=int(tokens), max_new_tokens=int(tokens), pad_token_id=self.config.vocab_size - 1,
+                            logits_processor=transformers.LogitsProcessorList([stamps]))
+        return {"steps_ms": differences(stamps.wall), "cpu_ms": differences(stamps.cpu)}
+
     def answer(self, line):
         what, kind, threads, *rest = line.split()
         torch.set_num_threads(int(threads))
-        return {"decode": self.decode, "prefill": self.prefill, "generate": self.generate}[what](kind, *rest)
+        requests = {"decode": self.decode, "batch": self.batch, "prefill": self.prefill, "generate": self.generate, "beams": self.beams}
+        return requests[what](kind, *rest)
 
 
 def main():

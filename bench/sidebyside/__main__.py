@@ -7,7 +7,6 @@ import argparse
 import datetime
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -18,7 +17,7 @@ import report
 import settings
 from overhead import overhead
 from parts import PARTS, Bench, say
-from programs import Failed, Kvern, Worker
+from programs import Failed, Kvern, Worker, compile_llama_worker
 from shapes import Shape
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -65,20 +64,6 @@ def parse(arguments):
     if unknown or not (options.models or options.source):
         p.error(f"no part {unknown[0]}; parts are {', '.join(ALL_PARTS)}" if unknown else "--models is missing")
     return options
-
-
-def compile_llama_worker(prefix, folder):
-    """Our requests to an installed libllama, as a program."""
-    libraries = next((prefix / name for name in ("lib", "lib64") if (prefix / name / "libllama.so").exists()), None)
-    if libraries is None:
-        raise Failed(f"no lib/libllama.so in {prefix}")
-    program = pathlib.Path(folder) / "llama_worker"
-    command = [os.environ.get("CXX", "c++"), "-std=c++20", "-O2", HERE / "peers" / "llama_worker.cpp", "-I", prefix / "include",
-               "-L", libraries, f"-Wl,--disable-new-dtags,-rpath,{libraries.resolve()}", "-lllama", "-lggml", "-lggml-base", "-o", program]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if done.returncode:
-        raise Failed(done.stderr.strip()[-400:])
-    return program
 
 
 def attempt(what, start):

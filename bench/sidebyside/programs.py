@@ -1,7 +1,10 @@
 """The programs that are compared. Each answers decode, prefill and generate with the same shape of result."""
 import json
 import os
+import pathlib
 import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Failed(Exception):
@@ -75,6 +78,9 @@ class Worker:
     def decode(self, setting, threads, tokens, seconds, depths):
         return self.ask("decode", setting.arguments[0], threads, tokens, seconds, ",".join(map(str, depths)))["decode"]
 
+    def batch(self, cache, threads, tokens, rows, depth):
+        return self.ask("batch", cache, threads, tokens, rows, depth)
+
     def prefill(self, setting, threads, length):
         return self.ask("prefill", setting.arguments[0], threads, length)["seconds"]
 
@@ -84,3 +90,17 @@ class Worker:
     def stop(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def compile_llama_worker(prefix, folder):
+    """Our requests to an installed libllama, as a program."""
+    libraries = next((prefix / name for name in ("lib", "lib64") if (prefix / name / "libllama.so").exists()), None)
+    if libraries is None:
+        raise Failed(f"no lib/libllama.so in {prefix}")
+    program = pathlib.Path(folder) / "llama_worker"
+    command = [os.environ.get("CXX", "c++"), "-std=c++20", "-O2", HERE / "peers" / "llama_worker.cpp", "-I", prefix / "include",
+               "-L", libraries, f"-Wl,--disable-new-dtags,-rpath,{libraries.resolve()}", "-lllama", "-lggml", "-lggml-base", "-o", program]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(done.stderr.strip()[-400:])
+    return program

@@ -1,11 +1,12 @@
 // Prints what the kernels reach on this processor beside what memory gives: one thread, CPU time, best and median.
-//   kvern_kernel_bench [matvec] [decode] [prefill] [mass] [matmul] [packed] [quantizer]
+//   kvern_kernel_bench [matvec] [decode] [prefill] [blocks] [mass] [matmul] [packed] [quantizer]
 // All without arguments; KVERN_CPU forces a level.
 #include <cstdio>
 #include <string>
 
 #include "kernels/attention.hpp"
 #include "kernels/bench/bench_support.hpp"
+#include "kernels/bench/blocks_bench.hpp"
 #include "kernels/bench/mass_bench.hpp"
 #include "kernels/bench/packed_bench.hpp"
 #include "kernels/bench/quantizer_bench.hpp"
@@ -172,6 +173,7 @@ int run(int argc, char **argv) {
   if (wanted("matvec")) bench_matvecs(bound);
   if (wanted("decode")) bench_decode(bound);
   if (wanted("prefill")) bench_prefill();
+  if (wanted("blocks")) bench_blocks();
   if (wanted("mass")) bench_mass();
   if (wanted("matmul")) bench_matmuls();
   if (wanted("quantizer")) bench_quantizer();

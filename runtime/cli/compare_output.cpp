@@ -59,8 +59,9 @@ std::string heading(const CompareReport &r) {
   const auto &c = r.comparison;
   return r.model + " on " + r.text_file + ": " + std::to_string(c.windows) + " windows of " +
          std::to_string(r.context) + " tokens, " + std::to_string(c.scored_tokens) + " scored, " +
-         std::to_string(c.reference.chunk) + " at a time; " + r.processor + ", " + std::to_string(r.threads) +
-         " threads";
+         std::to_string(c.reference.chunk) + " at a time" +
+         (r.recall > 0 ? ", the last " + std::to_string(r.recall) + " of a window repeat a passage" : "") +
+         "; " + r.processor + ", " + std::to_string(r.threads) + " threads";
 }
 
 constexpr const char *kLegend =
@@ -86,6 +87,7 @@ Json score_json(const std::string &name, const CacheScore &s) {
           {"kl_max", s.kl_max},
           {"kl_worst_window", s.kl_worst_window},
           {"kl_by_quarter", s.kl_by_quarter},
+          {"max_logit_difference", s.max_logit_difference},
           {"top1_agreement", estimate_json(s.agreement)},
           {"ms_per_token", s.ms_per_token},
           {"bytes_per_token", s.bytes_per_token},
@@ -117,6 +119,7 @@ std::string compare_json(const CompareReport &r) {
             {"text_file", r.text_file},
             {"context", r.context},
             {"windows", c.windows},
+            {"recall", r.recall},
             {"scored_tokens", c.scored_tokens},
             {"chunk", c.reference.chunk},
             {"processor", r.processor},

@@ -12,6 +12,7 @@ struct CompareReport {
   std::string model, text_file, processor, reference;
   std::vector<std::string> caches;  ///< as in comparison.caches
   int64_t context = 0, threads = 0;
+  int64_t recall = 0;  ///< last tokens of each window that repeat a passage and alone are scored; 0: none
   Comparison comparison;
 };
 

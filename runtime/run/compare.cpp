@@ -52,12 +52,15 @@ std::vector<at::Tensor> read_block(Candidates &all, const Ids &window, int64_t b
   return logits;
 }
 
-/// Scores what each made of the tokens that follow [begin, end).
+/// Scores what each made of the tokens that follow [begin, end), of which the first `skipped` are not scored.
 void score_block(Candidates &all, const std::vector<at::Tensor> &logits, const Ids &window, int64_t begin,
-                 int64_t end) {
-  const auto ids = at::empty({end - begin}, at::kLong);
-  std::copy(window.begin() + begin + 1, window.begin() + end + 1, ids.data_ptr<int64_t>());
-  const auto distributions = [&](size_t i) { return Distributions(logits[i], all[i].cache.plugin().name); };
+                 int64_t end, int64_t skipped) {
+  if (skipped >= end - begin) return;
+  const auto ids = at::empty({end - begin - skipped}, at::kLong);
+  std::copy(window.begin() + begin + skipped + 1, window.begin() + end + 1, ids.data_ptr<int64_t>());
+  const auto distributions = [&](size_t i) {
+    return Distributions(logits[i].slice(0, skipped), all[i].cache.plugin().name);
+  };
   const auto reference = distributions(0);
   for (size_t i = 0; i < all.size(); ++i) distributions(i).score(ids, reference, all[i].scores);
 }
@@ -75,6 +78,7 @@ CacheScore summary(const Candidate &c, const TokenScores &reference, int64_t win
   s.kl_max = quantile(c.scores.kl, 1);
   s.kl_worst_window = quantile(window_means(c.scores.kl, windows), 1);
   s.kl_by_quarter = quarter_means(c.scores.kl, windows);
+  s.max_logit_difference = quantile(c.scores.difference, 1);
   s.agreement = estimate(c.scores.same, windows);
   s.ms_per_token = c.ms / static_cast<double>(c.tokens);
 
@@ -109,6 +113,7 @@ Comparison compare(const Model &model, const CacheRequest &reference, const std:
   const auto count = static_cast<int64_t>(windows.size());
   const auto fed = static_cast<int64_t>(windows.front().size()) - 1;  // nothing follows the last token
   const int64_t chunk = std::min(options.chunk, fed);
+  const int64_t scored = options.scored > 0 ? std::min(options.scored, fed) : fed;
   auto all = candidates(model, reference, caches, chunk, fed);
   int64_t done = 0;
   size_t block = 0;
@@ -117,12 +122,12 @@ Comparison compare(const Model &model, const CacheRequest &reference, const std:
     for (int64_t begin = 0; begin < fed; begin += 2 * chunk) {
       const int64_t end = std::min(fed, begin + 2 * chunk);
       const auto logits = read_block(all, window, begin, end, block++ % all.size());
-      score_block(all, logits, window, begin, end);
+      score_block(all, logits, window, begin, end, std::max<int64_t>(0, fed - scored - begin));
       done += end - begin;
       if (options.on_progress) options.on_progress(done, count * fed);
     }
   }
-  Comparison result{count, count * fed, {}, {}, {}};
+  Comparison result{count, count * scored, {}, {}, {}};
   const auto score = [&](size_t i) { return summary(all[i], all[0].scores, count, fed); };
   result.reference = score(0);
   result.noise = score(1);

@@ -14,7 +14,8 @@
 namespace kvern {
 
 struct CompareOptions {
-  int64_t chunk = 8;                                             ///< tokens per forward pass
+  int64_t chunk = 8;   ///< tokens per forward pass
+  int64_t scored = 0;  ///< last tokens of a window that are scored; 0: all
   std::function<void(int64_t done, int64_t total)> on_progress;  ///< tokens of the text
 };
 
@@ -27,6 +28,7 @@ struct CacheScore {
   double kl_p99 = 0, kl_max = 0;
   double kl_worst_window = 0;             ///< the largest mean of a window
   std::array<double, 4> kl_by_quarter{};  ///< means over the first to the last quarter of the windows
+  double max_logit_difference = 0;        ///< from the reference's logits, over all tokens and the vocabulary
   Estimate agreement;                     ///< share of tokens where the argmax is the reference's
   double ms_per_token = 0;                ///< of forward passes alone
   double bytes_per_token = 0;  ///< what a window's tokens need at its end, scales and tables included

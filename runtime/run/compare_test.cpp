@@ -53,6 +53,7 @@ TEST_CASE("Caches that keep everything move nothing, whatever they are made of")
   for (const auto &score : {c.noise, c.caches[0], c.caches[1]}) {
     CHECK(score.kl.value < 1e-7);
     CHECK(score.agreement.value == 1);
+    CHECK(score.max_logit_difference < 1e-3);
     CHECK(score.perplexity_ratio.value == Approx(1).epsilon(1e-4));
   }
   CHECK(c.caches[0].kl.value == 0);
@@ -72,7 +73,31 @@ TEST_CASE("The less a cache remembers, the further it is from the reference") {
   CHECK(c.caches[0].kl_by_quarter[1] < 1e-6);
   CHECK(c.caches[0].kl_by_quarter[3] > 1e-4);
   CHECK(c.caches[0].kl_max >= c.caches[0].kl_p99);
+  CHECK(c.caches[2].max_logit_difference > 0.1);
   CHECK(c.caches[0].kl_worst_window >= c.caches[0].kl.value);
+}
+
+TEST_CASE("The last tokens of a window are scored alone, as they are among all") {
+  CompareOptions last;
+  last.scored = 21;
+  const auto all = compare(demo().model(), cache("dynamic"), {sink(30)}, stories(85, 2), {});
+  const auto some = compare(demo().model(), cache("dynamic"), {sink(30)}, stories(85, 2), last);
+  CHECK(all.scored_tokens == 2 * 84);
+  CHECK(some.scored_tokens == 2 * 21);
+  CHECK(some.caches[0].kl.value == Approx(all.caches[0].kl_by_quarter[3]).epsilon(1e-9));
+}
+
+TEST_CASE(
+    "A cache that has dropped a passage is further from the reference where the text comes back to it") {
+  const auto plain = stories(200, 2);
+  auto asked = plain;
+  end_with_passage(asked, 40);
+  CompareOptions options;
+  options.scored = 40;
+  const auto at_end = [&](const std::vector<Ids> &windows) {
+    return compare(demo().model(), cache("dynamic"), {sink(60)}, windows, options).caches[0].kl.value;
+  };
+  CHECK(at_end(asked) > at_end(plain));
 }
 
 TEST_CASE("A cache that wants one token at a time is compared with one that does not") {

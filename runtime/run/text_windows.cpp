@@ -32,6 +32,18 @@ std::vector<Ids> cut_windows(const Ids &prefix, const Ids &text, int64_t length,
   return windows;
 }
 
+void end_with_passage(std::vector<Ids> &windows, int64_t n) {
+  constexpr int64_t kMin = 8;
+  for (Ids &window : windows) {
+    const auto length = static_cast<int64_t>(window.size());
+    if (n < kMin || n > length / 4)
+      throw Error(ErrorKind::usage, "--recall " + std::to_string(n) + ": in windows of " +
+                                        std::to_string(length) + " tokens it is from " +
+                                        std::to_string(kMin) + " to " + std::to_string(length / 4));
+    std::copy_n(window.begin() + (length - n) / 4, n, window.end() - n);
+  }
+}
+
 std::vector<Ids> text_windows(const Tokenizer &tokenizer, const std::string &text, int64_t length,
                               int64_t at_most) {
   const Ids plain = tokenizer.encode_hf(text, /*add_special_tokens=*/false);

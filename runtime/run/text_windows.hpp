@@ -19,4 +19,8 @@ std::vector<Ids> text_windows(const Tokenizer &tokenizer, const std::string &tex
 /// The same for a text that is ids already: `prefix` goes before each window's share of `text`.
 std::vector<Ids> cut_windows(const Ids &prefix, const Ids &text, int64_t length, int64_t at_most);
 
+/// Each window ends with a question about itself: its last n tokens become a passage that it has had, from a quarter of the rest
+/// on. Throws Error(usage) unless 8 <= n <= a quarter of a window.
+void end_with_passage(std::vector<Ids> &windows, int64_t n);
+
 }  // namespace kvern

@@ -36,6 +36,19 @@ TEST_CASE("A text that fills no window is refused with both numbers") {
   CHECK_THROWS_AS(cut_windows({1, 2, 3}, count_to(10), 3, 0), Error);  // no room beside the special tokens
 }
 
+TEST_CASE("A window can end with a passage that it has had") {
+  std::vector<Ids> windows{count_to(40)};
+  end_with_passage(windows, 8);
+  Ids expected = count_to(32);
+  for (int64_t id = 8; id < 16; ++id) expected.push_back(id);
+  CHECK(windows[0] == expected);
+  for (const int64_t n : {7, 11}) {
+    CAPTURE(n);
+    CHECK_THROWS_WITH(end_with_passage(windows, n),
+                      Catch::Contains("--recall " + std::to_string(n)) && Catch::Contains("from 8 to 10"));
+  }
+}
+
 TEST_CASE("The windows of a text are what the tokenizer makes of it") {
   const auto tokenizer = Tokenizer::load(test::source_path("models/demo"));
   const std::string text = "Once upon a time there was a young girl named Anna. She lived near a lake.";

@@ -15,7 +15,7 @@ void append(std::vector<double> &to, const at::Tensor &numbers) {
 }  // namespace
 
 Distributions::Distributions(const at::Tensor &logits, const std::string &cache)
-    : log_p_(at::log_softmax(logits, -1, at::kDouble)), argmax_(at::argmax(logits, -1)) {
+    : logits_(logits), log_p_(at::log_softmax(logits, -1, at::kDouble)), argmax_(at::argmax(logits, -1)) {
   if (!at::isfinite(log_p_).all().item<bool>())
     throw Error(ErrorKind::plugin,
                 "with the cache '" + cache + "' the model's logits are not all finite numbers");
@@ -26,6 +26,7 @@ void Distributions::score(const at::Tensor &targets, const Distributions &refere
   const auto kl = (reference.log_p_.exp() * (reference.log_p_ - log_p_)).sum(-1);
   append(to.kl, kl.clamp_min(0));  // below 0 only by rounding
   append(to.same, argmax_.eq(reference.argmax_));
+  append(to.difference, (logits_ - reference.logits_).abs().amax(-1));
 }
 
 }  // namespace kvern

@@ -11,9 +11,10 @@ namespace kvern {
 
 /// One entry per scored token, in the order in which they were added.
 struct TokenScores {
-  std::vector<double> loss;  ///< -log p(the token that follows), in nats
-  std::vector<double> kl;    ///< KL(reference || this), in nats
-  std::vector<double> same;  ///< 1 where the argmax is the reference's, else 0
+  std::vector<double> loss;        ///< -log p(the token that follows), in nats
+  std::vector<double> kl;          ///< KL(reference || this), in nats
+  std::vector<double> same;        ///< 1 where the argmax is the reference's, else 0
+  std::vector<double> difference;  ///< the largest of the logits' differences from the reference's
 };
 
 /// Distributions over the vocabulary at n places: what another cache's are compared with.
@@ -26,7 +27,7 @@ class Distributions {
   void score(const at::Tensor &targets, const Distributions &reference, TokenScores &to) const;
 
  private:
-  at::Tensor log_p_, argmax_;  // float64 [n, V], int64 [n]
+  at::Tensor logits_, log_p_, argmax_;  // float32 and float64 [n, V], int64 [n]
 };
 
 }  // namespace kvern

@@ -37,6 +37,8 @@ TEST_CASE("Loss, divergence and agreement are those of the distributions") {
   CHECK(scores.kl[0] == Approx(0.5 * std::log(2) + 0.5 * std::log(0.5 / 0.75)));
   CHECK(scores.kl[1] == Approx(0.8 * std::log(0.8 / 0.6) + 0.2 * std::log(0.2 / 0.4)));
   CHECK(scores.same == std::vector<double>{0, 1});
+  CHECK(scores.difference[0] == Approx(std::log(2)));
+  CHECK(scores.difference[1] == Approx(std::log(2)));
 }
 
 TEST_CASE("A distribution does not diverge from itself") {

@@ -1,4 +1,5 @@
 // Makes tokens that occurred less likely (penalty > 1). CTRL: Keskar et al. 2019.
+#include "core/generation/ngrams.hpp"
 #include "core/generation/processors.hpp"
 
 namespace kvern {
@@ -15,12 +16,22 @@ class RepetitionPenalty : public LogitsProcessor {
  public:
   explicit RepetitionPenalty(double penalty) : penalty_(penalty) {}
   at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const override {
-    auto seen = scores.gather(1, ids);
-    seen = at::where(seen < 0, seen * penalty_, seen / penalty_);
-    return scores.scatter(1, ids, seen);
+    const at::Tensor from = scores.contiguous(), result = from.clone(), texts = ids.contiguous();
+    for (int64_t r = 0; r < from.size(0); ++r) penalize(from[r], result[r], ids_of_row(texts, r));
+    return result;
   }
 
  private:
+  /// A token that occurred twice is penalized once; padding may have an id outside the vocabulary.
+  void penalize(const at::Tensor &scores, const at::Tensor &result, std::span<const int64_t> ids) const {
+    const auto penalty = static_cast<float>(penalty_);
+    const int64_t vocab_size = scores.numel();
+    const auto *from = scores.const_data_ptr<float>();
+    auto *to = result.data_ptr<float>();
+    for (const int64_t id : ids)
+      if (id >= 0 && id < vocab_size) to[id] = from[id] < 0 ? from[id] * penalty : from[id] / penalty;
+  }
+
   double penalty_;
 };
 

@@ -1,6 +1,7 @@
 // Keeps the k most likely tokens. Fan et al. 2018.
 #include <algorithm>
 
+#include "core/generation/kth_largest.hpp"
 #include "core/generation/processors.hpp"
 
 namespace kvern {
@@ -19,11 +20,19 @@ class TopK : public LogitsProcessor {
  public:
   explicit TopK(int64_t k) : k_(k) {}
   at::Tensor operator()(const at::Tensor &, const at::Tensor &scores) const override {
-    const auto best = std::get<0>(scores.topk(std::min(k_, scores.size(-1))));
-    return scores.masked_fill(scores < best.slice(-1, -1), kFiltered);
+    const at::Tensor from = scores.contiguous(), result = at::empty_like(from);
+    const int64_t n = from.size(1);
+    for (int64_t r = 0; r < from.size(0); ++r)
+      filter(from.const_data_ptr<float>() + r * n, result.data_ptr<float>() + r * n, n);
+    return result;
   }
 
  private:
+  void filter(const float *from, float *to, int64_t n) const {
+    const float least = kth_largest(from, n, std::min(k_, n));
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i] < least ? static_cast<float>(kFiltered) : from[i];
+  }
+
   int64_t k_;
 };
 

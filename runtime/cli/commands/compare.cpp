@@ -40,6 +40,8 @@ po::options_description all_options() {
       "the cache that the others are compared with")("context", number(512), "tokens of a window")(
       "windows", number(0), "windows of the text at most; 0 = all that are whole")("chunk", number(8),
                                                                                    "tokens fed at a time")(
+      "recall", number(0),
+      "the last so many tokens of a window repeat a passage of it, and they alone are scored; 0 = off")(
       "output", po::value<std::string>()->default_value("table")->value_name("table|markdown|json"),
       "output format")("help", "print this");
   po::options_description all;
@@ -61,7 +63,7 @@ struct CompareArguments {
   std::vector<config::RunConfig> caches;
   std::string reference_name, text_file, text, output;
   Strings names;
-  int64_t context = 0, windows = 0, chunk = 0;
+  int64_t context = 0, windows = 0, chunk = 0, recall = 0;
 };
 
 void plan_caches(po::variables_map map, CompareArguments &plan) {
@@ -87,6 +89,7 @@ CompareArguments make_plan(const po::variables_map &map) {
   plan.context = at_least(map, "context", kMinContext);
   plan.windows = at_least(map, "windows", 0);
   plan.chunk = at_least(map, "chunk", 1);
+  plan.recall = at_least(map, "recall", 0);
   if (!map.count("text-file")) throw Error(ErrorKind::usage, "no text: give --text-file FILE");
   plan.text_file = map["text-file"].as<std::string>();
   plan_caches(map, plan);
@@ -100,7 +103,9 @@ std::vector<Ids> windows_of(const CompareArguments &plan, const Session &run) {
     throw Error(ErrorKind::input, "--context " + std::to_string(plan.context) + ": the model takes at most " +
                                       std::to_string(max) + " tokens");
   if (!run.tokenizer()) Tokenizer::load(run.model_folder());  // says what is missing
-  return text_windows(*run.tokenizer(), plan.text, plan.context, plan.windows);
+  auto windows = text_windows(*run.tokenizer(), plan.text, plan.context, plan.windows);
+  if (plan.recall > 0) end_with_passage(windows, plan.recall);
+  return windows;
 }
 
 CompareReport measure(const CompareArguments &plan, const Session &run) {
@@ -110,6 +115,7 @@ CompareReport measure(const CompareArguments &plan, const Session &run) {
   Progress progress("comparing, tokens:");
   CompareOptions options;
   options.chunk = plan.chunk;
+  options.scored = plan.recall;
   options.on_progress = [&](int64_t done, int64_t total) { progress.show(done, total); };
   CompareReport report;
   report.comparison = compare(run.model(), request(plan.reference), requests, windows_of(plan, run), options);
@@ -119,6 +125,7 @@ CompareReport measure(const CompareArguments &plan, const Session &run) {
   report.reference = plan.reference_name;
   report.caches = plan.names;
   report.context = plan.context;
+  report.recall = plan.recall;
   report.threads = threads();
   return report;
 }
