@@ -54,6 +54,7 @@ int run(int argc, char **argv) {
     return 2;
   }
   c10::InferenceMode no_gradients;
+  at::set_num_threads(1);
   const int64_t vocabulary = std::atoll(argv[1]), length = std::atoll(argv[2]);
   const GenerationConfig config = config_of(argc, argv);
   const at::Generator generator = at::detail::createCPUGenerator(0);

@@ -2,6 +2,7 @@
 #include "kernels/attention_blocks.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 #include <string>
 
@@ -21,8 +22,11 @@ class BlockRows final : public RowProducts {
         row_(call.rows[tile.row]),
         tile_(tile),
         key_block_(shape.key_block),
+        shift_(std::has_single_bit(static_cast<uint64_t>(call.tokens))
+                   ? std::countr_zero(static_cast<uint64_t>(call.tokens))
+                   : -1),
         prefetches_(!shape.by_panels && tile.queries > 2 && tile.queries <= kMaxPrefetchQueries &&
-                    call.dense.kv_type != Dtype::f32) {}
+                    (call.dense.kv_type != Dtype::f32 || call.tokens < shape.key_block)) {}
 
   /// Ranges begin at multiples of block_alignment: what is masked before `begin` is masked by position as well.
   void start(const FloatRows &, int64_t begin, int64_t end) override {
@@ -45,13 +49,16 @@ class BlockRows final : public RowProducts {
   }
 
  private:
+  /// The block of a column: a part takes as long as a few divisions.
+  int64_t block_of(int64_t column) const { return shift_ >= 0 ? column >> shift_ : column / call_.tokens; }
+
   int64_t parts() const override {
-    return (range_.begin + range_.n - 1) / call_.tokens - range_.begin / call_.tokens + 1;
+    return block_of(range_.begin + range_.n - 1) - block_of(range_.begin) + 1;
   }
 
   /// The keys of a part of the range, as columns.
   KeyRange part_of(int64_t part) const {
-    const int64_t block = range_.begin / call_.tokens + part;
+    const int64_t block = block_of(range_.begin) + part;
     const int64_t begin = std::max(range_.begin, block * call_.tokens);
     const int64_t end = std::min(range_.begin + range_.n, (block + 1) * call_.tokens);
     return {begin, end - begin};
@@ -75,9 +82,11 @@ class BlockRows final : public RowProducts {
 
   RowBlock rows(const KeyRange &keys, bool of_keys, int64_t head) const {
     const AttentionCall &dense = call_.dense;
-    const KeyBlock &block = row_.blocks[keys.begin / call_.tokens];
+    const int64_t number = block_of(keys.begin);
+    const KeyBlock &block = row_.blocks[number];
     const int64_t stride = of_keys ? dense.k_stride.pos : dense.v_stride.pos;
-    const int64_t at = head * (of_keys ? block.k_head : block.v_head) + keys.begin % call_.tokens * stride;
+    const int64_t at =
+        head * (of_keys ? block.k_head : block.v_head) + (keys.begin - number * call_.tokens) * stride;
     return {element_at(of_keys ? block.k : block.v, dense.kv_type, at), dense.kv_type, stride, keys.n,
             of_keys ? dense.dim_k : dense.dim_v};
   }
@@ -96,6 +105,7 @@ class BlockRows final : public RowProducts {
   const BlockedRow &row_;
   const AttentionTile &tile_;
   int64_t key_block_, begin_ = 0, at_ = 0, end_ = 0;
+  int shift_;  // tokens of a block as a power of two; -1: they are none
   bool prefetches_;
   KeyRange range_ = {};
 };

@@ -9,14 +9,15 @@ namespace kvern {
 namespace {
 
 constexpr int64_t kBlock = 64;  // scores whose maximum is compared at once
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
-/// Compilers make vectors of this.
+/// Compilers make vectors of this. NaN is passed over.
 float max_of(const float *scores) {
   float lane[8];
-  std::copy_n(scores, 8, lane);
-  for (int64_t i = 8; i < kBlock; i += 8)
+  std::fill_n(lane, 8, kLowest);
+  for (int64_t i = 0; i < kBlock; i += 8)
     for (int64_t j = 0; j < 8; ++j) lane[j] = scores[i + j] > lane[j] ? scores[i + j] : lane[j];
-  float max = lane[0];
+  float max = kLowest;
   for (const float x : lane) max = x > max ? x : max;
   return max;
 }
@@ -34,7 +35,7 @@ class Best {
     if (candidates_.size() == candidates_.capacity()) cut();
   }
   float kth() {
-    if (candidates_.size() < k_) return -std::numeric_limits<float>::infinity();
+    if (candidates_.size() < k_) return kLowest;
     cut();
     return least_;
   }
@@ -49,7 +50,7 @@ class Best {
 
   size_t k_;
   std::vector<float> candidates_;
-  float least_ = -std::numeric_limits<float>::infinity();
+  float least_ = kLowest;
 };
 
 }  // namespace

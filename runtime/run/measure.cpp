@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <deque>
 #include <fstream>
 #include <kvern/error.hpp>
 #include <limits>
+#include <utility>
 
 #include "core/generation/driver.hpp"
 #include "core/torch/torch.hpp"
@@ -54,6 +56,49 @@ void check_count(int64_t tokens) {
                                     std::to_string(kMaxTokens) + " can");
 }
 
+/// A cache that is decoded from.
+class Decoding {
+ public:
+  Decoding(const Session &run, const DecodeRequest &request, const OnProgress &on_progress)
+      : cache_(filled(run, request, on_progress)),
+        driver_(run.model(), cache_),
+        ids_(some_ids(run.model(), request.depth, request.rows)),
+        no_padding_(ids_.size(), 0) {
+    timings_.depth = request.depth;
+    timings_.rows = request.rows;
+  }
+
+  void step(bool counts) {
+    for (auto &row : ids_) row.push_back(0);
+    const auto start = Clock::now();
+    const double cpu_start = cpu_ms_now();
+    driver_.feed(ids_, no_padding_);
+    if (!counts) return;
+    timings_.steps_ms.push_back(ms_since(start));
+    timings_.cpu_ms.push_back(cpu_ms_now() - cpu_start);
+  }
+
+  DecodeTimings finish() {
+    const auto info = cache_.info();
+    timings_.cache_bytes = info.bytes_device + info.bytes_host;
+    timings_.cache_bytes_used = info.bytes_used;
+    return std::move(timings_);
+  }
+
+ private:
+  static Cache filled(const Session &run, const DecodeRequest &request, const OnProgress &on_progress) {
+    Cache cache = run.open_cache(request.rows, request.depth + kWarmUp + request.tokens);
+    fill_to(run, cache, request.rows, request.depth, request.fill, on_progress);
+    return cache;
+  }
+
+  Cache cache_;
+  Driver driver_;
+  TokenRows ids_;
+  std::vector<int64_t> no_padding_;
+  DecodeTimings timings_;
+};
+
 }  // namespace
 
 double median(std::vector<double> values) {
@@ -62,35 +107,19 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-DecodeTimings measure_decode(const Session &run, int64_t rows, int64_t depth, int64_t tokens, Fill fill,
-                             const OnProgress &on_progress) {
+std::vector<DecodeTimings> measure_decode(const std::vector<const Session *> &runs,
+                                          const DecodeRequest &request, const OnProgress &on_progress) {
   c10::InferenceMode no_gradients;
-  check_count(depth);
-  check_count(tokens);
-  auto cache = run.open_cache(rows, depth + kWarmUp + tokens);
-  fill_to(run, cache, rows, depth, fill, on_progress);
-  Driver driver(run.model(), cache);
-  auto ids = some_ids(run.model(), depth, rows);
-  const std::vector<int64_t> no_padding(ids.size(), 0);
-  std::vector<double> times, cpu;
-  for (int64_t i = -kWarmUp; i < tokens; ++i) {
-    for (auto &row : ids) row.push_back(0);
-    const auto start = Clock::now();
-    const double cpu_start = cpu_ms_now();
-    driver.feed(ids, no_padding);
-    if (i < 0) continue;
-    times.push_back(ms_since(start));
-    cpu.push_back(cpu_ms_now() - cpu_start);
+  check_count(request.depth);
+  check_count(request.tokens);
+  std::deque<Decoding> all;
+  for (const Session *run : runs) all.emplace_back(*run, request, on_progress);
+  for (int64_t i = -kWarmUp; i < request.tokens; ++i) {
+    for (size_t n = 0; n < all.size(); ++n) all[i % 2 == 0 ? n : all.size() - 1 - n].step(i >= 0);
   }
-  const auto info = cache.info();
-  DecodeTimings f;
-  f.depth = depth;
-  f.rows = rows;
-  f.steps_ms = std::move(times);
-  f.cpu_ms = std::move(cpu);
-  f.cache_bytes = info.bytes_device + info.bytes_host;
-  f.cache_bytes_used = info.bytes_used;
-  return f;
+  std::vector<DecodeTimings> timings;
+  for (Decoding &decoding : all) timings.push_back(decoding.finish());
+  return timings;
 }
 
 PrefillTimings measure_prefill(const Session &run, int64_t tokens, int64_t repeats) {

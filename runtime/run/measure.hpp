@@ -25,10 +25,16 @@ enum class Fill { random, prefill };
 
 using OnProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Fills a fresh cache of `rows` rows with different contents to `depth`, decodes two tokens of each that are not counted, then
-/// `tokens` that are.
-DecodeTimings measure_decode(const Session &run, int64_t rows, int64_t depth, int64_t tokens, Fill fill,
-                             const OnProgress &on_progress = {});
+struct DecodeRequest {
+  int64_t rows = 1, depth = 0, tokens = 16;
+  Fill fill = Fill::random;
+};
+
+/// Fills a fresh cache of each session to the depth, its rows with different contents, decodes two tokens of each row that are not
+/// counted, then `tokens` that are. The sessions take turns, step by step, so that what else the machine does meets all alike. Timings
+/// in the order of the sessions.
+std::vector<DecodeTimings> measure_decode(const std::vector<const Session *> &runs,
+                                          const DecodeRequest &request, const OnProgress &on_progress = {});
 
 /// Feeds `tokens` tokens to an empty cache in one forward pass, `repeats` times after a short prompt that is not counted.
 PrefillTimings measure_prefill(const Session &run, int64_t tokens, int64_t repeats);

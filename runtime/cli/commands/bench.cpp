@@ -1,6 +1,7 @@
 // kvern bench: prefill speed, and time per token by depth, of one or several caches.
 #include <algorithm>
 #include <cstdio>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -27,7 +28,8 @@ constexpr const char *kUsage =
     "verbs\n"
     "(--fill prefill: by a real prefill). Best, median and worst are over --new steps; a step is one token "
     "of each of\n"
-    "--rows sequences.\n\n"
+    "--rows sequences. With --turns the caches take turns, step by step: for ratios on a machine that does "
+    "other things.\n\n"
     "  kvern bench --model DIR --depths 0,1024,4096,16384 --threads 1\n"
     "  kvern bench --model DIR --caches 'dynamic,quantized{nbits = 4}' --prefill 512 --output json\n\n";
 
@@ -43,6 +45,7 @@ po::options_description all_options() {
       "caches instead of the configured one: names, also with options as NAME{option = value}, or files")(
       "rows", po::value<int64_t>()->default_value(1)->value_name("N"),
       "sequences decoded at once, with different contents")(
+      "turns", "all caches are filled first, then each decodes a token in turn")(
       "new", po::value<int64_t>()->default_value(16)->value_name("N"), "tokens decoded at each depth")(
       "repeats", po::value<int64_t>()->default_value(3)->value_name("N"), "prefills of each length")(
       "fill", text("random", "random|prefill"), "how the depth is reached")(
@@ -90,7 +93,7 @@ struct BenchArguments {
   std::vector<int64_t> depths, prefills;
   int64_t rows, tokens, repeats;
   Fill fill;
-  bool json;
+  bool turns, json;
 };
 
 /// A name alone has the configured options.
@@ -111,6 +114,7 @@ BenchArguments make_plan(const po::variables_map &map) {
   plan.tokens = positive(map, "new");
   plan.repeats = positive(map, "repeats");
   plan.fill = one_of(map, "fill", {"random", "prefill"}) == "random" ? Fill::random : Fill::prefill;
+  plan.turns = map.count("turns") > 0;
   plan.json = one_of(map, "output", {"table", "json"}) == "json";
   const auto config = read_config(map);
   plan.names = map.count("caches") ? split_caches(map["caches"].as<std::string>())
@@ -119,7 +123,7 @@ BenchArguments make_plan(const po::variables_map &map) {
   return plan;
 }
 
-Json measure(const BenchArguments &plan, const std::string &name, const Session &run) {
+Json measure_prefills(const BenchArguments &plan, const std::string &name, const Session &run) {
   Json result{
       {"cache", name},
       {"cache_implementation", run.config().cache_implementation},
@@ -132,25 +136,36 @@ Json measure(const BenchArguments &plan, const std::string &name, const Session 
                                  {"tokens_per_second_best", f.best_per_second},
                                  {"tokens_per_second_median", f.median_per_second}});
   }
+  return result;
+}
+
+Json decode_json(const DecodeTimings &f) {
+  return {{"depth", f.depth},
+          {"rows", f.rows},
+          {"tokens_per_second_median", 1e3 * static_cast<double>(f.rows) / median(f.steps_ms)},
+          {"ms_per_token_best", *std::ranges::min_element(f.steps_ms)},
+          {"ms_per_token_median", median(f.steps_ms)},
+          {"ms_per_token_worst", *std::ranges::max_element(f.steps_ms)},
+          {"cpu_ms_per_token_median", median(f.cpu_ms)},
+          {"steps_ms", f.steps_ms},
+          {"cpu_ms", f.cpu_ms},
+          {"cache_bytes", f.cache_bytes},
+          {"cache_bytes_used", f.cache_bytes_used}};
+}
+
+/// Adds to `results`, one for each session, what their caches do together.
+void measure_decodes(const BenchArguments &plan, const std::vector<const Session *> &runs, Json &results) {
+  const size_t first = results.size() - runs.size();
   for (const int64_t depth : plan.depths) {
     Progress progress("filling the cache to depth:");
-    const auto f = measure_decode(run, plan.rows, depth, plan.tokens, plan.fill,
-                                  [&](int64_t done, int64_t total) { progress.show(done, total); });
-    result["decode"].push_back(
-        {{"depth", depth},
-         {"rows", f.rows},
-         {"tokens_per_second_median", 1e3 * static_cast<double>(f.rows) / median(f.steps_ms)},
-         {"ms_per_token_best", *std::ranges::min_element(f.steps_ms)},
-         {"ms_per_token_median", median(f.steps_ms)},
-         {"ms_per_token_worst", *std::ranges::max_element(f.steps_ms)},
-         {"cpu_ms_per_token_median", median(f.cpu_ms)},
-         {"steps_ms", f.steps_ms},
-         {"cache_bytes", f.cache_bytes},
-         {"cache_bytes_used", f.cache_bytes_used}});
+    const auto timings = measure_decode(runs, {plan.rows, depth, plan.tokens, plan.fill},
+                                        [&](int64_t done, int64_t total) { progress.show(done, total); });
+    for (size_t i = 0; i < runs.size(); ++i) results[first + i]["decode"].push_back(decode_json(timings[i]));
   }
-  result["weight_bytes"] = run.model().info().weight_bytes;
-  result["peak_resident_bytes"] = peak_resident_bytes();
-  return result;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    results[first + i]["weight_bytes"] = runs[i]->model().info().weight_bytes;
+    results[first + i]["peak_resident_bytes"] = peak_resident_bytes();
+  }
 }
 
 std::string fixed(double value, int digits) {
@@ -190,10 +205,16 @@ int run(const std::vector<std::string> &arguments) {
   const auto plan = make_plan(map);
   Json report;
   report["resident_bytes_at_start"] = resident_bytes();
+  std::deque<Session> open;
+  std::vector<const Session *> runs;
   for (size_t i = 0; i < plan.runs.size(); ++i) {
-    const Session run(plan.runs[i]);
+    const Session &run = open.emplace_back(plan.runs[i]);
     report["model"] = run.model_folder().string();
-    report["results"].push_back(measure(plan, plan.names[i], run));
+    report["results"].push_back(measure_prefills(plan, plan.names[i], run));
+    runs.push_back(&run);
+    if (plan.turns && i + 1 < plan.runs.size()) continue;
+    measure_decodes(plan, runs, report["results"]);
+    runs.clear(), open.clear();
   }
   report["processor"] = processor_name();
   report["threads"] = threads();

@@ -57,6 +57,13 @@ class Buffer {
     return (count - 1) / 8 + (count > 0);
   }
 
+  /// Brings what the host will look at when it is asked for the address nearer to the processor: for a caller that is about to ask
+  /// for many, whose bookkeeping the keys of the last layer have displaced.
+  void prefetch_host() const {
+    __builtin_prefetch(buffer_);
+    __builtin_prefetch(reinterpret_cast<const std::byte *>(buffer_) + 64);
+  }
+
   /// To read all of it, or one slice of it.
   const std::byte *read() const { return map(nullptr, nullptr); }
   const std::byte *read(Span reads) const { return map(&reads, nullptr); }

@@ -21,6 +21,7 @@ class AttendingRowCache : public RowCache {
     if (step().n_new == 0) return;
     const int part = layout().part_of[request.layer];
     kernels::BlockedCall call{blocked_call(request, part), nullptr, layout().slots};
+    prefetch_addresses(part);
     gather_addresses(part);
     call.rows = blocked_.data();
     kernels::attention(call, parallel_ ? kernels::Parallel{parallel_->threads(parallel_->ctx), parallel_->ctx,
@@ -59,6 +60,14 @@ class AttendingRowCache : public RowCache {
     call.first_pos = first_pos_.data();
     call.round_to_bf16 = *type_ == kernels::Dtype::bf16;  // as kernel_call
     return call;
+  }
+
+  /// Whatever of the blocks' bookkeeping the last layer's keys have displaced is read side by side, not one after another.
+  void prefetch_addresses(int part) const {
+    for (const Row &row : rows())
+      for (const BlockPtr &block : row.blocks) block->prefetch_memory(part);
+    for (const Row &row : rows())
+      for (const BlockPtr &block : row.blocks) block->prefetch_host(part);
   }
 
   void gather_addresses(int part) {

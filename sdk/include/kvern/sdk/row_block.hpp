@@ -67,6 +67,16 @@ class RowBlock {
     }
   }
 
+  /// To be called for all blocks that are about to be read, stage by stage.
+  void prefetch_memory(int part) const {
+    const auto *memory = reinterpret_cast<const std::byte *>(&memory_[part]);
+    for (std::size_t at = 0; at < sizeof(Memory); at += 64) __builtin_prefetch(memory + at);
+  }
+  void prefetch_host(int part) const {
+    memory_[part].keys.prefetch_host();
+    if (memory_[part].values) memory_[part].values.prefetch_host();
+  }
+
   /// To read slots [0, used). Valid as Buffer says.
   BlockAddress read(int part, int64_t used) const {
     return address(part, [&](const Buffer &buffer) {
