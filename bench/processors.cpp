@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/generation/processors.hpp"
+#include "core/torch/single_thread.hpp"
 
 namespace kvern {
 namespace {
@@ -54,7 +55,6 @@ int run(int argc, char **argv) {
     return 2;
   }
   c10::InferenceMode no_gradients;
-  at::set_num_threads(1);
   const int64_t vocabulary = std::atoll(argv[1]), length = std::atoll(argv[2]);
   const GenerationConfig config = config_of(argc, argv);
   const at::Generator generator = at::detail::createCPUGenerator(0);
@@ -75,6 +75,7 @@ int run(int argc, char **argv) {
 }  // namespace kvern
 
 int main(int argc, char **argv) {
+  kvern::keep_torch_single_threaded();
   try {
     return kvern::run(argc, argv);
   } catch (const std::exception &e) {
