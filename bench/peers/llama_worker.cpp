@@ -189,8 +189,8 @@ class Worker {
   }
 
   /// The state of a real prompt: one that fits a context of several sequences cannot be put together from copies.
-  const std::vector<uint8_t> &long_state(const std::string &cache, const CacheKind &kind, int threads, int rows,
-                                         int depth) {
+  const std::vector<uint8_t> &long_state(const std::string &cache, const CacheKind &kind, int threads,
+                                         int rows, int depth) {
     auto &state = states_[cache + ' ' + std::to_string(rows) + ' ' + std::to_string(depth)];
     if (state.empty()) {
       Session session(model_.get(), kind, depth + kStatePrompt, threads, rows);
