@@ -47,16 +47,6 @@ TEST_CASE("Recorded runs of models with an encoder come out the same with each c
   }
 }
 
-TEST_CASE("Recorded runs with an attention window come out the same through the cache sliding_window") {
-  for (const auto &folder : folders()) {
-    if (!std::filesystem::exists(folder + "/cases/sliding_window")) continue;
-    const auto ran = run({program("kvern-reference"), folder, "--kind", "sliding_window"});
-    INFO(ran.out << ran.err);
-    CHECK(ran.code == 0);
-    CHECK_THAT(ran.out, !Catch::Contains("cache not installed"));
-  }
-}
-
 TEST_CASE("Recorded outputs of models with recurrent states come out the same through the cache mamba") {
   const auto ran =
       run({program("kvern-reference"), source_path("tests/reference/states/"), "--cache", "mamba"});
@@ -65,11 +55,32 @@ TEST_CASE("Recorded outputs of models with recurrent states come out the same th
   CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, 0 skipped"));
 }
 
-TEST_CASE("Operations on transformers' offloaded caches come out the same") {
-  const auto ran = run({program("kvern-reference"), source_path("tests/reference/offloaded")});
+TEST_CASE("Operations on transformers' cache classes come out the same") {
+  const auto ran = run({program("kvern-reference"), source_path("tests/reference/cache_classes")});
   INFO(ran.out << ran.err);
   CHECK(ran.code == 0);
-  CHECK(last_line(ran.out) == "3 passed, 0 failed, 0 skipped");
+  CHECK(last_line(ran.out) == "9 passed, 0 failed, 0 skipped");
+}
+
+TEST_CASE("Every recorded operation of kinds that are about caches comes out the same, none is skipped") {
+  for (const auto &folder : folders()) {
+    if (!std::filesystem::exists(folder + "/cases/sink_cache")) continue;
+    const auto ran = run({program("kvern-reference"), folder, "--kind",
+                          "sliding_window,sink_cache,cache_api,chunked_prefill"});
+    INFO(folder << ran.out << ran.err);
+    CHECK(ran.code == 0);
+    CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, 0 skipped"));
+  }
+}
+
+TEST_CASE("A model that the named cache cannot hold is skipped with the cache's own words") {
+  const auto ran = run({program("kvern-reference"), source_path("tests/reference/decoders"), "--kind",
+                        "forward", "--cache", "sliding_window"});
+  INFO(ran.out << ran.err);
+  CHECK(ran.code == 0);
+  CHECK_THAT(ran.out,
+             Catch::Contains("cache cannot hold the model: ") && Catch::Contains("sees all positions"));
+  CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, "));
 }
 
 TEST_CASE("A folder that nobody has seen is replayed by its content") {

@@ -1,113 +1,19 @@
-// Kind "cache_api": operations on transformers' cache classes, replayed through the ABI. Transformers' layers
-// are independent lists, so each layer is a cache of one layer here; every length and every tensor that is
-// compared comes from the cache.
+// Kind "cache_api": operations on transformers' cache classes, replayed through the ABI. The layers of most are independent lists,
+// so each layer is a cache of one layer here (cache_api_whole.cpp has the others); every length and every tensor that is compared
+// comes from the cache.
 #include <kvern/abi/compose.h>
 
 #include <map>
 
-#include "core/torch/tensor.hpp"
+#include "tests/reference_runner/cache_layer.hpp"
 #include "tests/reference_runner/case_rope.hpp"
-#include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
 
 namespace kvern::reference {
 namespace {
 
-struct KeysValues {
-  at::Tensor k, v;
-};
-
-at::Tensor to_tensor(const DLTensor &dl) {
-  const at::IntArrayRef shape(dl.shape, static_cast<size_t>(dl.ndim));
-  at::IntArrayRef strides(dl.strides, static_cast<size_t>(dl.strides ? dl.ndim : 0));
-  auto *data = static_cast<char *>(dl.data) + dl.byte_offset;
-  return dl.strides ? at::from_blob(data, shape, strides, at::kFloat)
-                    : at::from_blob(data, shape, at::kFloat);
-}
-
-/// One layer of a transformers cache, of any plugin.
-class Layer {
- public:
-  Layer(std::shared_ptr<Host> host, const kvern_plugin &plugin, int64_t heads, int64_t dim, int64_t max_rows,
-        int64_t max_tokens, const OptionTable &options = {})
-      : cache_(Cache::create(std::move(host), plugin, spec(heads, dim, max_rows, max_tokens, options))) {}
-  Layer(Cache cache) : cache_(std::move(cache)) {}
-
-  KeysValues update(const at::Tensor &k, const at::Tensor &v, uint32_t flags = 0) {
-    step(k.size(0), k.size(2), flags);
-    DLTensorView dk(k), dv(v);
-    DLTensor out_k{}, out_v{};
-    const kvern_view view = cache_.view(0);
-    cache_.update(0, dk.dl(), dv.dl(), &out_k, &out_v);
-    const at::Tensor seen = seen_columns(view);
-    KeysValues out{to_tensor(out_k).index_select(2, seen), to_tensor(out_v).index_select(2, seen)};
-    cache_.end(k.size(2));
-    return out;
-  }
-
-  KeysValues state() {
-    step(cache_.info().rows, 0, 0);
-    DLTensor out_k{}, out_v{};
-    cache_.update(0, nullptr, nullptr, &out_k, &out_v);
-    KeysValues out{to_tensor(out_k).clone(), to_tensor(out_v).clone()};
-    cache_.end(0);
-    return out;
-  }
-
-  void crop(int64_t length) {
-    const int64_t position = length < 0 ? std::max<int64_t>(cache_.info().tokens + length, 0) : length;
-    cache_.truncate(std::vector<int64_t>(static_cast<size_t>(cache_.info().rows), position));
-  }
-
-  Cache &cache() { return cache_; }
-
- private:
-  /// The columns that no padding and no dropped token is in, of the first row.
-  static at::Tensor seen_columns(const kvern_view &view) {
-    std::vector<int64_t> columns;
-    for (int64_t i = 0; i < view.kv_len; ++i)
-      if ((view.key_pos ? view.key_pos[i] : view.first_pos[0] + i) >= 0) columns.push_back(i);
-    return at::tensor(columns, at::kLong);
-  }
-
-  static CacheSpec spec(int64_t heads, int64_t dim, int64_t max_rows, int64_t max_tokens,
-                        const OptionTable &options) {
-    CacheSpec s;
-    s.options = options;
-    LayerSpec layer;
-    layer.q_heads = layer.kv_heads = static_cast<int32_t>(heads);
-    layer.head_dim_k = layer.head_dim_v = static_cast<int32_t>(dim);
-    s.layers.push_back(layer);
-    s.max_rows = max_rows;
-    s.max_tokens = max_tokens;
-    return s;
-  }
-
-  void step(int64_t rows, int64_t n_new, uint32_t flags) {
-    positions_.assign(static_cast<size_t>(rows), cache_.info().tokens);
-    kvern_step s{};
-    s.struct_size = sizeof s;
-    s.flags = flags;
-    s.rows = rows;
-    s.n_new = n_new;
-    s.row_pos = positions_.data();
-    cache_.begin(s);
-  }
-
-  Cache cache_;
-  std::vector<int64_t> positions_;
-};
-
-using Layers = std::map<int64_t, Layer>;
-
-/// transformers' static caches hand out the whole buffer: what lies behind the tokens must be zeros there.
-void expect_held(const at::Tensor &got, const at::Tensor &want, Tolerance tolerance,
-                 const std::string &what) {
-  if (want.dim() != 4 || got.size(2) > want.size(2)) fail(what + ": more tokens than expected");
-  expect_close(got, want.slice(2, 0, got.size(2)), tolerance, what);
-  if (want.slice(2, got.size(2)).ne(0).any().item<bool>()) fail(what + ": fewer tokens than expected");
-}
+using Layers = std::map<int64_t, CacheLayer>;
 
 class Replay {
  public:
@@ -133,10 +39,11 @@ class Replay {
                                                           {"OffloadedStaticCache", "offloaded_static"},
                                                           {"HQQQuantizedCache", "quantized"},
                                                           {"QuantoQuantizedCache", "quantized"},
-                                                          {"SinkCache", "sink"}};
+                                                          {"SinkCache", "sink"},
+                                                          {"SlidingWindowCache", "sliding_window"}};
     const auto type = c.json.contains("cache") ? c.json["cache"].value("type", std::string()) : std::string();
     const auto found = names.find(type);
-    if (found == names.end()) skip("cache not offered: " + (type.empty() ? "several in one case" : type));
+    if (found == names.end()) skip("cache not offered: " + type);
     if (context.cache && *context.cache != found->second) skip("case for another cache: " + type);
     return find_plugin(found->second, context.plugin_path).plugin;
   }
@@ -145,6 +52,7 @@ class Replay {
     const auto &type = case_.json["cache"]["type"];
     return type == "StaticCache" || type == "OffloadedStaticCache";
   }
+  bool is_window() const { return case_.json["cache"]["type"] == "SlidingWindowCache"; }
   bool is_sink() const { return case_.json["cache"]["type"] == "SinkCache"; }
   bool is_quantized() const { return case_.json["cache"].contains("nbits"); }
 
@@ -162,8 +70,8 @@ class Replay {
     if (op == "update") return update(step);
     if (op == "lengths") return lengths(step);
     if (op == "state") return expect_state(layers_, step);
-    if (op == "crop") return each([&](Layer &l) { l.crop(step.at("args")[0].get<int64_t>()); });
-    if (op == "reset") return each([](Layer &l) { l.cache().reset(); });
+    if (op == "crop") return each([&](CacheLayer &l) { crop(l.cache(), step.at("args")[0].get<int64_t>()); });
+    if (op == "reset") return reset();
     if (op == "reorder_cache" || op == "batch_select_indices")
       return gather(step.at("args")[0].get<std::vector<int64_t>>());
     if (op == "batch_repeat_interleave") return repeat(step.at("args")[0].get<int64_t>());
@@ -178,17 +86,17 @@ class Replay {
     return load(*tensors_, step.at(key).get<std::string>());
   }
 
-  Layer &layer(const Json &step, const at::Tensor &k) {
+  CacheLayer &layer(const Json &step, const at::Tensor &k) {
     const auto index = step.at("layer").get<int64_t>();
     const auto &cache = case_.json["cache"];
     offer_rope(step);
-    return layers_
-        .try_emplace(index, host_, plugin_, k.size(1), k.size(3), cache.value("max_batch_size", int64_t{0}),
-                     cache.value("max_cache_len", int64_t{0}),
-                     is_quantized() ? cache_config_of(cache)
-                     : is_sink()    ? sink_options(cache)
-                                    : OptionTable{})
-        .first->second;
+    LayerRequest request{k.size(1), k.size(3)};
+    request.max_rows = cache.value("max_batch_size", int64_t{0});
+    request.max_tokens = cache.value("max_cache_len", int64_t{0});
+    if (is_window()) request.window = cache.at("config").at("sliding_window").get<int64_t>();
+    if (is_quantized()) request.options = cache_config_of(cache);
+    if (is_sink()) request.options = sink_options(cache);
+    return layers_.try_emplace(index, host_, plugin_, request).first->second;
   }
 
   /// The angles of the first update; transformers gives them to that of the first layer only.
@@ -201,25 +109,47 @@ class Replay {
   void update(const Json &step) {
     const auto k = tensor(step, "key"), v = tensor(step, "value");
     auto &l = layer(step, k);
+    const auto number = step.at("layer").get<int64_t>();
     const auto positions = step.value("cache_position", std::vector<int64_t>());
-    for (size_t i = 0; i < positions.size(); ++i)
-      if (positions[i] != l.cache().info().tokens + static_cast<int64_t>(i)) skip("no scattered writes");
-    if (!positions.empty()) written_[step["layer"].get<int64_t>()] = positions.back() + 1;
-    const auto out = l.update(k, v);
-    exported_[step["layer"].get<int64_t>()] = out.k.size(2);
+    const KeysValues out = follows(positions, l) ? l.update(k, v) : l.update_at(positions, k, v);
+    for (const int64_t position : positions) written_[number] = std::max(written_[number], position + 1);
+    exported_[number] = out.k.size(2);
     if (is_quantized()) return expect_errors(step, {k, v}, out);
+    if (is_window()) return expect_windows(step, {k, v}, out);
     expect_held(out.k, tensor(step, "out_key"), tolerance_, "keys handed out");
     expect_held(out.v, tensor(step, "out_value"), tolerance_, "values handed out");
   }
 
+  /// Do these positions follow each other and what the layer holds?
+  static bool follows(const std::vector<int64_t> &positions, CacheLayer &l) {
+    for (size_t i = 0; i < positions.size(); ++i)
+      if (positions[i] != l.cache().info().tokens + static_cast<int64_t>(i)) return false;
+    return true;
+  }
+
+  void expect_windows(const Json &step, const KeysValues &fresh, const KeysValues &out) {
+    const auto &all = store(step, fresh);
+    exported_[step.at("layer").get<int64_t>()] =
+        expect_window(out.k, all.k, tensor(step, "out_key"), tolerance_, "keys handed out");
+    expect_window(out.v, all.v, tensor(step, "out_value"), tolerance_, "values handed out");
+  }
+
+  /// All that the step's layer was given, the new tokens included.
+  const KeysValues &store(const Json &step, const KeysValues &fresh) {
+    auto &stored = stored_[step.at("layer").get<int64_t>()];
+    stored.k = stored.k.defined() ? at::cat({stored.k, fresh.k}, 2) : fresh.k;
+    stored.v = stored.v.defined() ? at::cat({stored.v, fresh.v}, 2) : fresh.v;
+    return stored;
+  }
+
+  void reset() {
+    each([](CacheLayer &l) { l.cache().reset(); });
+    stored_.clear(), written_.clear();
+  }
+
   /// A quantizer of our own: the last tokens exactly, and over all of them no larger an error than the recorded one.
   void expect_errors(const Json &step, const KeysValues &fresh, const KeysValues &out) {
-    auto &stored = stored_[step.at("layer").get<int64_t>()];
-    const auto join = [](at::Tensor &all, const at::Tensor &part) {
-      all = all.defined() ? at::cat({all, part}, 2) : part;
-    };
-    join(stored.k, fresh.k);
-    join(stored.v, fresh.v);
+    const KeysValues &stored = store(step, fresh);
     expect_error("keys", out.k, stored.k, tensor(step, "out_key"));
     expect_error("values", out.v, stored.v, tensor(step, "out_value"));
   }
@@ -238,9 +168,14 @@ class Replay {
   }
 
   /// transformers' static caches count slots with a key that is not zero, and its quantized ones take one token off in
-  /// every layer but the first; the right length is what was written. Its sink cache counts what it stores, and tokens seen apart.
+  /// every layer but the first; the right length is what was written. Its sink cache counts what it stores, and tokens seen apart;
+  /// so does its window.
   int64_t right_length(int64_t layer, int64_t got, int64_t recorded) {
     if (is_sink()) return exported_[layer] == recorded ? seen_ : -1;
+    if (is_window() && got > 0) {
+      const int64_t window = case_.json["cache"]["config"]["sliding_window"].get<int64_t>();
+      return std::min(exported_[layer], window) == recorded ? written_[layer] : -1;
+    }
     if (is_static() && got > 0) return written_[layer];
     if (is_quantized() && layer > 0) return stored_.contains(layer) ? stored_[layer].k.size(2) : 0;
     return recorded;
@@ -257,7 +192,7 @@ class Replay {
         fail("layer " + std::to_string(i) + " holds " + std::to_string(got) + " tokens, expected " +
              std::to_string(right));
     }
-    if (!step.at("max_cache_shape").is_number() || is_sink()) return;  // a window, no limit
+    if (!step.at("max_cache_shape").is_number() || is_sink() || is_window()) return;  // no limit
     for (auto &[index, l] : layers_)
       if (l.cache().info().capacity != step["max_cache_shape"].get<int64_t>())
         fail("layer " + std::to_string(index) + " has a capacity of " +
@@ -286,11 +221,11 @@ class Replay {
   }
 
   void gather(const std::vector<int64_t> &rows) {
-    each([&](Layer &l) { l.cache().gather(rows); });
+    each([&](CacheLayer &l) { l.cache().gather(rows); });
   }
 
   void repeat(int64_t times) {
-    each([&](Layer &l) {
+    each([&](CacheLayer &l) {
       std::vector<int64_t> rows;
       for (int64_t i = 0; i < l.cache().info().rows * times; ++i) rows.push_back(i / times);
       l.cache().gather(rows);
@@ -331,8 +266,7 @@ class Replay {
     for (auto &[index, l] : layers_) {
       const auto held = l.state();
       auto &fresh =
-          to.try_emplace(index, host_, plugin_, held.k.size(1), held.k.size(3), int64_t{0}, int64_t{0})
-              .first->second;
+          to.try_emplace(index, host_, plugin_, LayerRequest{held.k.size(1), held.k.size(3)}).first->second;
       fresh.update(held.k, held.v, KVERN_STEP_IMPORT);
       if (fresh.cache().info().tokens != step.at("seq_length_after").get<int64_t>())
         fail("the copy holds " + std::to_string(fresh.cache().info().tokens) + " tokens");
@@ -347,14 +281,18 @@ class Replay {
   std::optional<files::SafetensorsFile> tensors_;
   std::map<int64_t, KeysValues> stored_;  // all that was stored, per layer
   std::map<int64_t, int64_t> written_;    // by cache_position, per layer
-  std::map<int64_t, int64_t> exported_;   // columns of the last update, per layer
-  int64_t seen_ = 0;                      // tokens, dropped ones included
-  std::optional<CaseRope> rope_;          // outlives the layers
+  std::map<int64_t, int64_t> exported_;  // columns of the last update, per layer; of a window, those recorded
+  int64_t seen_ = 0;                     // tokens, dropped ones included
+  std::optional<CaseRope> rope_;         // outlives the layers
   Layers layers_, copy_;
 };
 
 }  // namespace
 
-void run_cache_api(const Case &c, Context &context) { Replay(c, context)(); }
+void run_cache_api(const Case &c, Context &context) {
+  if (c.json.contains("outcomes")) return run_quantized_settings(c, context);
+  if (is_whole_cache(c)) return run_whole_cache(c, context);
+  Replay(c, context)();
+}
 
 }  // namespace kvern::reference

@@ -40,14 +40,24 @@ Cache Context::open(const Model &model, const std::string &name, int64_t max_row
   const auto found = std::find_if(installed.begin(), installed.end(),
                                   [&](const FoundPlugin &p) { return p.name == wanted && p.plugin; });
   if (!cache && found == installed.end()) skip("cache not installed: " + wanted);
+  try {
+    return open_named(model, wanted, max_rows, max_tokens, options, max_cross);
+  } catch (const CacheError &e) {
+    if (!cache || e.status() != KVERN_UNSUPPORTED) throw;
+    skip(std::string("cache cannot hold the model: ") + e.what());
+  }
+}
+
+Cache Context::open_named(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens,
+                          const OptionTable &options, int64_t max_cross) const {
   CacheRequest request;
-  request.implementation = wanted;
+  request.implementation = name;
   request.plugin_path = plugin_path;
   request.max_rows = max_rows;
   request.max_tokens = max_tokens;
   request.options = options;
   request.max_cross = max_cross;
-  if (model.info().encoder != EncoderKind::none && wanted != "encoder_decoder") put_in_both_halves(request);
+  if (model.info().encoder != EncoderKind::none && name != "encoder_decoder") put_in_both_halves(request);
   return open_cache(model, request);
 }
 

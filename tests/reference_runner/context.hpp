@@ -18,9 +18,13 @@ struct Context {
   const Model &model(const std::filesystem::path &folder);
 
   /// The cache of that name (or --cache), for so many tokens (and hidden states of an encoder). Ends the case as skipped if none of that name
-  /// is installed. A model with an encoder has it in both halves of encoder_decoder.
+  /// is installed, or if the one of --cache cannot hold the model. A model with an encoder has it in both halves of encoder_decoder.
   Cache open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens,
              const OptionTable &options = {}, int64_t max_cross = 0) const;
+
+  /// The cache of that name, whatever --cache says.
+  Cache open_named(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens,
+                   const OptionTable &options = {}, int64_t max_cross = 0) const;
 
   /// The name that open would take.
   std::string cache_name(const std::string &of_case) const { return cache.value_or(of_case); }

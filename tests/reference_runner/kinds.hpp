@@ -24,6 +24,9 @@ void run_log_mel(const Case &c, Context &context);
 void run_trained_model(const Case &c, Context &context);
 std::vector<Outcome> run_sorting(const Case &c, Context &context);
 void run_cache_api(const Case &c, Context &context);
+bool is_whole_cache(const Case &c);  // of kind cache_api: all layers in one cache
+void run_whole_cache(const Case &c, Context &context);
+void run_quantized_settings(const Case &c, Context &context);  // of kind cache_api: outcomes of settings
 void run_quantized_generate(const Case &c, Context &context);
 void run_sink_cache(const Case &c, Context &context);
 std::vector<Outcome> run_tokenizers(const Case &c, Context &context);
