@@ -46,6 +46,10 @@ AttentionShape shape_of(const PackedCall &call, const KernelTable &ops) {
   AttentionShape shape(call.dense, ops);
   shape.key_block = std::max(shape.key_block, call.format->tokens);
   if (shape.by_panels) shape.tile_queries = std::min(shape.group * call.dense.n_new, kPanelQueries);
+  if (call.format->values_in_keys) {  // one block at a time, whose keys are unpacked once and rotated back
+    shape.key_block = call.format->tokens;
+    return shape;
+  }
   shape.rotate_q = call.format->key.rotate;
   shape.rotate_out = call.format->value.rotate;
   return shape;
@@ -61,7 +65,8 @@ void attention(const PackedCall &original, const Parallel &parallel) {
   call.dense.kv_type = unpacked_type(call, ops);
   AttentionShape shape = shape_of(call, ops);
   const PackedKernelTable *packed =
-      call.compute_dtype == ComputeDtype::automatic ? packed_kernels() : nullptr;
+      call.compute_dtype == ComputeDtype::automatic && !call.format->values_in_keys ? packed_kernels()
+                                                                                    : nullptr;
   if (packed && !shape.by_panels) {
     shape = IntegerProducts::shape_of(call, shape);
     return attend_by_products(

@@ -32,7 +32,7 @@ enum class ComputeDtype {
 
 /// `dense` as for attention(), but k, v, their type and strides are ignored; kv_len is the number of columns.
 /// Columns that no run contains are masked. If format.value.rotate is set, the accumulators are
-/// Hadamard-rotated back before they are merged or written.
+/// Hadamard-rotated back before they are merged or written. Where values lie in keys, blocks are always unpacked.
 struct PackedCall {
   AttentionCall dense;
   const BlockFormat *format;

@@ -1,5 +1,6 @@
 // Reference implementation of attention.cpp: dequantizes all blocks to dense f32 keys and values,
 // Hadamard-rotated back, and runs the dense reference implementation.
+#include <algorithm>
 #include <vector>
 
 #include "kernels/quant/attention.hpp"
@@ -51,8 +52,11 @@ void Dense::unpack(const PackedCall &packed, const BlockRun &run, int64_t row, i
     const int64_t token = j % format.tokens;
     dequantize_reference(format, true, block, token, 1, true, &k[static_cast<size_t>(column * call.dim_k)],
                          Dtype::f32, call.dim_k);
-    dequantize_reference(format, false, block, token, 1, true, &v[static_cast<size_t>(column * call.dim_v)],
-                         Dtype::f32, call.dim_v);
+    float *value = &v[static_cast<size_t>(column * call.dim_v)];
+    if (format.values_in_keys)
+      std::copy_n(&k[static_cast<size_t>(column * call.dim_k)], call.dim_v, value);
+    else
+      dequantize_reference(format, false, block, token, 1, true, value, Dtype::f32, call.dim_v);
     key_pos[static_cast<size_t>(column)] = key_position(packed.dense, row, head, run.first_key + j);
   }
 }

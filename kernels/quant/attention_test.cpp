@@ -88,9 +88,13 @@ void random_extras(Random &random, PackedCase &c) {
 
 std::unique_ptr<PackedCase> random_case(Random &random) {
   const int64_t dim_k = random.pick<int64_t>({16, 20, 64, 64, 80, 96, 128});
-  const int64_t dim_v = random.chance(0.8) ? dim_k : random.pick<int64_t>({1, 16, 40, 64, 128});
-  auto c =
-      std::make_unique<PackedCase>(BlockFormat(random_format(random, dim_k), random_format(random, dim_v)));
+  const bool in_keys = random.chance(0.2);
+  const int64_t dim_v = in_keys              ? random.integer(1, dim_k)
+                        : random.chance(0.8) ? dim_k
+                                             : random.pick<int64_t>({1, 16, 40, 64, 128});
+  auto c = std::make_unique<PackedCase>(
+      in_keys ? BlockFormat(random_format(random, dim_k), dim_v)
+              : BlockFormat(random_format(random, dim_k), random_format(random, dim_v)));
   AttentionCall &call = c->call.dense;
   call.rows = random.integer(1, 3);
   call.kv_heads = random.integer(1, 3);
@@ -258,6 +262,30 @@ TEST_CASE("A long decode step over packed blocks, split over keys, equals the re
     check_case(*c, test_threads());
   });
   SUCCEED();
+}
+
+TEST_CASE(
+    "Latents of many query heads, whose values are the leading elements of their keys, take no memory for "
+    "values") {
+  const TensorFormat latent = make_format(4, Axis::token, 64, 576);
+  CHECK(BlockFormat(latent, 512).bytes * 16 <
+        BlockFormat(latent, make_format(4, Axis::token, 64, 512)).bytes * 9);
+  CHECK_THROWS_AS(BlockFormat(latent, 577), std::invalid_argument);
+  for_each_capability([&](const CpuCapability &) {
+    for (const bool rotate : {false, true}) {
+      TensorFormat key = latent;
+      key.rotate = rotate;
+      Random random(9);
+      PackedCase c(BlockFormat(key, 512));
+      AttentionCall &call = c.call.dense;
+      call.rows = call.kv_heads = call.n_new = 1;
+      call.q_heads = 24, call.kv_len = 300, call.dim_k = 576, call.dim_v = 512;
+      c.runs.emplace_back().push_back(draw_run(random, c.format, 1, 0, call.kv_len));
+      point_to_runs(c);
+      make_queries(random, c);
+      check_case(c, test_threads());
+    }
+  });
 }
 
 TEST_CASE("Packed blocks whose head size is not the call's are refused") {

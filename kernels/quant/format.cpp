@@ -45,17 +45,29 @@ TensorLayout lay_out(const TensorFormat &format, int64_t tokens, int64_t padding
   return out;
 }
 
+int64_t tokens_of(const TensorFormat &format) {
+  return format.axis == Axis::channel ? std::max(kMinTokens, format.group) : kMinTokens;
+}
+
 }  // namespace
 
 BlockFormat::BlockFormat(const TensorFormat &k, const TensorFormat &v)
-    : key(k), value(v), tokens(kMinTokens) {
+    : key(k), value(v), tokens(std::max(tokens_of(k), tokens_of(v))) {
   check(key, "keys");
   check(value, "values");
-  for (const TensorFormat *format : {&key, &value}) {
-    if (format->axis == Axis::channel) tokens = std::max(tokens, format->group);
-  }
   key_layout = lay_out(key, tokens, 8, bytes);
   value_layout = lay_out(value, tokens, 16, bytes);
+}
+
+BlockFormat::BlockFormat(const TensorFormat &k, int64_t dim_v)
+    : key(k), value(k), values_in_keys(true), tokens(tokens_of(k)) {
+  check(key, "keys");
+  value.dim = dim_v;
+  if (dim_v < 1 || dim_v > key.dim)
+    throw std::invalid_argument("quantized keys of " + std::to_string(key.dim) +
+                                " elements cannot hold values of " + std::to_string(dim_v));
+  key_layout = lay_out(key, tokens, 8, bytes);
+  value_layout.codes = bytes;
 }
 
 }  // namespace kvern::kernels::quant

@@ -60,13 +60,16 @@ struct TensorLayout {
   int64_t units = 0;      ///< of 64 codes
 };
 
-/// The block of one head: keys, then values.
+/// The block of one head: keys, then values. Where values are the leading elements of the keys (latent attention) there are only keys.
 struct BlockFormat {
   /// Throws std::invalid_argument, which names it, for an unsupported number of bits or group size.
   BlockFormat(const TensorFormat &key, const TensorFormat &value);
+  /// Values are the first dim_v elements of a key. Throws as the other.
+  BlockFormat(const TensorFormat &key, int64_t dim_v);
 
-  TensorFormat key, value;
-  TensorLayout key_layout, value_layout;
+  TensorFormat key, value;                ///< value: as the key where values lie in keys, but for its dim
+  TensorLayout key_layout, value_layout;  ///< value_layout: empty where values lie in keys
+  bool values_in_keys = false;
   int64_t tokens = 0;  ///< of a block: 64, or as many as the longest group of tokens
   int64_t bytes = 0;   ///< of a block, a multiple of 64
 };

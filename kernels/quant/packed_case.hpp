@@ -58,7 +58,7 @@ inline RunData draw_run(Random &random, const BlockFormat &format, int64_t heads
     for (int64_t i = 0; i < blocks; ++i) {
       std::byte *block = data.bytes.data() + head * data.run.head_stride + i * format.bytes;
       draw_part(random, format.key_layout, format.key.bits, block);
-      draw_part(random, format.value_layout, format.value.bits, block);
+      if (!format.values_in_keys) draw_part(random, format.value_layout, format.value.bits, block);
     }
   }
   data.run.data = data.bytes.data();
@@ -100,7 +100,8 @@ inline std::string describe(const TensorFormat &f) {
 
 inline std::string describe(const PackedCase &c) {
   const AttentionCall &call = c.call.dense;
-  std::string text = "keys " + describe(c.format.key) + "; values " + describe(c.format.value) + ";";
+  std::string text = "keys " + describe(c.format.key) + "; values " +
+                     (c.format.values_in_keys ? "in them, " : "") + describe(c.format.value) + ";";
   auto add = [&text](const char *name, int64_t value) {
     text += ' ';
     text += name;

@@ -31,13 +31,15 @@ int64_t UnpackedRows::tokens(int64_t part) const {
 RowBlock UnpackedRows::key_rows(int64_t part) {
   const AttentionCall &dense = call_.dense;
   const int64_t n = tokens(part), dim = dense.dim_k;
-  dequantize_keys(*call_.format, block(part), 0, n, false, elements_, dense.kv_type, dim);
+  dequantize_keys(*call_.format, block(part), 0, n, call_.format->values_in_keys, elements_, dense.kv_type,
+                  dim);
   return {elements_, dense.kv_type, dim, n, dim};
 }
 
 RowBlock UnpackedRows::value_rows(int64_t part) {
   const AttentionCall &dense = call_.dense;
   const int64_t n = tokens(part), dim = dense.dim_v;
+  if (call_.format->values_in_keys) return {elements_, dense.kv_type, dense.dim_k, n, dim};
   dequantize_values(*call_.format, block(part), 0, n, false, elements_, dense.kv_type, dim);
   return {elements_, dense.kv_type, dim, n, dim};
 }

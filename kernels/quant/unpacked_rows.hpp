@@ -26,7 +26,7 @@ class UnpackedRows final : public RowProducts {
   int64_t max_blocks_;
   BlockIterator blocks_;
   BlockRange range_ = {};
-  void *elements_;  ///< [tokens, max(dim_k, dim_v)]
+  void *elements_;  ///< [tokens, max(dim_k, dim_v)]; where values lie in keys both of the range's one block
 };
 
 }  // namespace kvern::kernels::quant

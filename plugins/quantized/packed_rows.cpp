@@ -86,12 +86,14 @@ class Packing {
 
   void write(const DenseSource &from, const kernels::Parallel &parallel) const {
     const int64_t k_stride = sdk::stride_of(from.k, 2), v_stride = sdk::stride_of(from.v, 2);
+    const bool in_keys = rows_.format_.values_in_keys;
     for_all(parallel, static_cast<int64_t>(tasks_.size()), rows_.heads_, [&](int64_t i, int64_t head) {
       const Task &task = tasks_[static_cast<std::size_t>(i)];
       std::byte *block = task.block + head * task.head_stride;
       const quant::HeadView k{token_of(from.k, task.row, head, task.slot), rows_.type_, k_stride};
-      const quant::HeadView v{token_of(from.v, task.row, head, task.slot), rows_.type_, v_stride};
       quant::quantize_keys(rows_.format_, k, rows_.format_.tokens, rows_.search_, block);
+      if (in_keys) return;
+      const quant::HeadView v{token_of(from.v, task.row, head, task.slot), rows_.type_, v_stride};
       quant::quantize_values(rows_.format_, v, rows_.format_.tokens, rows_.search_, block);
     });
   }
@@ -235,6 +237,7 @@ void PackedRows::unpack(int64_t number, const DLTensor &k, const DLTensor &v,
       const std::byte *block = data + head * span.slab->head_stride() + (span.block + i) * format_.bytes;
       const int64_t n = std::min(tokens, span.tokens - i * tokens), column = span.column + i * tokens;
       quant::dequantize_keys(format_, block, 0, n, true, token_of(k, number, head, column), type_, k_stride);
+      if (format_.values_in_keys) return;
       quant::dequantize_values(format_, block, 0, n, true, token_of(v, number, head, column), type_,
                                v_stride);
     });

@@ -61,7 +61,7 @@ class PackedRows {
   std::vector<RowBlocks> copies(const PackedRows &other, int64_t by) const;
   void join(std::vector<RowBlocks> rows);
 
-  /// Writes the columns [row.begin, row.end) of a row to k and v [rows, heads, columns, dim].
+  /// Writes the columns [row.begin, row.end) of a row to k and v [rows, heads, columns, dim]; v may lie in k where values do.
   void unpack(int64_t row, const DLTensor &k, const DLTensor &v, const kernels::Parallel &parallel) const;
 
   int64_t bytes() const;       ///< held

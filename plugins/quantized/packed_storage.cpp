@@ -73,14 +73,15 @@ void PackedStorage::reserve_unpacked(int64_t rows, int64_t slots) {
   bool packed = false;
   each([&](QuantizedLayer &layer) {
     k = std::max<int64_t>(k, int64_t{layer.shape().kv_heads} * layer.shape().head_dim_k);
-    v = std::max<int64_t>(v, int64_t{layer.shape().kv_heads} * layer.shape().head_dim_v);
+    if (!layer.shape().values_in_keys())
+      v = std::max<int64_t>(v, int64_t{layer.shape().kv_heads} * layer.shape().head_dim_v);
     packed = packed || !layer.all_dense();
   });
   if (!packed || (unpacked_k_ && unpacked_k_.size(0) >= rows * slots)) return;
   slots += slots / 8;
   free_unpacked();
   unpacked_k_ = sdk::Buffer(host_, -1, type_, {rows * slots, k});
-  unpacked_v_ = sdk::Buffer(host_, -1, type_, {rows * slots, v});
+  if (v > 0) unpacked_v_ = sdk::Buffer(host_, -1, type_, {rows * slots, v});
 }
 
 void PackedStorage::free_unpacked() {
@@ -97,13 +98,17 @@ void PackedStorage::read(int number, const sdk::Extent &used, DLTensor *k, DLTen
   const int64_t rows = used.rows, size = used.slots;
   if (layer.all_dense()) return layer.read_dense(size, k_desc_, k, v_desc_, v);
   reads_ = true;
-  const auto describe = [&](sdk::OutTensor &desc, DLTensor *out, const sdk::Buffer &buffer, int64_t dim) {
+  const auto describe = [&](sdk::OutTensor &desc, DLTensor *out, std::byte *data, int64_t dim, int64_t slot) {
     const int64_t heads = layer.shape().kv_heads;
-    desc.export_to(out, buffer.fill({0, 0, rows * size}), host_.device(), type_, {rows, heads, size, dim},
-                   {heads * size * dim, size * dim, dim});
+    desc.export_to(out, data, host_.device(), type_, {rows, heads, size, dim},
+                   {heads * size * slot, size * slot, slot});
   };
-  describe(k_desc_, k, unpacked_k_, layer.shape().head_dim_k);
-  describe(v_desc_, v, unpacked_v_, layer.shape().head_dim_v);
+  const int64_t dim_k = layer.shape().head_dim_k, dim_v = layer.shape().head_dim_v;
+  const bool in_keys = layer.shape().values_in_keys();
+  std::byte *keys = unpacked_k_.fill({0, 0, rows * size});
+  describe(k_desc_, k, keys, dim_k, dim_k);
+  describe(v_desc_, v, in_keys ? keys : unpacked_v_.fill({0, 0, rows * size}), dim_v,
+           in_keys ? dim_k : dim_v);
   layer.unpack(size, *k, *v, parallel());
 }
 

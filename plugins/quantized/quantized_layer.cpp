@@ -16,10 +16,6 @@ QuantizedLayer::QuantizedLayer(const sdk::LayerCreate &layer, const Settings &se
               to_kernel(layer.create.type), settings.search),
       residual_(layer),
       prefill_(layer) {
-  if (layer.layer.values_in_keys()) {
-    sdk::fail(KVERN_UNSUPPORTED, "quantized packs keys and values apart; the values of layer ", layer.number,
-              " lie in its keys");
-  }
   longest_ = rounded_up(keep_ + packed_.format().tokens + kShortStep);
 }
 
@@ -150,7 +146,7 @@ void QuantizedLayer::unpack(int64_t size, const DLTensor &k, const DLTensor &v,
   for (int64_t row = 0; row < packed_.rows(); ++row) {
     packed_.unpack(row, k, v, parallel);
     fill_row(packed_.row(row), row, base_, dense_k, k);
-    fill_row(packed_.row(row), row, base_, dense_v, v);
+    if (!shape_.values_in_keys()) fill_row(packed_.row(row), row, base_, dense_v, v);
   }
 }
 

@@ -27,9 +27,19 @@ struct Case {
   Subject subject;
 };
 
+kvern_layer latent_layer() {
+  kvern_layer latent = attention_layer();
+  latent.flags = KVERN_VALUES_IN_KEYS;
+  latent.kv_heads = 1;
+  latent.head_dim_v = 6;
+  return latent;
+}
+
 /// Every first step is so long that blocks of it are packed, at 8 bits, so that a wrong token shows.
-void check_packed(int64_t axis_key, int64_t axis_value, int64_t group, int64_t residual, int64_t first) {
+void check_packed(int64_t axis_key, int64_t axis_value, int64_t group, int64_t residual, int64_t first,
+                  const std::vector<kvern_layer> &layers = {attention_layer(), attention_layer()}) {
   Case packed(8, axis_key, axis_value, group, residual);
+  packed.subject.layers = layers;
   packed.subject.first_tokens = first;
   packed.subject.tolerance = 0.03;
   check_rules(packed.subject);
@@ -59,10 +69,10 @@ TEST_CASE("an option that quantized cannot serve is refused with what it may be"
   search.type = KVERN_STRING;
   search.s = "ful";
   CHECK(refusal(search) == "option 'search' is 'ful': it must be 'fast', 'full' or 'none'");
-  kvern_layer latent = attention_layer();
-  latent.flags = KVERN_VALUES_IN_KEYS;
-  CHECK(refusal({}, {attention_layer(), latent}) ==
-        "quantized packs keys and values apart; the values of layer 1 lie in its keys");
+  CHECK(refusal(option("value_nbits", 8), {attention_layer(), latent_layer()}) ==
+        "the model's values lie in its keys, so they are packed as these are: give value_nbits and "
+        "axis_value the "
+        "values of key_nbits and axis_key, or leave them out");
   CHECK(refusal({}, {attention_layer(), state_layer()}).find("layer 1 has recurrent states") !=
         std::string::npos);
 }
@@ -77,4 +87,9 @@ TEST_CASE("quantized keeps every rule of the contract with packed tokens, per to
 
 TEST_CASE("quantized keeps every rule of the contract with packed tokens, keys per channel and a residual") {
   check_packed(1, 0, 16, 16, 114);
+}
+
+TEST_CASE("quantized keeps every rule of the contract with packed latents, whose values are in the keys") {
+  check_packed(0, 0, 64, 0, 98, {latent_layer(), attention_layer()});
+  check_packed(1, 1, 16, 16, 114, {latent_layer()});
 }

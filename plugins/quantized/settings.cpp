@@ -65,7 +65,12 @@ quant::BlockFormat format_of(const Settings &settings, const sdk::Layer &layer) 
   quant::TensorFormat key = settings.key, value = settings.value;
   key.dim = layer.head_dim_k;
   value.dim = layer.head_dim_v;
+  if (layer.values_in_keys() && (key.bits != value.bits || key.axis != value.axis))
+    sdk::fail(KVERN_INVALID_ARGUMENT,
+              "the model's values lie in its keys, so they are packed as these are: give value_nbits and "
+              "axis_value the values of key_nbits and axis_key, or leave them out");
   try {
+    if (layer.values_in_keys()) return quant::BlockFormat(key, layer.head_dim_v);
     return quant::BlockFormat(key, value);
   } catch (const std::invalid_argument &error) {
     sdk::fail(KVERN_INVALID_ARGUMENT, error.what());

@@ -73,7 +73,11 @@ TEST_CASE("quantized keeps every token within the error of 8 bits through random
   kvern_option options[5]{};
   const std::pair<const char *, int64_t> written[] = {
       {"nbits", 8}, {"residual_length", 0}, {"axis_key", 1}, {"axis_value", 1}, {"q_group_size", 32}};
-  Subject s = subject("quantized", {attention_layer(), attention_layer(20)});
+  kvern_layer latent = attention_layer();
+  latent.flags = KVERN_VALUES_IN_KEYS;
+  latent.kv_heads = 1;
+  latent.head_dim_v = 6;
+  Subject s = subject("quantized", {attention_layer(), attention_layer(20), latent});
   for (std::size_t i = 0; i < std::size(options); ++i) {
     options[i].struct_size = sizeof options[i];
     options[i].type = KVERN_INT;

@@ -3,6 +3,7 @@
 #include <kvern/abi/parallel.h>
 #include <kvern/sdk/kernel_call.hpp>
 #include <kvern/sdk/row_cache.hpp>
+#include <kvern/sdk/verbs.hpp>
 
 #include "kernels/attention_blocks.hpp"
 
@@ -10,10 +11,15 @@ KVERN_SDK_BEGIN
 
 class AttendingRowCache : public RowCache {
  public:
+  static constexpr bool runs_on_device = true;
+
   AttendingRowCache(const Create &create, const RowPolicy &policy)
       : RowCache(create, policy),
         type_(find_kernel_type(create.type)),
         parallel_(create.host.extension<kvern_parallel_1>(KVERN_PARALLEL_1)) {}
+
+  /// The kernels compute on the CPU; on another device the host attends to what update exports.
+  bool offers(Verb verb) const { return verb != Verb::attend || !layout().mover.on_device(); }
 
   void attend(const kvern_attend &request) {
     require_supported(request);
@@ -24,9 +30,7 @@ class AttendingRowCache : public RowCache {
     prefetch_addresses(part);
     gather_addresses(part);
     call.rows = blocked_.data();
-    kernels::attention(call, parallel_ ? kernels::Parallel{parallel_->threads(parallel_->ctx), parallel_->ctx,
-                                                           parallel_->run}
-                                       : kernels::serial());
+    kernels::attention(call, parallel());
   }
 
  protected:
@@ -34,7 +38,7 @@ class AttendingRowCache : public RowCache {
   AttendingRowCache(const AttendingRowCache &other)
       : RowCache(other), type_(other.type_), parallel_(other.parallel_) {}
 
- private:
+  /// UNSUPPORTED for what attend cannot serve.
   void require_supported(const kvern_attend &request) const {
     if (!type_ || !find_kernel_type(request.q->dtype) || !find_kernel_type(request.out->dtype))
       fail(KVERN_UNSUPPORTED, "the kernels do not compute with keys or queries of this dtype");
@@ -44,6 +48,7 @@ class AttendingRowCache : public RowCache {
         fail(KVERN_UNSUPPORTED, "a bias on rows of different lengths: its columns are those of the view");
   }
 
+  /// The call over all tokens of a layer, its keys' addresses left out. Valid until the next one.
   kernels::AttentionCall blocked_call(const kvern_attend &request, int number) {
     const BlockLayout::Part &part = layout().parts[number];
     q_pos_.clear(), first_pos_.clear();
@@ -62,6 +67,23 @@ class AttendingRowCache : public RowCache {
     return call;
   }
 
+  /// The host's threads, or one where it offers none.
+  kernels::Parallel parallel() const {
+    if (!parallel_) return kernels::serial();
+    return {parallel_->threads(parallel_->ctx), parallel_->ctx, parallel_->run};
+  }
+  /// Tokens of a row that are in block i.
+  int64_t tokens_in(std::size_t row, std::size_t i) const {
+    return std::min(layout().slots, length(row) - static_cast<int64_t>(i) * layout().slots);
+  }
+  /// A dense block of a row, for the kernels.
+  kernels::KeyBlock key_block(int part, std::size_t row, std::size_t i) const {
+    const BlockAddress address = rows()[row].blocks[i]->read(part, tokens_in(row, i));
+    const int64_t size = element_bytes(layout().type);
+    return {address.k, address.v, address.k_head / size, address.v_head / size};
+  }
+
+ private:
   /// Whatever of the blocks' bookkeeping the last layer's keys have displaced is read side by side, not one after another.
   void prefetch_addresses(int part) const {
     for (const Row &row : rows())
@@ -71,13 +93,11 @@ class AttendingRowCache : public RowCache {
   }
 
   void gather_addresses(int part) {
-    const int64_t size = element_bytes(layout().type), slots = layout().slots;
+    const int64_t slots = layout().slots;
     blocks_.clear(), blocked_.clear();
     for (std::size_t r = 0; r < rows().size(); ++r) {
       for (int64_t at = 0; at < length(r); at += slots) {
-        const RowBlock &block = *rows()[r].blocks[static_cast<std::size_t>(at / slots)];
-        const BlockAddress address = block.read(part, std::min(slots, length(r) - at));
-        blocks_.push_back({address.k, address.v, address.k_head / size, address.v_head / size});
+        blocks_.push_back(key_block(part, r, static_cast<std::size_t>(at / slots)));
       }
     }
     const kernels::KeyBlock *next = blocks_.data();

@@ -1,6 +1,6 @@
 // A whole cache of rows that are lists of blocks. Each row has its own length and holds the tokens at positions 0 and later only:
 // padding and filler take no memory. Rows and clones share blocks by reference; a block that others see too is copied when a
-// step is about to write to it (copy-on-write).
+// step is about to write to it (copy-on-write). Full blocks may be packed when a step ends.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -9,23 +9,18 @@
 #include <kvern/sdk/row_block.hpp>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 
 KVERN_SDK_BEGIN
 
-struct RowPolicy {
-  int64_t block_slots = 0;  ///< tokens of a block
-  int64_t capacity = -1;    ///< tokens of a row at most; -1 = no limit
-  bool recycle = false;     ///< blocks that no row needs any more are kept for later ones until reset
-  bool share = true;        ///< append shares the blocks of the other cache; else it copies them
-};
-
 class RowCache {
  public:
-  using BlockPtr = std::shared_ptr<RowBlock>;
+  using BlockPtr = RowBlockPtr;
   /// Tokens at positions first .. next - 1, none if next <= first. Block i holds tokens i * block_slots and later of the row.
   struct Row {
     int64_t first = 0, next = 0;
     std::vector<BlockPtr> blocks = {};
+    int64_t settled = 0;  ///< leading blocks that are packed, or stay as they are
 
     int64_t length() const { return std::max<int64_t>(next - first, 0); }
   };
@@ -33,7 +28,7 @@ class RowCache {
   RowCache(const Create &create, const RowPolicy &policy)
       : policy_(policy),
         layers_(create.layers),
-        layout_(std::make_shared<BlockLayout>(create, policy.block_slots)),
+        layout_(std::make_shared<BlockLayout>(create, policy.block_slots, policy.packing)),
         exported_(*layout_) {}
 
   void begin(const Step &step) {
@@ -47,11 +42,12 @@ class RowCache {
       lengths.push_back(rows[r].length() + step.row_new[r] - padding(rows[r], step.row_new[r]));
     require_capacity(rows, lengths);
     std::vector<Change> changes = planned(rows, lengths);
+    std::vector<BlockPtr> to_pack = step.n_new > 0 ? reserve_packed(rows, lengths) : std::vector<BlockPtr>();
     const int64_t columns = lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
     exported_.begin(*layout_, step, columns);
     if (starts) replaced_ = std::exchange(rows_, std::move(started));
     for (Change &change : changes) change.apply(rows_);
-    changes_ = std::move(changes), lengths_ = std::move(lengths);
+    changes_ = std::move(changes), lengths_ = std::move(lengths), to_pack_ = std::move(to_pack);
     starts_ = starts, columns_ = columns, step_ = &step, counted_ = false;
     open_view();
   }
@@ -79,7 +75,7 @@ class RowCache {
   }
 
   void reset() {
-    rows_.clear(), spare_.clear(), replaced_.clear();
+    rows_.clear(), spare_.clear(), replaced_.clear(), to_pack_.clear();
     exported_.free();
     counted_ = false;
   }
@@ -103,14 +99,15 @@ class RowCache {
   }
 
   void append(const RowCache &from) {
-    const bool shares = policy_.share && from.layout_->slots == layout_->slots &&
-                        from.layout_->host.table() == layout_->host.table();
+    const bool shares = policy_.share && from.layout_->shares_with(*layout_);
     std::vector<Row> rows = from.rows_;
     for (Row &row : rows) {
       if (policy_.capacity >= 0 && row.length() > policy_.capacity)
         fail(KVERN_OUT_OF_CAPACITY, "append of a row of ", row.length(), " tokens: the capacity of a row is ",
              policy_.capacity);
-      if (!shares) row.blocks = copies(row, *from.layout_);
+      if (shares) continue;
+      row.blocks = copies(row, *from.layout_);
+      row.settled = 0;
     }
     rows_.insert(rows_.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
     counted_ = false;
@@ -127,10 +124,12 @@ class RowCache {
     info.rollback = -1;
     info.rows = static_cast<int64_t>(rows_.size());
     count();
-    for (const BlockLayout::Part &part : layout_->parts) {
+    for (int i = 0; i < std::ssize(layout_->parts); ++i) {
+      const BlockLayout::Part &part = layout_->parts[i];
       if (layer >= 0 && layer != part.layer) continue;
-      info.bytes_device += n_blocks_ * layout_->slots * layout_->token_bytes(part);
-      info.bytes_used += n_slots_ * layout_->token_bytes(part);
+      const int64_t packed = layout_->packing ? layout_->packing->bytes(i) : 0;
+      info.bytes_device += n_blocks_ * layout_->slots * layout_->token_bytes(part) + n_packed_ * packed;
+      info.bytes_used += n_slots_ * layout_->token_bytes(part) + (n_packed_ - std::ssize(to_pack_)) * packed;
     }
     if (layer < 0) info.bytes_device += exported_.bytes();
   }
@@ -148,6 +147,7 @@ class RowCache {
         out.number(at->second);
         if (!fresh) continue;
         out.number(used[block.get()]);
+        if (layout_->packing) out.number(int64_t{block->is_packed() ? 1 : block->stays_dense ? 2 : 0});
         block->save(out, used[block.get()]);
       }
     }
@@ -204,8 +204,7 @@ class RowCache {
       const int64_t empty = columns_ - lengths_[r];
       for (int64_t head = 0; head < layout_->parts[part].heads; ++head) {
         for (const Block *to : {&k, &v})
-          std::memset(to->data + r * to->row_stride + head * to->head_stride, 0,
-                      static_cast<std::size_t>(empty * to->slot_stride));
+          clear(to->data + r * to->row_stride + head * to->head_stride, empty * to->slot_stride);
       }
       each_block(0, lengths_[r], [&](std::size_t i, int64_t slot, int64_t n, int64_t at) {
         rows_[r].blocks[i]->copy_to(part, slot, n, k, in_keys ? nullptr : &v, r, empty + at);
@@ -272,14 +271,56 @@ class RowCache {
       const std::vector<BlockPtr> &blocks = rows[r].blocks;
       const int64_t held = rows[r].length();
       const auto last = static_cast<std::size_t>(held / size);
-      if (lengths[r] > held && last < blocks.size() && is_shared(blocks[last])) {
+      if (lengths[r] > held && last < blocks.size() &&
+          (is_shared(blocks[last]) || blocks[last]->is_packed())) {
         changes.push_back({r, last, make_block()});
         changes.back().block->copy_from(*blocks[last], 0, 0, held % size);
+        changes.back().block->stays_dense = blocks[last]->is_packed() || blocks[last]->stays_dense;
       }
       for (std::size_t i = blocks.size(); static_cast<int64_t>(i) * size < lengths[r]; ++i)
         changes.push_back({r, i, make_block()});
     }
     return changes;
+  }
+
+  /// Leading blocks of a row of so many tokens that are full and behind which `residual` tokens are.
+  int64_t n_packable(int64_t length) const {
+    return layout_->packing ? std::max<int64_t>(0, length - policy_.residual) / layout_->slots : 0;
+  }
+
+  /// Memory for the blocks that a step may pack: one for each that several rows share.
+  std::vector<BlockPtr> reserve_packed(const std::vector<Row> &rows, const std::vector<int64_t> &lengths) {
+    std::vector<BlockPtr> made;
+    std::unordered_set<const RowBlock *> seen;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const int64_t full = rows[r].length() / layout_->slots;
+      for (int64_t i = rows[r].settled; i < n_packable(lengths[r]); ++i) {
+        const RowBlock *block = i < full ? rows[r].blocks[static_cast<std::size_t>(i)].get() : nullptr;
+        if (block && (block->is_packed() || block->stays_dense || !seen.insert(block).second)) continue;
+        made.push_back(std::make_shared<RowBlock>(layout_, true));
+      }
+    }
+    return made;
+  }
+
+  /// Packs what a step has filled. Other caches that share a block keep it as it is.
+  void pack_full_blocks() {
+    std::unordered_map<const RowBlock *, BlockPtr> packed;
+    std::vector<std::pair<BlockPtr, BlockPtr>> pairs;
+    for (Row &row : rows_) {
+      for (const int64_t end = n_packable(row.length()); row.settled < end; ++row.settled) {
+        BlockPtr &block = row.blocks[static_cast<std::size_t>(row.settled)];
+        if (block->is_packed() || block->stays_dense) continue;
+        const auto [at, fresh] = packed.try_emplace(block.get());
+        if (fresh) {
+          at->second = std::move(to_pack_.back());
+          to_pack_.pop_back();
+          pairs.emplace_back(block, at->second);
+        }
+        block = at->second;
+      }
+    }
+    if (!pairs.empty()) pack(*layout_, pairs);
   }
 
   static bool is_shared(const BlockPtr &block) {
@@ -302,6 +343,17 @@ class RowCache {
   void cut(Row &row, int64_t length) {
     const auto blocks = static_cast<std::size_t>((length + layout_->slots - 1) / layout_->slots);
     for (; row.blocks.size() > blocks; row.blocks.pop_back()) release(row.blocks.back());
+    row.settled = std::min(row.settled, length / layout_->slots);
+  }
+
+  /// Zeros in memory of the cache's device.
+  void clear(std::byte *data, int64_t bytes) const {
+    if (bytes == 0) return;
+    if (!layout_->mover.on_device()) {
+      std::memset(data, 0, static_cast<std::size_t>(bytes));
+      return;
+    }
+    layout_->mover.zero(Placed(data, layout_->host.device(), {kDLUInt, 8, 1}, {bytes}, {1}).out());
   }
 
   /// All rows end in the last column: what is before a shorter row is at negative positions. Only where that row does not begin
@@ -335,6 +387,8 @@ class RowCache {
     }
     for (Change &change : changes_) release(change.block);
     if (starts_ && !any) rows_ = std::move(replaced_);
+    if (any) pack_full_blocks();
+    to_pack_.clear();
     changes_.clear(), replaced_.clear();
     exported_.end();
     counted_ = false;
@@ -366,11 +420,13 @@ class RowCache {
     for (const Row &row : rows_)
       for (const BlockPtr &block : row.blocks) used[block.get()];
     each_use([&](const RowBlock &block, int64_t slots) { used[&block] = std::max(used[&block], slots); });
-    n_slots_ = 0;
-    for (const auto &[block, slots] : used) n_slots_ += slots;
+    n_slots_ = n_packed_ = 0;
+    for (const auto &[block, slots] : used) n_slots_ += block->is_packed() ? 0 : slots;
     for (const Change &change : changes_)
       if (change.block) used[change.block.get()];
-    n_blocks_ = std::ssize(used) + std::ssize(spare_);
+    for (const auto &[block, slots] : used) n_packed_ += block->is_packed() ? 1 : 0;
+    n_blocks_ = std::ssize(used) - n_packed_ + std::ssize(spare_);
+    n_packed_ += std::ssize(to_pack_);
     counted_ = true;
   }
 
@@ -398,7 +454,9 @@ class RowCache {
       const int64_t number = in.integer("a block", 0, std::ssize(blocks)), need = std::min(size, length - at);
       if (number == std::ssize(blocks)) {
         const int64_t used = in.integer("tokens of a block", 1, size);
-        blocks.push_back({make_block(), used});
+        const int64_t kind = layout_->packing ? in.integer("the kind of a block", 0, 2) : 0;
+        blocks.push_back({kind == 1 ? std::make_shared<RowBlock>(layout_, true) : make_block(), used});
+        blocks.back().block->stays_dense = kind == 2;
         blocks.back().block->load(in, used);
       }
       if (blocks[number].used < need) fail(KVERN_BAD_DATA, "the saved cache has a block with too few tokens");
@@ -417,13 +475,14 @@ class RowCache {
   // of the open step
   const Step *step_ = nullptr;
   bool starts_ = false;
-  std::vector<Row> replaced_;    // rows without tokens that the step's rows have replaced
-  std::vector<Change> changes_;  // with what was there before
+  std::vector<Row> replaced_;      // rows without tokens that the step's rows have replaced
+  std::vector<Change> changes_;    // with what was there before
+  std::vector<BlockPtr> to_pack_;  // memory for what may be packed when it ends
   std::vector<int64_t> lengths_, first_pos_, key_pos_;
   int64_t columns_ = 0;
 
   mutable bool counted_ = false;
-  mutable int64_t n_blocks_ = 0, n_slots_ = 0;
+  mutable int64_t n_blocks_ = 0, n_packed_ = 0, n_slots_ = 0;
 };
 
 KVERN_SDK_END
