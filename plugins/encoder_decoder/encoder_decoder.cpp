@@ -14,6 +14,7 @@ class EncoderDecoder {
   static constexpr const char *name = "encoder_decoder", *version = "1.0.0",
                               *summary = "another cache for cross-attention than for self-attention";
   static constexpr bool attends_other_queries = true;  // an inner cache decides
+  static constexpr bool runs_on_device = true;         // so does it
   static std::vector<sdk::Option> options() {
     return {sdk::string_option("self_attention", "dynamic"), sdk::table_option("self_attention_config"),
             sdk::string_option("cross_attention", "dynamic"), sdk::table_option("cross_attention_config")};
@@ -113,6 +114,11 @@ class EncoderDecoder {
       held > 0 ? cross_.gather(kept) : cross_.reset();
       throw;
     }
+  }
+
+  /// Positions are the decoder's.
+  const void *extension(const char *id) const {
+    return std::string_view(id) == KVERN_POSITIONS_1 ? self_.extension(id) : nullptr;
   }
 
   /// Tokens, rows and limits are the decoder's.

@@ -1,4 +1,6 @@
 // A cache of its own for each kind of layer, index or range (transformers: HybridCache; Gemma 2, Jamba).
+#include <kvern/abi/positions.h>
+
 #include <algorithm>
 #include <kvern/sdk/composite.hpp>
 #include <kvern/sdk/plugin.hpp>
@@ -16,11 +18,30 @@ class Hybrid : public sdk::Composite {
 
   explicit Hybrid(const sdk::Create &create) : Composite(create) {
     for (const Choice &choice : choose(create.options, create.layers)) add_choice(create, choice);
+    span_.span = longest_span(create.layers);
+  }
+  /// "kvern.positions/1": the model's limit does not end the text if it ends it in no layer with keys.
+  const void *extension(const char *id) const {
+    return span_.span > 0 && std::string_view(id) == KVERN_POSITIONS_1 ? &span_ : nullptr;
   }
   std::unique_ptr<Hybrid> clone() const { return std::unique_ptr<Hybrid>(new Hybrid(*this)); }
 
  private:
   Hybrid(const Hybrid &) = default;
+
+  /// The farthest that a query sees in any layer with keys; 0: in some layer as far as the text goes.
+  int64_t longest_span(const sdk::Layers &layers) const {
+    int64_t longest = 0;
+    for (int i = 0; i < std::ssize(layers); ++i) {
+      if (layers[i].kind != KVERN_LAYER_ATTENTION) continue;
+      const int64_t span = of(i).span();
+      if (span == 0) return 0;
+      longest = std::max(longest, span);
+    }
+    return longest;
+  }
+
+  kvern_cache_positions_1 span_{sizeof span_, 0, 0};
 
   void add_choice(const sdk::Create &create, const Choice &choice) try {
     add(create, choice.cache, choice.config,

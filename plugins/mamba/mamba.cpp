@@ -13,14 +13,12 @@ class Mamba {
  public:
   static constexpr const char *name = "mamba", *version = "1.0.0",
                               *summary = "keeps recurrent states; layers with keys are another cache's";
+  static constexpr bool runs_on_device = true;
   static std::vector<sdk::Option> options() {
     return {sdk::string_option("attention", "dynamic"), sdk::table_option("attention_config")};
   }
 
   explicit Mamba(const sdk::Create &create) : states_(create.host, create.layers) {
-    if (create.host.device().device_type != kDLCPU)
-      sdk::fail(KVERN_UNSUPPORTED,
-                "this cache keeps its states in the memory of the CPU, not on another device");
     const auto holds_keys = [](const sdk::Layer &layer) { return layer.holds_keys(); };
     const bool keys = std::any_of(create.layers.begin(), create.layers.end(), holds_keys);
     const bool written =
@@ -95,6 +93,11 @@ class Mamba {
   void load(sdk::Reader &in) {
     states_.load(in);
     each([&](sdk::Inner &keys) { keys.load(in); });
+  }
+
+  /// Positions are those of the cache with keys.
+  const void *extension(const char *id) const {
+    return !keys_.empty() && std::string_view(id) == KVERN_POSITIONS_1 ? keys_[0].extension(id) : nullptr;
   }
 
   void info(int layer, kvern_info &info) const {

@@ -12,6 +12,7 @@ std::size_t size(int64_t bytes) { return static_cast<std::size_t>(bytes); }
 
 StateBuffer::StateBuffer(const sdk::Host &host, int layer, const sdk::StateShape &state)
     : host_(host),
+      mover_(host),
       layer_(layer),
       state_(state),
       elements_(state.elements()),
@@ -49,7 +50,7 @@ void StateBuffer::commit_reserved(int64_t held) {
   if (reserved_held_) {
     if (held > 0) {
       const std::byte *from = held_.read({0, 0, held});
-      std::memcpy(reserved_held_.fill({0, 0, held}), from, size(held * row_bytes_));
+      copy(from, reserved_held_.fill({0, 0, held}), held);
     }
     held_ = std::move(reserved_held_);
     next_ = std::move(reserved_next_);
@@ -58,7 +59,21 @@ void StateBuffer::commit_reserved(int64_t held) {
   drop_reserved();
 }
 
-void StateBuffer::clear(int64_t rows) { std::memset(held_.fill({0, 0, rows}), 0, size(rows * row_bytes_)); }
+sdk::Placed StateBuffer::states(const std::byte *data, int64_t count, DLDevice place) const {
+  return sdk::Placed(const_cast<std::byte *>(data), place, state_.type, {count, elements_}, {elements_, 1});
+}
+
+void StateBuffer::copy(const std::byte *from, std::byte *to, int64_t count) const {
+  if (mover_.on_device())
+    return mover_.copy(states(from, count, host_.device()).tensor(), states(to, count, host_.device()).out());
+  std::memcpy(to, from, size(count * row_bytes_));
+}
+
+void StateBuffer::clear(int64_t rows) {
+  std::byte *data = held_.fill({0, 0, rows});
+  if (mover_.on_device()) return mover_.zero(states(data, rows, host_.device()).out());
+  std::memset(data, 0, size(rows * row_bytes_));
+}
 
 void StateBuffer::export_to(int64_t rows, int64_t n_new, DLTensor *read, DLTensor *write) {
   const DLDevice device = host_.device();
@@ -83,7 +98,7 @@ void StateBuffer::take_all() { std::swap(held_, next_); }
 void StateBuffer::take(int64_t row, int64_t n_new, int64_t token) {
   const int64_t at = row * n_new + token;
   const std::byte *from = by_token_.read({0, at, at + 1}) + at * row_bytes_;
-  std::memcpy(held_.fill({0, row, row + 1}) + row * row_bytes_, from, size(row_bytes_));
+  copy(from, held_.fill({0, row, row + 1}) + row * row_bytes_, 1);
 }
 
 void StateBuffer::end_step() noexcept {
@@ -96,18 +111,24 @@ void StateBuffer::gather(sdk::Rows rows) {
   const int64_t last = *std::max_element(rows.begin(), rows.end()) + 1;
   const std::byte *from = held_.read({0, 0, last});
   std::byte *to = next_.fill({0, 0, n});
-  for (int64_t i = 0; i < n; ++i)
-    std::memcpy(to + i * row_bytes_, from + rows[i] * row_bytes_, size(row_bytes_));
+  for (int64_t i = 0; i < n; ++i) copy(from + rows[i] * row_bytes_, to + i * row_bytes_, 1);
   std::swap(held_, next_);
 }
 
 void StateBuffer::copy_rows(int64_t at, const StateBuffer &other, int64_t n) {
   const std::byte *from = other.held_.read({0, 0, n});
-  std::memcpy(held_.fill({0, at, at + n}) + at * row_bytes_, from, size(n * row_bytes_));
+  copy(from, held_.fill({0, at, at + n}) + at * row_bytes_, n);
 }
 
 void StateBuffer::save(sdk::Writer &out, int64_t rows) const {
-  out.bytes(held_.read({0, 0, rows}), rows * row_bytes_);
+  const std::byte *data = held_.read({0, 0, rows});
+  std::vector<std::byte> on_host;
+  if (mover_.on_device()) {
+    on_host.resize(size(rows * row_bytes_));
+    mover_.copy(states(data, rows, host_.device()).tensor(), states(on_host.data(), rows, {kDLCPU, 0}).out());
+    data = on_host.data();
+  }
+  out.bytes(data, rows * row_bytes_);
 }
 
 void StateBuffer::load(sdk::Reader &in, int64_t rows) {
@@ -121,7 +142,11 @@ void StateBuffer::load(sdk::Reader &in, int64_t rows) {
   }
   reserve(rows, 0);
   commit_reserved(0);
-  std::memcpy(held_.fill({0, 0, rows}), arrived.data(), size(all));
+  std::byte *to = held_.fill({0, 0, rows});
+  if (mover_.on_device())
+    return mover_.copy(states(arrived.data(), rows, {kDLCPU, 0}).tensor(),
+                       states(to, rows, host_.device()).out());
+  std::memcpy(to, arrived.data(), size(all));
 }
 
 }  // namespace kvern::mamba

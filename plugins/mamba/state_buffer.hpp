@@ -2,6 +2,7 @@
 #pragma once
 #include <kvern/sdk/buffer.hpp>
 #include <kvern/sdk/layers.hpp>
+#include <kvern/sdk/mover.hpp>
 #include <kvern/sdk/stream.hpp>
 #include <kvern/sdk/verbs.hpp>
 #include <vector>
@@ -49,8 +50,12 @@ class StateBuffer {
  private:
   int64_t capacity() const { return held_ ? held_.size(0) : 0; }
   sdk::Buffer make(int64_t rows) const;
+  /// `count` states that follow each other, in memory of this place.
+  sdk::Placed states(const std::byte *data, int64_t count, DLDevice place) const;
+  void copy(const std::byte *from, std::byte *to, int64_t count) const;
 
   sdk::Host host_;
+  sdk::Mover mover_;
   int layer_;
   sdk::StateShape state_;
   int64_t elements_, row_bytes_;

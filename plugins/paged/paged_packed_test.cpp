@@ -81,10 +81,10 @@ std::vector<float> heads_until(const std::vector<float> &keys, int64_t tokens) {
 }  // namespace
 
 TEST_CASE("paged keeps every rule of the contract with packed blocks") {
-  for (const int64_t residual : {0, 20}) {
-    check_rules(PackedSubject(8, residual).subject);
-    check_rules(PackedSubject(8, residual, 1, {latent_layer(), attention_layer()}).subject);
-  }
+  PackedSubject all(8), rest(8, 20, 1, {latent_layer(), attention_layer()});
+  all.subject.first_tokens = 62, rest.subject.first_tokens = 82;  // a block is full
+  check_rules(all.subject);
+  check_rules(rest.subject);
 }
 
 TEST_CASE("paged with packed blocks keeps every token within the error of 8 bits, whatever is done to it") {
@@ -92,7 +92,7 @@ TEST_CASE("paged with packed blocks keeps every token within the error of 8 bits
   narrow.head_dim_v = 12;
   PackedSubject made(8, 16, 0, {attention_layer(), latent_layer(), narrow});
   Done done;
-  for (uint64_t seed = 0; seed < 20; ++seed) CHECK_NOTHROW(random_operations(made.subject, seed, 30, done));
+  for (uint64_t seed = 0; seed < 10; ++seed) CHECK_NOTHROW(random_operations(made.subject, seed, 30, done));
   for (const char *verb : {"begin out of memory", "aborted", "partial end", "end by row", "gather",
                            "truncate", "clone", "append", "save and load", "reset", "attend", "update"}) {
     INFO(verb);
@@ -106,9 +106,9 @@ TEST_CASE("A full block of 4 bits takes less than a quarter of its bytes, and ro
   wide.head_dim_k = wide.head_dim_v = 64;
   PackedSubject made(4, 0, 0, {wide});
   FullHost host;
-  const auto harness = filled(made.subject, host, 2048);
+  const auto harness = filled(made.subject, host, 512);
   const int64_t packed = harness->info(0).bytes_device;
-  CHECK(packed * 4 < 2048 * token);
+  CHECK(packed * 4 < 512 * token);
   CHECK(harness->info(0).bytes_used == packed);
   REQUIRE(harness->gather(std::vector<int64_t>(16, 0)) == KVERN_OK);
   const int64_t allocations = host.allocations();

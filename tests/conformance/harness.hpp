@@ -121,6 +121,8 @@ class CacheHarness {
   struct Exported;  // what update exported on a device, to be compared when it has come
   Outcome run_layers(const StepPlan &plan, Open &open);
   void state_layer_step(int layer, Open &open);
+  std::vector<float> states_on_host(const DLTensor &states) const;
+  void to_device(std::vector<float> &from, DLTensor &to);
   Outcome keys_layer_step(int layer, const StepPlan &plan, Open &open);
   kvern_view get_view(int layer) const;
   void fill_keys(int owner, const Open &open, const kvern_view &view, const DLTensor &k,

@@ -1,4 +1,7 @@
 // One forward pass through a cache: what the host calls, in its order. The results are compared in harness_compare.cpp.
+#include <functional>
+#include <numeric>
+
 #include "tests/conformance/harness_open.hpp"
 
 namespace kvern::conformance {
@@ -13,6 +16,10 @@ std::vector<int64_t> all_positions(const kvern_view &view, int64_t rows, int64_t
   }
   for (int64_t i = 0; i < rows * n_new && view.q_pos; ++i) all.push_back(view.q_pos[i]);
   return all;
+}
+
+int64_t elements_of(const DLTensor &tensor) {
+  return std::accumulate(tensor.shape, tensor.shape + tensor.ndim, int64_t{1}, std::multiplies<>());
 }
 
 }  // namespace
@@ -126,10 +133,12 @@ void CacheHarness::state_layer_step(int layer, Open &open) {
   const bool tentative = (open.step.flags & KVERN_STEP_TENTATIVE) != 0;
   expect(write.ndim == (tentative ? 3 : 2),
          "a state to be written has " + std::to_string(write.ndim) + " axes");
-  const auto *old = static_cast<const float *>(read.data);
-  auto *fresh = static_cast<float *>(write.data);
+  const std::vector<float> old = states_on_host(read);
+  const bool on_device = host.device() != nullptr;
+  std::vector<float> written(static_cast<std::size_t>(on_device ? elements_of(write) : 0));
+  float *fresh = on_device ? written.data() : static_cast<float *>(write.data);
   for (int64_t r = 0; r < open.step.rows; ++r) {
-    std::vector<double> state(old + r * kStateDim, old + (r + 1) * kStateDim);
+    std::vector<double> state(old.begin() + r * kStateDim, old.begin() + (r + 1) * kStateDim);
     for (int64_t i = 0; i < open.step.n_new; ++i) {
       const bool real = i < open.count[r] && open.pos[r] + i >= 0;
       for (int d = 0; d < kStateDim; ++d) {
@@ -147,7 +156,30 @@ void CacheHarness::state_layer_step(int layer, Open &open) {
       ++counts.elements;
     }
   }
+  if (on_device) to_device(written, write);
   ++counts.state;
+}
+
+std::vector<float> CacheHarness::states_on_host(const DLTensor &states) const {
+  std::vector<float> got(static_cast<std::size_t>(elements_of(states)));
+  if (!host.device()) {
+    std::memcpy(got.data(), states.data, got.size() * sizeof(float));
+    return got;
+  }
+  DLTensor to = states;
+  to.data = got.data();
+  to.device = {kDLCPU, 0};
+  host.device()->download(states, to);
+  host.device()->finish();
+  return got;
+}
+
+void CacheHarness::to_device(std::vector<float> &from, DLTensor &to) {
+  DLTensor source = to;
+  source.data = from.data();
+  source.device = {kDLCPU, 0};
+  const kvern_device_1 &table = *host.device()->table();
+  expect(table.copy(table.ctx, &source, &to, host.stream(), &error) == KVERN_OK, error.message);
 }
 
 /// Keys and values of the new tokens, rotated unless the view requires them raw. Filler columns of ragged rows are NaN.

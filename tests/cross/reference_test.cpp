@@ -55,6 +55,19 @@ TEST_CASE("Recorded outputs of models with recurrent states come out the same th
   CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, 0 skipped"));
 }
 
+TEST_CASE(
+    "Recorded passes of recent families come out the same with every other lossless cache that can hold "
+    "them") {
+  for (const std::string cache : {"batching", "hybrid", "offloaded", "offloaded_static", "paged"}) {
+    INFO(cache);
+    const auto ran =
+        run({program("kvern-reference"), source_path("tests/reference/recent"), "--cache", cache});
+    INFO(ran.out << ran.err);
+    CHECK(ran.code == 0);
+    CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, "));
+  }
+}
+
 TEST_CASE("Operations on transformers' cache classes come out the same") {
   const auto ran = run({program("kvern-reference"), source_path("tests/reference/cache_classes")});
   INFO(ran.out << ran.err);

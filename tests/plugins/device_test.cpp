@@ -80,10 +80,11 @@ TEST_CASE("Pinned memory is read when the work is done, not when it is given") {
 
 TEST_CASE("Every cache that runs on a device does there what it does on the CPU, in every schedule") {
   const auto window = GENERATE(false, true);
-  for (const std::string name : {"dynamic", "static", "sliding_window"}) {
+  for (const std::string name : {"dynamic", "static", "sliding_window", "paged", "batching", "hybrid"}) {
     Subject subject = subject_of(name, {attention_layer(window ? 6 : 0), attention_layer(window ? 12 : 0)});
     if (name == "sliding_window" && !window) continue;
-    subject.max_tokens = name == "static" ? 400 : 0;
+    subject.composite = name == "hybrid";
+    subject.max_tokens = name == "static" ? 400 : name == "batching" ? 64 : 0;
     Done done;
     for (uint64_t seed = 0; seed < 12; ++seed) {
       for (const int eagerness : {0, 50, 100})
@@ -94,6 +95,26 @@ TEST_CASE("Every cache that runs on a device does there what it does on the CPU,
       INFO(name << ": " << verb);
       CHECK(done[verb] > 0);
     }
+  }
+}
+
+TEST_CASE("Recurrent states and an encoder's keys are on the device, too, beside keys in any other cache") {
+  Subject states = subject_of("mamba", {state_layer(), attention_layer(), state_layer()});
+  Subject halves = subject_of("encoder_decoder", {attention_layer(), layer_of_kind(KVERN_LAYER_CROSS)});
+  Subject all = subject_of("hybrid", {state_layer(), attention_layer(6), attention_layer()});
+  for (Subject *subject : {&states, &halves, &all}) {
+    subject->composite = true;
+    Done done;
+    for (uint64_t seed = 0; seed < 10; ++seed) {
+      for (const int eagerness : {0, 50, 100})
+        CHECK_NOTHROW(random_operations_on_device(*subject, {seed, eagerness}, 25, done));
+    }
+    INFO(subject->name);
+    CHECK(done["elements"] > 1000);
+    CHECK(done["gather"] > 0);
+    CHECK(done["save and load"] > 0);
+    subject->device = true;
+    check_rules(*subject);
   }
 }
 

@@ -14,6 +14,7 @@ KVERN_SDK_BEGIN
 class Composite {
  public:
   static constexpr bool attends_other_queries = true;  // a child decides
+  static constexpr bool runs_on_device = true;         // so does it
 
   explicit Composite(const Create &create) : owner_(create.layers.size(), -1) {}
 
@@ -142,6 +143,7 @@ class Composite {
   }
 
   Inner &of(int layer) { return children_[owner_[layer]]; }
+  const Inner &of(int layer) const { return children_[owner_[layer]]; }
 
  private:
   static int64_t min(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }

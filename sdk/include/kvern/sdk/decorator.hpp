@@ -38,6 +38,10 @@ class Decorator {
   void save(Writer &out) const { inner_.save(out); }
   void load(Reader &in) { inner_.load(in); }
   const kvern_cache *part(int) const { return inner_.raw(); }
+  /// Positions are the inner cache's.
+  const void *extension(const char *id) const {
+    return std::string_view(id) == KVERN_POSITIONS_1 ? inner_.extension(id) : nullptr;
+  }
 
  protected:
   /// With other options for the inner cache than those of `inner_config`.

@@ -4,7 +4,7 @@
 
 KVERN_SDK_BEGIN
 
-/// Taken by begin where a step only reads or the step before exported, else by the first export; freed after a step without one
+/// Taken by begin where a step only reads, the step before exported, or the host attends (on a device), else by the first export; freed after a step without one
 /// (rule 3.2 of docs/abi.md).
 class ExportMemory {
  public:
@@ -21,7 +21,8 @@ class ExportMemory {
 
   /// Throws the host's failure.
   void begin(const BlockLayout &layout, const Step &step, int64_t columns) {
-    if (step.n_new == 0 || expected_) reserve(layout, product(step.rows, columns));
+    if (step.n_new == 0 || expected_ || layout.mover.on_device())
+      reserve(layout, product(step.rows, columns));
     used_ = false;
   }
   void end() {

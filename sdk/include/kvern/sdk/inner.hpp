@@ -2,6 +2,7 @@
 // another plugin's, found by name.
 #pragma once
 #include <kvern/abi/compose.h>
+#include <kvern/abi/positions.h>
 
 #include <kvern/sdk/create.hpp>
 #include <kvern/sdk/verbs.hpp>
@@ -63,6 +64,17 @@ class Inner {
 
   /// For "kvern.parts/1".
   const kvern_cache *raw() const { return cache_; }
+
+  /// The table of a cache extension, or nullptr; it lives as long as the inner cache.
+  const void *extension(const char *id) const {
+    const kvern_cache_ops &ops = *cache_->ops;
+    return KVERN_HAS(&ops, kvern_cache_ops, get_extension) ? ops.get_extension(cache_, id) : nullptr;
+  }
+  /// How far a query sees where positions are counted inside a window ("kvern.positions/1"); 0: the text's positions count.
+  int64_t span() const {
+    const auto *table = static_cast<const kvern_cache_positions_1 *>(extension(KVERN_POSITIONS_1));
+    return table ? table->span : 0;
+  }
 
   bool offers(Verb verb) const {
     const kvern_cache_ops &ops = *cache_->ops;
