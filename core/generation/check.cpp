@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/generation/driver.hpp"
 #include "core/generation/strategies.hpp"
 
 namespace kvern {
@@ -84,6 +85,16 @@ void check_prompt(const Prompt &prompt, int64_t vocab_size) {
                         " is outside the vocabulary: ids go from 0 to " + std::to_string(vocab_size - 1));
     if (!prompt.attention_mask.empty()) check_mask(prompt.attention_mask[r], rows[r].size(), name);
   }
+}
+
+void check_fits(int64_t positions, const Model &model, const Cache &cache) {
+  const int64_t limit = position_limit(model, cache), of_cache = cache.info().capacity;
+  const std::string start = "the prompt has " + std::to_string(positions) + " tokens, ";
+  if (of_cache >= 0 && positions > of_cache)
+    throw Error(ErrorKind::input,
+                start + "the cache '" + cache.plugin().name + "' holds at most " + std::to_string(of_cache));
+  if (limit >= 0 && positions > limit)
+    throw Error(ErrorKind::input, start + "the model takes at most " + std::to_string(limit) + " positions");
 }
 
 std::vector<int64_t> left_padding(const Prompt &prompt) {

@@ -11,6 +11,9 @@ void check_config(const GenerationConfig &config, const GenerationResources &res
 /// Throws Error(input) for a prompt that is empty, ragged, wrongly masked, or has ids outside the vocabulary.
 void check_prompt(const Prompt &prompt, int64_t vocab_size);
 
+/// Throws Error(input) for a prompt of more positions than the model or the cache takes.
+void check_fits(int64_t positions, const Model &model, const Cache &cache);
+
 /// Columns of padding on the left of each row.
 std::vector<int64_t> left_padding(const Prompt &prompt);
 

@@ -117,6 +117,30 @@ int64_t Driver::next_chunk(int64_t begin, int64_t end) const {
   return max_new > 0 ? std::min(n, max_new) : n;
 }
 
+// ---- memory
+
+bool Driver::fall_back(const CacheError &why) {
+  if (why.status() != KVERN_OUT_OF_MEMORY || !options_.fall_back || cache_.in_step()) return false;
+  proposal_.reset();
+  auto held = ends();
+  if (!options_.fall_back(cache_, held, why)) return false;
+  chunk_ = options_.chunk, keeps_ = true;
+  ends_ = cache_.info().tokens > 0 ? std::move(held) : std::vector<int64_t>();
+  return true;
+}
+
+/// Runs a verb; where it finds no memory and another cache takes over, again on that one.
+template <class Verb>
+auto Driver::with_memory(Verb verb) {
+  for (;;) {
+    try {
+      return verb();
+    } catch (const CacheError &e) {
+      if (!fall_back(e)) throw;
+    }
+  }
+}
+
 // ---- what the cache holds
 
 /// Takes a proposal back that was not answered.
@@ -217,9 +241,12 @@ void Driver::reorder(const std::vector<int64_t> &index) {
   for (const int64_t i : index)
     rows.push_back(encoded_rows_.empty() ? i : encoded_rows_.at(static_cast<size_t>(i)));
   if (options_.encoded) encoded_rows_ = std::move(rows);
-  if (cache_.info().tokens == 0) return ends_.clear();
-  if (!cache_.offers("gather")) return reset();
-  cache_.gather(index);
+  const bool gathered = with_memory([&] {
+    const bool can = cache_.info().tokens > 0 && cache_.offers("gather");
+    if (can) cache_.gather(index);
+    return can;
+  });
+  if (!gathered) return reset();
   std::vector<int64_t> ends;
   for (const int64_t i : index)
     if (!ends_.empty()) ends.push_back(ends_.at(static_cast<size_t>(i)));
@@ -231,7 +258,7 @@ void Driver::reorder(const std::vector<int64_t> &index) {
 Output Driver::feed(const TokenRows &rows, const std::vector<int64_t> &padding, Want want) {
   const Columns columns(rows, padding);
   prepare(columns);
-  Output output = feed_up_to(columns, 0, want);
+  Output output = with_memory([&] { return feed_up_to(columns, 0, want); });
   prefilled_ = true;
   return output;
 }
@@ -266,6 +293,7 @@ Output Driver::feed_columns(const Columns &columns, int64_t end_column, Want wan
     // A cache that keeps less than it was given cannot be fed in chunks: all at once, then.
     const bool kept = cache_.info().tokens == end;
     begin = kept ? end : 0;
+    if (kept) ends_ = columns.positions(end);
     if (kept) continue;
     reset();
     chunk_ = 0;
@@ -325,6 +353,10 @@ bool Driver::open_proposal(const StepRequest &request) {
 Output Driver::propose(const TokenRows &rows, const std::vector<int64_t> &padding, int64_t n, bool hidden) {
   const Columns columns(rows, padding);
   prepare(columns);
+  return with_memory([&] { return propose_columns(columns, n, hidden); });
+}
+
+Output Driver::propose_columns(const Columns &columns, int64_t n, bool hidden) {
   if (keeps_ && options_.use_cache) feed_up_to(columns, n, {0, false});
   Chunk chunk = columns.chunk(columns.count() - n, columns.count());
   chunk.request.tentative = true;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <kvern/cache.hpp>
+#include <kvern/generation.hpp>
 #include <kvern/model.hpp>
 #include <kvern/step.hpp>
 #include <memory>
@@ -28,6 +29,7 @@ class Driver {
     /// Asked within passes too (Input::stop_requested): feed and propose then throw StopRequested, and the cache is as before the
     /// step that was interrupted.
     std::function<bool()> stop_requested = {};
+    FallBack fall_back = {};  ///< for steps and reordered rows; the cache is replaced where it is
   };
   /// Outputs that are asked for: of the last `columns` columns.
   struct Want {
@@ -77,6 +79,9 @@ class Driver {
   };
 
   void give_encoded(StepRequest &request, Input &input);
+  bool fall_back(const CacheError &why);
+  template <class Verb>
+  auto with_memory(Verb verb);
   void prepare(const Columns &columns);
   std::optional<int64_t> held_columns(const Columns &columns);
   bool try_truncate(const std::vector<int64_t> &from, const std::vector<int64_t> &to);
@@ -84,6 +89,7 @@ class Driver {
   Output feed_up_to(const Columns &columns, int64_t held_back, Want want);
   Output feed_columns(const Columns &columns, int64_t end, Want want);
   Output feed_ragged(const Columns &columns, int64_t held_back, Want want);
+  Output propose_columns(const Columns &columns, int64_t n, bool hidden);
   bool open_proposal(const StepRequest &request);
   Output run(const Chunk &chunk, Input input);
   Output compute(Step &step, const Chunk &chunk, Input input);

@@ -10,16 +10,6 @@
 namespace kvern {
 namespace {
 
-void check_fits(int64_t positions, const Model &model, const Cache &cache) {
-  const int64_t limit = position_limit(model, cache), of_cache = cache.info().capacity;
-  const std::string start = "the prompt has " + std::to_string(positions) + " tokens, ";
-  if (of_cache >= 0 && positions > of_cache)
-    throw Error(ErrorKind::input,
-                start + "the cache '" + cache.plugin().name + "' holds at most " + std::to_string(of_cache));
-  if (limit >= 0 && positions > limit)
-    throw Error(ErrorKind::input, start + "the model takes at most " + std::to_string(limit) + " positions");
-}
-
 int64_t encoder_rows(const EncoderInput &input) {
   return input.features.defined() ? input.features.size(0) : input.ids.size(0);
 }

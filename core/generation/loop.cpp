@@ -54,7 +54,8 @@ GenerationLoop::GenerationLoop(const Model &model, Cache &cache, const Prompt &p
       driver_(model, cache,
               {config.get(option::use_cache), config.get(option::prefill_chunk_size), events.on_prefill,
                std::move(encoded),
-               [this] { return !prefilled_ && events_.stop_requested && events_.stop_requested(); }}),
+               [this] { return !prefilled_ && events_.stop_requested && events_.stop_requested(); },
+               resources.fall_back}),
       sequences_(select(prompt_, repeat_), config, resources.text),
       encoder_ids_(prompt.encoder ? prompt.encoder->ids : at::Tensor()),
       processors_(processors_for(all_of(sequences_), nullptr)) {}

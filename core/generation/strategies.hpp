@@ -32,6 +32,9 @@ struct StrategyEntry {
   /// Throws Error(config) for options that contradict each other; nullptr: none do.
   void (*check)(const GenerationConfig &) = nullptr;
   int64_t (*sequences_per_prompt)(const GenerationConfig &) = nullptr;
+  /// Of strategies that choose one token for each row and step, whatever the other rows are; `seed`: the one that is used. nullptr:
+  /// there is more to it.
+  Sampler (*sampler)(const GenerationConfig &, uint64_t &seed) = nullptr;
 };
 
 /// All of them, in the order of their names.

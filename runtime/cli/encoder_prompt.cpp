@@ -104,6 +104,8 @@ int transcribe_and_print(const Session &run, const po::variables_map &map, const
   };
   const Interrupt interrupt;
   events.stop_requested = Interrupt::requested;
+  events.fall_back =
+      run.fall_back(cache_rows_per_prompt(config), info.max_positions, info.max_encoder_positions);
   const auto result = transcribe(run.model(), cache, features, tokens, samples, request, config, events);
   progress.reset();
   print({run, result, cache,

@@ -71,7 +71,8 @@ std::string as_text(const GenerationReport &f, const std::optional<std::string> 
     else if (prompt_text)
       text += *prompt_text + continuation(f, ids);
     else
-      text += whole_text(*tokenizer, f.prompt, ids);
+      text +=
+          whole_text(*tokenizer, {f.prompt.begin() + (f.prefix ? f.prefix->tokens : 0), f.prompt.end()}, ids);
     text += '\n';
   }
   return text;
@@ -96,6 +97,12 @@ std::string as_json(const GenerationReport &f) {
                    {"bytes", info.bytes_device + info.bytes_host},
                    {"bytes_used", info.bytes_used},
                    {"peak_bytes", f.cache.host().memory().peak}};
+  if (f.prefix)
+    json["prefix"] = {{"tokens", f.prefix->tokens},
+                      {"restored", f.prefix->restored},
+                      {"seconds", f.prefix->seconds},
+                      {"bytes", f.prefix->bytes},
+                      {"file", f.prefix->file}};
   if (f.result.candidate_tokens > 0)
     json["assisted"] = {{"candidate_tokens", f.result.candidate_tokens},
                         {"accepted_tokens", f.result.accepted_tokens},
@@ -106,11 +113,22 @@ std::string as_json(const GenerationReport &f) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::string prefix_text(const PrefixUse &use) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(1) << "prefix   " << use.tokens << " tokens "
+      << (use.restored ? "restored from disk" : "computed") << " in " << use.seconds * 1e3 << " ms";
+  if (use.bytes > 0) out << (use.restored ? ", " : ", kept on disk: ") << byte_text(use.bytes);
+  if (use.restored) out << ", " << per_second(use.bytes, use.seconds) / 1e6 << " MB/s";
+  out << '\n';
+  return out.str();
+}
+
 std::string statistics(const GenerationReport &f) {
   const auto &t = f.result.timings;
   const auto info = f.cache.info();
   std::ostringstream out;
   out << std::fixed << std::setprecision(1);
+  if (f.prefix) out << prefix_text(*f.prefix);
   out << "prompt   " << t.prefill_tokens << " tokens in " << t.prefill_seconds * 1e3 << " ms, "
       << per_second(t.prefill_tokens, t.prefill_seconds) << " tokens/s\n";
   out << "decode   " << t.decode_tokens << " tokens in " << t.decode_seconds * 1e3 << " ms, "

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime/run/prefix.hpp"
 #include "runtime/run/session.hpp"
 
 namespace kvern::cli {
@@ -15,7 +16,8 @@ struct GenerationReport {
   const GenerationConfig &config;
   const GenerationResult &result;
   const Cache &cache;
-  bool interrupted = false;  ///< by a signal: rows that did not end on their own are "interrupted"
+  bool interrupted = false;           ///< by a signal: rows that did not end on their own are "interrupted"
+  const PrefixUse *prefix = nullptr;  ///< the prompt begins with it; its text is not printed
 };
 
 /// The new ids of row r, padding left out.
@@ -30,5 +32,8 @@ std::string as_json(const GenerationReport &f);
 
 /// A few lines for people.
 std::string statistics(const GenerationReport &f);
+
+/// A line of it: where the prefix came from, and how fast.
+std::string prefix_text(const PrefixUse &use);
 
 }  // namespace kvern::cli

@@ -63,7 +63,14 @@ std::vector<int64_t> decoder_ids(const PromptSource &source, const Session &run)
   return run.tokenizer()->encode_hf(*source.text, /*add_special_tokens=*/false);
 }
 
-std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run) {
+std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run,
+                                const std::vector<int64_t> &prefix) {
+  if (!prefix.empty()) {
+    auto ids = prefix;
+    const auto own = decoder_ids(source, run);
+    ids.insert(ids.end(), own.begin(), own.end());
+    return ids;
+  }
   if (source.ids) return *source.ids;
   if (run.tokenizer()) return run.tokenizer()->encode_hf(*source.text, /*add_special_tokens=*/true);
   try {

@@ -25,7 +25,9 @@ PromptSource read_prompt(const po::variables_map &map);
 /// The beginning of a decoder's text behind an encoder: no special tokens.
 std::vector<int64_t> decoder_ids(const PromptSource &source, const Session &run);
 
-/// Throws Error(input) if the model has no tokenizer for a text.
-std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run);
+/// With `prefix`, the ids in front of them, a text gets no special tokens of its own. Throws Error(input) if the model has no
+/// tokenizer for a text.
+std::vector<int64_t> prompt_ids(const PromptSource &source, const Session &run,
+                                const std::vector<int64_t> &prefix = {});
 
 }  // namespace kvern::cli

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <kvern/error.hpp>
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -59,16 +60,27 @@ void read_generation(TableReader &reader, OptionDeclarations declared, Generatio
   }
 }
 
-void read_run_options(TableReader &reader, const fs::path &folder, RunConfig &out) {
+/// An option of a section is declared as "section.key".
+void read_run_options(TableReader &top, const fs::path &folder, RunConfig &out) {
+  std::map<std::string, TableReader> sections;
+  const OptionTable none;
   for (const RunOption &option : run_options()) {
-    const std::string key(option.declared.name);
+    const std::string name(option.declared.name), section = name.substr(0, name.find('.'));
+    const bool inside = section != name;
+    if (inside && !sections.contains(section)) {
+      const OptionTable *table = top.table(section);
+      sections.emplace(section, TableReader(table != nullptr ? *table : none, section));
+    }
+    TableReader &reader = inside ? sections.at(section) : top;
+    const std::string key = inside ? name.substr(section.size() + 1) : name;
     const Option *value = reader.find(key);
     if (value == nullptr) continue;
     if (const auto wrong = mismatch(option.declared, *value))
       reader.fail_type(key, wrong->required, *wrong->found);
     option.store(reader, *value, folder, out);
-    out.given.emplace_back(key, *value);
+    out.given.emplace_back(name, *value);
   }
+  for (const auto &[name, section] : sections) section.finish({&top});
 }
 
 RunConfig read_tree(const OptionTable &top, const fs::path &folder, OptionDeclarations declared) {

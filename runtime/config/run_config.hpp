@@ -9,12 +9,15 @@
 //   plugin_path = ["plugins"]          # folders searched first for cache plugins
 //   memory_budget = "2GB"              # of all caches together; a number is bytes
 //   cache_implementation = "quantized"
+//   fallback = ["paged"]               # caches that go on where it has no memory
 //   assistant_model = "models/draft"   # assisted decoding
 //   [cache_config]                     # the cache's own options, whatever they are
 //   nbits = 4
 //   [[cache_layers]]                   # another cache for some layers (cache_layers.hpp)
 //   kind = "window"
 //   cache_implementation = "sliding_window"
+//   [prefix]                           # the beginning of every prompt; its cache is kept on disk
+//   file = "system.txt"
 //   [generation]                       # transformers' names
 //   max_new_tokens = 100
 #pragma once
@@ -27,7 +30,15 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/config/cache_text.hpp"
+
 namespace kvern::config {
+
+/// The beginning of every prompt, whose cache is kept on disk.
+struct PrefixConfig {
+  std::optional<std::string> text;                    ///< at most one of text and file
+  std::optional<std::filesystem::path> file, folder;  ///< of the text; where caches of prefixes are kept
+};
 
 struct RunConfig {
   std::optional<std::filesystem::path> model;     ///< none: the built-in model
@@ -38,8 +49,11 @@ struct RunConfig {
   std::vector<std::filesystem::path> plugin_path;
   std::optional<int64_t> memory_budget;                    ///< bytes
   std::string cache_implementation = "dynamic";            ///< a name, or a path to a library (it has a '/')
+  std::vector<CacheText> fallback;                         ///< caches that go on where that one has no memory
   std::optional<std::filesystem::path> assistant_model;    ///< draft model of assisted decoding
   std::string assistant_cache_implementation = "dynamic";  ///< of the draft model
+  int64_t max_batch = 16;                                  ///< rows at a time of many prompts
+  PrefixConfig prefix;
   bool names_cache = false;  ///< the file or a flag does; else "dynamic" is the default
   OptionTable cache_config;
   OptionTable given;            ///< the values of run_options() as they were read, with their places

@@ -5,6 +5,7 @@
 #include <kvern/error.hpp>
 
 #include "runtime/config/byte_size.hpp"
+#include "runtime/config/cache_text.hpp"
 #include "runtime/config/option_text.hpp"
 #include "runtime/support/printable.hpp"
 
@@ -129,6 +130,32 @@ std::optional<Option> get_cache(const RunConfig &config) {
   return is_path(name) ? absolute_option(name) : Option{name, ""};
 }
 
+std::vector<std::string> texts_of(TableReader &reader, const char *key, const Option &value) {
+  const auto *list = std::get_if<OptionArray>(&value.value);
+  std::vector<std::string> texts;
+  for (const Option &item : list != nullptr ? *list : OptionArray{value})
+    texts.push_back(text_of(reader, key, item));
+  return texts;
+}
+
+void store_fallback(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  to.fallback.clear();
+  for (const std::string &text : texts_of(reader, "fallback", value)) {
+    CacheText cache = parse_cache_text(text, (value.place.empty() ? "" : value.place + ": ") + "fallback");
+    if (is_path(cache.name)) cache.name = resolve(cache.name, value, folder).string();
+    to.fallback.push_back(std::move(cache));
+  }
+}
+std::optional<Option> get_fallback(const RunConfig &config) {
+  OptionArray list;
+  for (const CacheText &cache : config.fallback) {
+    const std::string name =
+        is_path(cache.name) ? fs::absolute(cache.name).lexically_normal().string() : cache.name;
+    list.push_back({cache.options.empty() ? name : name + to_toml_value({cache.options, ""}), ""});
+  }
+  return Option{std::move(list), ""};
+}
+
 void store_assistant_model(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
   to.assistant_model = resolve(text_of(reader, "assistant_model", value), value, folder);
 }
@@ -143,6 +170,35 @@ void store_assistant_cache(TableReader &reader, const Option &value, const fs::p
 std::optional<Option> get_assistant_cache(const RunConfig &config) {
   const std::string &name = config.assistant_cache_implementation;
   return is_path(name) ? absolute_option(name) : Option{name, ""};
+}
+
+void store_max_batch(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.max_batch = std::get<int64_t>(value.value);
+}
+std::optional<Option> get_max_batch(const RunConfig &config) { return Option{config.max_batch, ""}; }
+
+void require_one_prefix(TableReader &reader, const RunConfig &config, const char *key) {
+  if (config.prefix.text && config.prefix.file)
+    reader.fail(key, "prefix.text and prefix.file: only one can be given");
+}
+void store_prefix_file(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  to.prefix.file = resolve(text_of(reader, "file", value), value, folder);
+  require_one_prefix(reader, to, "file");
+}
+std::optional<Option> get_prefix_file(const RunConfig &config) {
+  return config.prefix.file ? std::optional(absolute_option(*config.prefix.file)) : std::nullopt;
+}
+void store_prefix_text(TableReader &reader, const Option &value, const fs::path &, RunConfig &to) {
+  to.prefix.text = text_of(reader, "text", value);
+  require_one_prefix(reader, to, "text");
+}
+std::optional<Option> get_prefix_text(const RunConfig &config) { return text_option(config.prefix.text); }
+void store_prefix_folder(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
+  const fs::path given = text_of(reader, "folder", value);  // it may not be there yet
+  to.prefix.folder = given.is_absolute() || is_of_command_line(value) ? given : folder / given;
+}
+std::optional<Option> get_prefix_folder(const RunConfig &config) {
+  return config.prefix.folder ? std::optional(absolute_option(*config.prefix.folder)) : std::nullopt;
 }
 
 constexpr RunOption kOptions[] = {
@@ -212,6 +268,52 @@ constexpr RunOption kOptions[] = {
      .group = FlagGroup::cache,
      .store = store_cache,
      .get = get_cache},
+    {.declared = {.name = "fallback",
+                  .help = "caches that go on, in this order, where the cache finds no memory; as "
+                          "\"paged\" or \"quantized{nbits = 4}\"",
+                  .type = OptionType::texts},
+     .flag = "fallback",
+     .value_name = "NAME",
+     .group = FlagGroup::generation,
+     .store = store_fallback,
+     .get = get_fallback},
+    {.declared = {.name = "max_batch",
+                  .default_value = int64_t{16},
+                  .range = {.min = 1, .max = 65536},
+                  .help = "prompts of --prompts that run at a time, at most",
+                  .type = OptionType::integer},
+     .flag = "max-batch",
+     .value_name = "N",
+     .group = FlagGroup::generation,
+     .store = store_max_batch,
+     .get = get_max_batch},
+    {.declared = {.name = "prefix.file",
+                  .help =
+                      "a file with the beginning of every prompt; its cache is kept on disk for later runs",
+                  .type = OptionType::text},
+     .flag = "prefix-file",
+     .value_name = "FILE",
+     .group = FlagGroup::generation,
+     .store = store_prefix_file,
+     .get = get_prefix_file},
+    {.declared = {.name = "prefix.text",
+                  .help = "the beginning of every prompt as a text",
+                  .type = OptionType::text},
+     .flag = "prefix-text",
+     .value_name = "TEXT",
+     .group = FlagGroup::generation,
+     .store = store_prefix_text,
+     .get = get_prefix_text},
+    {.declared = {.name = "prefix.folder",
+                  .help =
+                      "where caches of prefixes are kept; without it kvern/prefixes in $XDG_CACHE_HOME or "
+                      "~/.cache",
+                  .type = OptionType::text},
+     .flag = "prefix-folder",
+     .value_name = "DIR",
+     .group = FlagGroup::generation,
+     .store = store_prefix_folder,
+     .get = get_prefix_folder},
     {.declared =
          {.name = "assistant_model",
           .help =

@@ -16,7 +16,10 @@ bool same(const std::optional<Option> &a, const std::optional<Option> &b) {
 
 void add_run_options(const config::RunConfig &run, bool names_cache, std::vector<ResolvedValue> &to) {
   for (const auto &option : config::run_options()) {
-    ResolvedValue v{"", std::string(option.declared.name), option.get(run), kDefault};
+    const std::string name(option.declared.name), section = name.substr(0, name.find('.'));
+    const bool inside = section != name;
+    ResolvedValue v{inside ? section : "", inside ? name.substr(section.size() + 1) : name, option.get(run),
+                    kDefault};
     if (const Option *given = config::find_option(run.given, option.declared.name)) v.source = given->place;
     const bool of_model = v.key == "cache_implementation" && !names_cache && run.names_cache;
     if (of_model) v.source = kOfModel;

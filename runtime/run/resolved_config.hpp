@@ -11,7 +11,7 @@
 namespace kvern {
 
 struct ResolvedValue {
-  std::string section;  ///< "" (the top level), "cache_config" or "generation"
+  std::string section;  ///< "" (the top level), "cache_config", "generation" or "prefix"
   std::string key;
   std::optional<Option> value;  ///< none: unset
   std::string source;           ///< "default", "generation_config.json", "run.toml:3", "--threads"

@@ -47,6 +47,7 @@ fs::path built_in_model() {
 
 FoundPlugin check_cache(const config::RunConfig &run) {
   if (run.assistant_model) find_plugin(run.assistant_cache_implementation, run.plugin_path);
+  for (const auto &cache : run.fallback) check_cache(cache.name, cache.options, run.plugin_path);
   return check_cache(run.cache_implementation, run.cache_config, run.plugin_path);
 }
 
@@ -81,17 +82,22 @@ std::vector<std::string> generation_notes(const Session &run, const GenerationCo
   return notes;
 }
 
-CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens) {
+static CacheRequest request_of(const std::string &name, const OptionTable &options,
+                               const config::RunConfig &run, int64_t max_rows, int64_t max_tokens) {
   CacheRequest request;
-  request.implementation = run.cache_implementation;
-  const auto found = find_plugin(run.cache_implementation, run.plugin_path);
-  request.options = CacheConfig::from_dict(*found.plugin, run.cache_config).without_defaults();
+  request.implementation = name;
+  const auto found = find_plugin(name, run.plugin_path);
+  request.options = CacheConfig::from_dict(*found.plugin, options).without_defaults();
   request.plugin_path = run.plugin_path;
   request.dtype = dtype_option(run.cache_dtype);
   request.memory_budget = run.memory_budget.value_or(0);
   request.max_rows = max_rows;
   request.max_tokens = max_tokens;
   return request;
+}
+
+CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens) {
+  return request_of(run.cache_implementation, run.cache_config, run, max_rows, max_tokens);
 }
 
 namespace {
@@ -156,6 +162,20 @@ Cache Session::open_cache(int64_t max_rows, int64_t max_tokens, int64_t max_cros
   CacheRequest request = cache_request(config_, max_rows, max_tokens);
   request.max_cross = max_cross;
   return kvern::open_cache(*model_, request);
+}
+
+FallBack Session::fall_back(int64_t max_rows, int64_t max_tokens, int64_t max_cross) const {
+  const int64_t limit = model_->info().max_positions;
+  if (limit > 0) max_tokens = std::min(max_tokens, limit);
+  std::vector<FallBackCache> caches;
+  for (const auto &cache : config_.fallback) {
+    CacheRequest request = request_of(cache.name, cache.options, config_, max_rows, max_tokens);
+    request.max_cross = max_cross;
+    caches.push_back({cache.name, [this, request] { return kvern::open_cache(*model_, request); }});
+  }
+  return fall_back_to(std::move(caches), [](const std::string &line) {
+    std::cerr << "kvern: warning: " + printable(line, 900) + "\n";
+  });
 }
 
 }  // namespace kvern

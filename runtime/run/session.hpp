@@ -5,6 +5,7 @@
 
 #include "runtime/config/run_config.hpp"
 #include "runtime/files/generation_config.hpp"
+#include "runtime/run/fall_back.hpp"
 #include "runtime/run/open_cache.hpp"
 #include "runtime/tokenizer/tokenizer.hpp"
 
@@ -44,6 +45,9 @@ class Session {
 
   /// A cache as configured; max_cross: hidden states of an encoder.
   Cache open_cache(int64_t max_rows, int64_t max_tokens, int64_t max_cross = 0) const;
+
+  /// Where open_cache's has no memory: the caches of the option `fallback`, opened like it. Empty where none is configured.
+  FallBack fall_back(int64_t max_rows, int64_t max_tokens, int64_t max_cross = 0) const;
 
   /// The draft model of assisted decoding; nullptr: none is configured.
   const Model *assistant() const { return assistant_.get(); }

@@ -92,6 +92,8 @@ Transcription transcribe(const Model &model, Cache &cache, const audio::LogMel &
   GenerationEvents watch;
   watch.on_tokens = events.on_tokens;
   watch.stop_requested = events.stop_requested;
+  GenerationResources resources;
+  resources.fall_back = events.fall_back;
   for (int64_t begin = 0; begin < total;) {
     SpeechWindow window{begin, std::min(chunk, total - begin), {}, {}};
     Prompt prompt;
@@ -100,7 +102,7 @@ Transcription transcribe(const Model &model, Cache &cache, const audio::LogMel &
     window.prompt = speech_prompt(
         tokens, request, [&] { return detect_language(model, cache, tokens, *prompt.encoder).front(); });
     prompt.input_ids = {window.prompt};
-    const auto made = generate(model, cache, prompt, config, watch);
+    const auto made = generate(model, cache, prompt, config, watch, resources);
     cache.reset();
     window.ids = generated(made, window.prompt.size(), config);
     window.finish_reason = made.finish_reason.front();

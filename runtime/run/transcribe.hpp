@@ -34,6 +34,7 @@ struct TranscriptionEvents {
   std::function<void(double done, double total)> on_window;         ///< seconds of the recording
   std::function<void(const std::vector<int64_t> &next)> on_tokens;  ///< as GenerationEvents
   std::function<bool()> stop_requested;
+  FallBack fall_back;  ///< as GenerationResources
 };
 
 /// What a window of `seconds` says: its segments with times counted from its beginning, and how far the next window is from it.

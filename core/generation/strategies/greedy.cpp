@@ -20,6 +20,8 @@ int64_t rows_per_prompt(const GenerationConfig &config) { return config.get(opti
 
 void run(GenerationLoop &loop) { loop.run(most_likely); }
 
+Sampler sampler(const GenerationConfig &, uint64_t &) { return most_likely; }
+
 void check(const GenerationConfig &config) {
   const int64_t copies = config.get(option::num_return_sequences);
   if (copies > 1)
@@ -31,7 +33,7 @@ void check(const GenerationConfig &config) {
 
 }  // namespace
 
-extern constinit const StrategyEntry strategy_greedy = {StrategyOrder::greedy, {},  applies,
-                                                        rows_per_prompt,       run, check};
+extern constinit const StrategyEntry strategy_greedy = {
+    StrategyOrder::greedy, {}, applies, rows_per_prompt, run, check, nullptr, sampler};
 
 }  // namespace kvern

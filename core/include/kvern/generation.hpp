@@ -89,12 +89,17 @@ struct GenerationEvents {
   std::function<bool()> stop_requested;
 };
 
+/// Asked when a verb of the cache has found no memory, without effect. True: `cache` is now another one, that holds the same rows
+/// (ends[r]: the position behind the last token of row r) or nothing, and the verb is tried again.
+using FallBack = std::function<bool(Cache &cache, const std::vector<int64_t> &ends, const CacheError &why)>;
+
 /// What a generation may use besides a model and its cache. All are borrowed.
 struct GenerationResources {
   const Model *assistant = nullptr;  ///< a draft model: its tokens are tried, and kept where the model agrees
   Cache *assistant_cache = nullptr;  ///< of the draft model
   std::function<std::string(std::span<const int64_t>)> text =
-      {};  ///< of ids, special ones too; for stop_strings
+      {};                   ///< of ids, special ones too; for stop_strings
+  FallBack fall_back = {};  ///< of the model's cache; empty: no memory is an error
 };
 
 /// Rows of the cache that each prompt takes: sequences, beams or candidates.

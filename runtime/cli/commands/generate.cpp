@@ -9,6 +9,7 @@
 #include "runtime/cli/output.hpp"
 #include "runtime/cli/progress.hpp"
 #include "runtime/cli/prompt.hpp"
+#include "runtime/cli/prompts.hpp"
 #include "runtime/tokenizer/decode_stream.hpp"
 
 namespace kvern::cli {
@@ -22,6 +23,8 @@ constexpr const char *kUsage =
     "  kvern generate --prompt \"Once upon a time\" --cache static --stats\n"
     "  kvern generate --config configs/dynamic.toml --model ~/models/Qwen2-0.5B --prompt-file question.txt\n"
     "  kvern generate --input-ids 1,2,3 --output json\n"
+    "  kvern generate --prefix-file rules.txt --prompt \"Question: why?\"\n"
+    "  kvern generate --prompts questions.jsonl --cache paged --output-file answers.jsonl\n"
     "  kvern generate --model ~/models/t5-small --encoder-prompt \"translate English to German: A mill.\"\n"
     "  kvern generate --model ~/models/whisper-tiny --audio speech.flac --output srt\n\n";
 
@@ -32,7 +35,12 @@ po::options_description all_options() {
                        "output format; srt and vtt are subtitles of --audio")(
       "stats", "speed and memory on standard error")("help", "print this");
   po::options_description all;
-  all.add(prompt_options()).add(encoder_options()).add(run_options()).add(generation_options()).add(output);
+  all.add(prompt_options())
+      .add(prompts_options())
+      .add(encoder_options())
+      .add(run_options())
+      .add(generation_options())
+      .add(output);
   return all;
 }
 
@@ -59,6 +67,10 @@ class Stream {
 GenerationResult generate_with_resources(const Session &run, Cache &cache, const Prompt &prompt,
                                          const GenerationConfig &config, const GenerationEvents &events) {
   GenerationResources resources;
+  const auto rows = cache_rows_per_prompt(config) * static_cast<int64_t>(prompt.input_ids.size());
+  resources.fall_back =
+      run.fall_back(rows, length_limit(config, static_cast<int64_t>(prompt.input_ids.front().size())),
+                    prompt.encoder ? prompt.encoder->ids.size(1) : 0);
   if (run.tokenizer())
     resources.text = [&](std::span<const int64_t> ids) { return run.tokenizer()->text(ids, false); };
   std::optional<Cache> of_assistant;
@@ -74,11 +86,15 @@ GenerationResult generate_with_resources(const Session &run, Cache &cache, const
 int generate_and_print(const Session &run, const PromptSource &source, std::optional<EncoderInput> encoder,
                        bool json, bool stats) {
   const auto config = run.generation();
-  const auto ids = encoder ? behind_decoder_start(decoder_ids(source, run), config) : prompt_ids(source, run);
+  const auto prefix = prefix_ids(run);
+  const auto ids =
+      encoder ? behind_decoder_start(decoder_ids(source, run), config) : prompt_ids(source, run, prefix);
   for (const auto &note : generation_notes(run, config)) std::cerr << "kvern: warning: " << note << '\n';
   const auto length = static_cast<int64_t>(ids.size());
   auto cache = run.open_cache(cache_rows_per_prompt(config), length_limit(config, length),
                               encoder ? encoder->ids.size(1) : 0);
+  std::optional<PrefixUse> prefix_use;
+  if (!prefix.empty()) prefix_use = fill_prefix(run, cache, prefix);
   Prompt prompt;
   prompt.encoder = std::move(encoder);
   prompt.input_ids.push_back(ids);
@@ -94,7 +110,7 @@ int generate_and_print(const Session &run, const PromptSource &source, std::opti
   events.on_tokens = [&](const std::vector<int64_t> &next) {
     progress.reset();
     if (!streams) return;
-    if (!stream) stream.emplace(*run.tokenizer(), source.text, ids);
+    if (!stream) stream.emplace(*run.tokenizer(), source.text, source.ids ? *source.ids : ids);
     stream->push(next[0]);
   };
   const Interrupt interrupt;
@@ -102,7 +118,8 @@ int generate_and_print(const Session &run, const PromptSource &source, std::opti
   const auto result = generate_with_resources(run, cache, prompt, config, events);
   progress.reset();
 
-  const GenerationReport report{run, ids, config, result, cache, Interrupt::requested()};
+  const GenerationReport report{
+      run, ids, config, result, cache, Interrupt::requested(), prefix_use ? &*prefix_use : nullptr};
   if (stream)
     stream->finish();
   else
@@ -117,6 +134,7 @@ int run(const std::vector<std::string> &arguments) {
   if (map.count("help")) return print_help(kUsage, options);
   const std::string output = one_of(map, "output", {"text", "json", "srt", "vtt"});
   check_encoder_options(map, output);
+  check_prompts_options(map);
   auto config = read_config(map);
   if (map.count("explain")) {
     write_text(explanation(resolve_config(std::move(config)), /*only_diff=*/false));
@@ -124,6 +142,7 @@ int run(const std::vector<std::string> &arguments) {
   }
   take_cache_of_model(config);
   check_cache(config);
+  if (map.count("prompts")) return generate_prompts(map, std::move(config));
   const auto source = read_prompt(map);
   const Session run(std::move(config));
   check_encoder_input(map, run.model());

@@ -158,7 +158,8 @@ class LayerStorage {
       }
     }
   }
-  /// Into empty storage. Allocates as the bytes arrive: a forged header costs at most twice what was sent.
+  /// Into empty storage. Allocates as the bytes arrive, so that a forged header costs at most so many times what was sent, and
+  /// what has been read is moved once or twice.
   void load(Reader &in, const Slots &slots) requires StreamsSlots<L> {
     load(in, Extent{slots.rows(), slots.held()});
   }
@@ -166,7 +167,7 @@ class LayerStorage {
     if (!policy_.preallocate || saved.rows > allocated_.rows) release();
     for (int64_t at = 0; at < saved.slots; at += section(saved)) {
       const int64_t end = std::min(saved.slots, at + section(saved));
-      grow({saved.rows, end}, {saved.rows, at}, -1);
+      grow({saved.rows, std::min(saved.slots, std::max(end, kLoadAhead * at))}, {saved.rows, at}, -1);
       for (std::optional<L> &part : layers_) {
         if (part) part->load(in, saved.rows, at, end);
       }
@@ -186,6 +187,8 @@ class LayerStorage {
     }
     return all;
   }
+
+  static constexpr int64_t kLoadAhead = 16;
 
   /// Slots of one section of a saved cache: about a megabyte, whatever the number of rows.
   static int64_t section(const Extent &used) {
