@@ -63,7 +63,7 @@ void read_option(const std::string &key, const Json &value, const std::string &p
   const OptionDeclaration *declared = kvern::find_option(kvern::generation_options(), key);
   if (declared == nullptr)
     wrong("unknown key '" + printable(key) + "'" + did_you_mean(key, known_keys()) +
-          "; it is prompt, input_ids, id, seed, or an option of [generation]");
+          " (prompt, input_ids, id, seed, or an option of [generation])");
   const Option option = files::option_of(value, place);
   if (const auto found = mismatch(*declared, option)) wrong(key + ": expected " + found->required);
   to.options.set(*declared, option, OptionSource::caller);

@@ -80,6 +80,7 @@ struct Row {
   int64_t limit = 0;     ///< length at which it ends
   int64_t bytes = 0;     ///< of memory that its whole text takes
   bool counted = false;  ///< its prompt is in the timings
+  std::optional<Error> failure;
 };
 
 class PromptBatch {
@@ -224,12 +225,7 @@ class PromptBatch {
       std::unique_ptr<Row> row = std::move(waiting_.front());
       waiting_.pop_front();
       try {
-        if (fits(row->bytes) && join(*row)) {
-          rows_.push_back(std::move(row));
-          report_.most_rows = std::max(report_.most_rows, static_cast<int64_t>(rows_.size()));
-          leave();  // its first token may have been its last
-          continue;
-        }
+        if (fits(row->bytes) && join(row)) continue;
       } catch (const Error &e) {
         if (!is_of_job(e.kind())) throw;
         if (!no_memory(e) || rows_.empty()) {
@@ -250,15 +246,23 @@ class PromptBatch {
       failed(row->job, e);
   }
 
-  /// Prefills the row on a cache of its own and appends it to the batch. False: the batch has no memory for it.
-  bool join(Row &row) {
+  /// Prefills the row on a cache of its own and appends it to the batch, unless it ends with its first token. False: the batch has
+  /// no memory for it.
+  bool join(std::unique_ptr<Row> &given) {
+    Row &row = *given;
     Cache cache = beginning();
     if (row.bytes == 0) row.bytes = bytes_of(row, cache);
     if (!fits(row.bytes)) return false;
     const auto length = static_cast<int64_t>(row.ids().size()), held = cache.info().tokens;
     Stopwatch watch(report_.timings.prefill_seconds, report_.prefill_cpu_seconds);
     Driver driver(model_, cache, driver_options(row));
-    const at::Tensor logits = driver.feed({row.ids()}, {0}).logits.squeeze(1);
+    row.choose(driver.feed({row.ids()}, {0}).logits.squeeze(1));
+    if (!row.counted) report_.timings.prefill_tokens += length - held;
+    row.counted = true;
+    if (has_ended(row)) {
+      end(row);
+      return true;
+    }
     if (rows_.empty()) {
       driver_.reset();
       main_ = std::move(cache);
@@ -274,9 +278,8 @@ class PromptBatch {
       }
       joining_copies_ = joining_copies_ && live() - before >= row.bytes / 2;
     }
-    if (!row.counted) report_.timings.prefill_tokens += length - held;
-    row.counted = true;
-    row.choose(logits);
+    rows_.push_back(std::move(given));
+    report_.most_rows = std::max(report_.most_rows, static_cast<int64_t>(rows_.size()));
     return true;
   }
 
@@ -289,7 +292,7 @@ class PromptBatch {
       TokenRows ids;
       for (const auto &row : rows_) ids.push_back(row->ids());
       const at::Tensor logits = driver_->feed(ids, Ids(rows_.size(), 0)).logits;
-      for (size_t r = 0; r < rows_.size(); ++r) rows_[r]->choose(logits[static_cast<int64_t>(r)]);
+      for (size_t r = 0; r < rows_.size(); ++r) try_to_choose(*rows_[r], logits[static_cast<int64_t>(r)]);
       report_.timings.decode_tokens += static_cast<int64_t>(rows_.size());
       ++report_.steps;
     } catch (const StopRequested &) {
@@ -299,6 +302,16 @@ class PromptBatch {
       drop_last(e);
     }
     leave();
+  }
+
+  /// A row that cannot go on leaves with its error; the others do not notice.
+  static void try_to_choose(Row &row, const at::Tensor &logits) {
+    try {
+      row.choose(logits);
+    } catch (const Error &e) {
+      if (!is_of_job(e.kind())) throw;
+      row.failure = e;
+    }
   }
 
   /// The batch has no memory for another step: the row that came last waits, with the tokens that it has.
@@ -318,7 +331,16 @@ class PromptBatch {
 
   bool has_ended(const Row &row) const {
     const int64_t limit = driver_limit();
-    return row.sequences.ended(0) || (limit >= 0 && row.sequences.length() > limit);
+    return row.failure || row.sequences.ended(0) || (limit >= 0 && row.sequences.length() > limit);
+  }
+
+  void end(Row &row) {
+    if (row.failure) return failed(row.job, *row.failure);
+    PromptOutcome outcome;
+    outcome.job = row.job;
+    outcome.result.seed = row.seed;
+    row.sequences.finish(outcome.result);
+    done(std::move(outcome));
   }
 
   /// Rows that have ended leave the cache, and their memory is free.
@@ -327,11 +349,7 @@ class PromptBatch {
     std::vector<std::unique_ptr<Row>> left;
     for (size_t r = 0; r < rows_.size(); ++r) {
       if (has_ended(*rows_[r])) {
-        PromptOutcome outcome;
-        outcome.job = rows_[r]->job;
-        outcome.result.seed = rows_[r]->seed;
-        rows_[r]->sequences.finish(outcome.result);
-        done(std::move(outcome));
+        end(*rows_[r]);
       } else {
         index.push_back(static_cast<int64_t>(r));
         left.push_back(std::move(rows_[r]));
