@@ -6,7 +6,7 @@
 #include <chrono>
 #include <ctime>
 #include <deque>
-#include <limits>
+#include <utility>
 
 #include "core/generation/check.hpp"
 #include "core/generation/scores.hpp"
@@ -77,9 +77,10 @@ struct Row {
   LogitsProcessors processors;
   Sampler sample;
   uint64_t seed = 0;
-  int64_t limit = 0;     ///< length at which it ends
-  int64_t bytes = 0;     ///< of memory that its whole text takes
-  bool counted = false;  ///< its prompt is in the timings
+  int64_t limit = 0;         ///< length at which it ends
+  int64_t bytes = 0;         ///< of memory that its whole text takes
+  bool counted = false;      ///< its prompt is in the timings
+  int64_t restarted_at = 0;  ///< its length when it last went on from an empty cache
   std::optional<Error> failure;
 };
 
@@ -221,6 +222,8 @@ class PromptBatch {
   }
 
   void admit() {
+    if (waits_for_end_ && !rows_.empty()) return;
+    waits_for_end_ = false;
     while (!waiting_.empty() && static_cast<int64_t>(rows_.size()) < setup_.max_batch && !stopped()) {
       std::unique_ptr<Row> row = std::move(waiting_.front());
       waiting_.pop_front();
@@ -276,7 +279,8 @@ class PromptBatch {
         ++report_.repeated_prefills;
         return false;
       }
-      joining_copies_ = joining_copies_ && live() - before >= row.bytes / 2;
+      if (!has_joined_) joining_copies_ = live() - before >= row.bytes / 2;
+      has_joined_ = true;  // later ones may take memory that rows have left behind
     }
     rows_.push_back(std::move(given));
     report_.most_rows = std::max(report_.most_rows, static_cast<int64_t>(rows_.size()));
@@ -320,9 +324,15 @@ class PromptBatch {
     rows_.pop_back();
     if (rows_.empty()) {
       leave_all();
-      return give_up(std::move(last), e);
+      // what others have left behind in the cache may be what is missing: once more from an empty one, if that gets anywhere
+      const bool gets_on =
+          last->sequences.length() > std::exchange(last->restarted_at, last->sequences.length());
+      if (!gets_on) return give_up(std::move(last), e);
+      ++report_.repeated_prefills;
+      return waiting_.push_front(std::move(last));
     }
     ++report_.repeated_prefills;
+    waits_for_end_ = true;
     waiting_.push_front(std::move(last));
     Ids index(rows_.size());
     for (size_t r = 0; r < index.size(); ++r) index[r] = static_cast<int64_t>(r);
@@ -358,6 +368,7 @@ class PromptBatch {
     const bool changed = left.size() != rows_.size();
     rows_ = std::move(left);
     if (!changed) return;
+    waits_for_end_ = false;
     rows_.empty() ? leave_all() : driver_->reorder(index);
   }
 
@@ -377,7 +388,8 @@ class PromptBatch {
   std::vector<std::unique_ptr<Row>> rows_;
   std::deque<std::unique_ptr<Row>> waiting_;
   std::deque<size_t> alone_;
-  bool joining_copies_ = true;  // until a row has joined without
+  bool joining_copies_ = true, has_joined_ = false;  // as the first row does that joins
+  bool waits_for_end_ = false;                       // a row had to leave for want of memory
   int64_t done_ = 0;
   PromptBatchReport report_;
 };

@@ -104,6 +104,7 @@ void SavedFileWriter::commit() {
   Preamble preamble{{}, header_.size(), sum_of(header_), static_cast<uint64_t>(payload_), sum_, 0};
   std::memcpy(preamble.magic, kMagic, sizeof kMagic);
   preamble.sum = sum_of(preamble);
+  if (error_ == 0 && ::ftruncate(descriptor_, static_cast<off_t>(offset_)) != 0) error_ = errno;
   write_at(&preamble, sizeof preamble, 0);
   write_at(header_.data(), header_.size(), sizeof preamble);
   if (error_ == 0 && ::fsync(descriptor_) != 0) error_ = errno;
