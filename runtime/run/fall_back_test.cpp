@@ -173,7 +173,7 @@ TEST_CASE("Where nothing can be taken over the tokens are fed again, and a warni
   const auto other_dtype = [&] {
     request.implementation = "paged";
     request.plugin_path = {test::program("../lib/kvern/plugins")};
-    request.dtype = Dtype::bf16;
+    request.dtype = Dtype::f16;
     return open_cache(llama(), request);
   };
   const auto went = run(open("dynamic", budget), given, config, {{"paged", other_dtype}});
