@@ -17,7 +17,9 @@ Ran cli(std::vector<std::string> arguments, const std::vector<std::string> &envi
   return run(arguments, "", environment);
 }
 
-bool mentions(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string &text, const std::string &part) {
+  return text.find(part) != std::string::npos;
+}
 
 /// A cache folder and a prefix of its own.
 struct Setting {
@@ -25,8 +27,8 @@ struct Setting {
     std::ofstream(folder / "rules.txt") << "Once upon a time there was a little girl who liked stones.\n";
   }
   Ran generate(std::vector<std::string> more) const {
-    more.insert(more.begin(), {"generate", "--prefix-file", folder / "rules.txt", "--threads", "1", "--output", "json",
-                               "--max-new-tokens", "8"});
+    more.insert(more.begin(), {"generate", "--prefix-file", folder / "rules.txt", "--threads", "1",
+                               "--output", "json", "--max-new-tokens", "8"});
     return cli(more, environment);
   }
   Ran prefix(std::vector<std::string> more) const {
@@ -41,7 +43,8 @@ struct Setting {
 
 TEST_CASE("The first run computes and keeps a prefix, the next one reads it, with the same text") {
   const Setting setting;
-  const auto first = setting.generate({"--prompt", "She said"}), second = setting.generate({"--prompt", "She said"});
+  const auto first = setting.generate({"--prompt", "She said"}),
+             second = setting.generate({"--prompt", "She said"});
   INFO(first.err << second.err);
   REQUIRE(first.code == 0);
   REQUIRE(second.code == 0);
@@ -55,7 +58,9 @@ TEST_CASE("The first run computes and keeps a prefix, the next one reads it, wit
   CHECK(a["input_ids"].size() > a["prefix"]["tokens"].get<size_t>());
   const auto other = Json::parse(setting.generate({"--prompt", "He said"}).out);
   CHECK(other["prefix"]["restored"] == true);
-  CHECK(Json::parse(setting.generate({"--prompt", "He said", "--cache", "paged"}).out)["prefix"]["restored"] == false);
+  CHECK(
+      Json::parse(setting.generate({"--prompt", "He said", "--cache", "paged"}).out)["prefix"]["restored"] ==
+      false);
   const auto beams = Json::parse(setting.generate({"--prompt", "He said", "--num-beams", "3"}).out);
   CHECK(beams["prefix"]["restored"] == true);
 }
@@ -109,8 +114,9 @@ TEST_CASE("Many prompts share a prefix, and a configuration names it") {
   std::ofstream(setting.folder / "run.toml")
       << "cache_implementation = \"paged\"\nthreads = 1\n[prefix]\nfile = \"rules.txt\"\nfolder = \"kept\"\n"
          "[generation]\nmax_new_tokens = 8\n";
-  const auto many = cli({"generate", "--config", setting.folder / "run.toml", "--prompts", setting.folder / "in.jsonl"},
-                        setting.environment);
+  const auto many =
+      cli({"generate", "--config", setting.folder / "run.toml", "--prompts", setting.folder / "in.jsonl"},
+          setting.environment);
   INFO(many.err);
   REQUIRE(many.code == 0);
   const Json line = Json::parse(many.out.substr(0, many.out.find('\n')));

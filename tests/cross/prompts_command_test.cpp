@@ -50,14 +50,17 @@ std::string ten_prompts() {
   return text;
 }
 
-bool mentions(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string &text, const std::string &part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
 TEST_CASE("Results come as JSON lines in the order of the input, with ids and options of their lines") {
   const TemporaryFolder folder;
   write(folder / "in.jsonl", ten_prompts());
-  const auto ran = run(command({"--prompts", folder / "in.jsonl", "--max-batch", "4", "--eos-token-id", "[]"}));
+  const auto ran =
+      run(command({"--prompts", folder / "in.jsonl", "--max-batch", "4", "--eos-token-id", "[]"}));
   INFO(ran.err);
   REQUIRE(ran.code == 0);
   CHECK(ran.err.empty());
@@ -72,9 +75,11 @@ TEST_CASE("Results come as JSON lines in the order of the input, with ids and op
     CHECK(line.contains("seed") == (i % 2 == 1));
   }
   for (const int i : {0, 3}) {  // as alone
-    std::vector<std::string> alone{"--prompt", "Once upon a time there was a cat number " + std::to_string(i),
-                                   "--max-new-tokens", std::to_string(30 - 3 * i), "--output", "json",
-                                   "--eos-token-id", "[]"};
+    std::vector<std::string> alone{
+        "--prompt",         "Once upon a time there was a cat number " + std::to_string(i),
+        "--max-new-tokens", std::to_string(30 - 3 * i),
+        "--output",         "json",
+        "--eos-token-id",   "[]"};
     if (i % 2) alone.insert(alone.end(), {"--do-sample", "--seed", std::to_string(40 + i)});
     const Json single = Json::parse(run(command(alone)).out);
     CHECK(single["output_ids"] == lines[static_cast<size_t>(i)]["output_ids"]);
@@ -82,22 +87,23 @@ TEST_CASE("Results come as JSON lines in the order of the input, with ids and op
   }
 }
 
-TEST_CASE("Lines that are wrong are reported with their numbers, the others are done, and the exit code says so") {
+TEST_CASE(
+    "Lines that are wrong are reported with their numbers, the others are done, and the exit code says so") {
   const TemporaryFolder folder;
   write(folder / "in.jsonl",
-        "{\"prompt\": \"One\"}\n"            // 1
-        "{\"prompt\": \"Two\"\n"             // 2: no JSON
-        "\n"                                   // 3: empty, left out
-        "[1, 2]\n"                            // 4: no object
-        "{\"promt\": \"Three\"}\n"           // 5: unknown key
-        "{\"prompt\": 5}\n"                   // 6
-        "{\"prompt\": \"a\", \"input_ids\": [1]}\n"       // 7
-        "{\"id\": 1}\n"                       // 8
-        "{\"prompt\": \"a\", \"top_p\": 1.5}\n"           // 9
-        "{\"input_ids\": [5, 100000]}\n"      // 10
-        "{\"prompt\": \"a\", \"prompt\": \"b\"}\n"        // 11
-        "{\"prompt\": \"a\xff\"}\n"          // 12
-        "{\"prompt\": \"a\", \"seed\": -1}\n"             // 13
+        "{\"prompt\": \"One\"}\n"                           // 1
+        "{\"prompt\": \"Two\"\n"                            // 2: no JSON
+        "\n"                                                // 3: empty, left out
+        "[1, 2]\n"                                          // 4: no object
+        "{\"promt\": \"Three\"}\n"                          // 5: unknown key
+        "{\"prompt\": 5}\n"                                 // 6
+        "{\"prompt\": \"a\", \"input_ids\": [1]}\n"         // 7
+        "{\"id\": 1}\n"                                     // 8
+        "{\"prompt\": \"a\", \"top_p\": 1.5}\n"             // 9
+        "{\"input_ids\": [5, 100000]}\n"                    // 10
+        "{\"prompt\": \"a\", \"prompt\": \"b\"}\n"          // 11
+        "{\"prompt\": \"a\xff\"}\n"                         // 12
+        "{\"prompt\": \"a\", \"seed\": -1}\n"               // 13
         "{\"input_ids\": [5, 6, 7], \"id\": {\"x\": 1}}");  // 14, without a line break
   const auto ran = run(command({"--prompts", folder / "in.jsonl", "--max-new-tokens", "3"}));
   CHECK(ran.code == 6);
@@ -107,20 +113,25 @@ TEST_CASE("Lines that are wrong are reported with their numbers, the others are 
   CHECK(lines[1]["line"] == 14);
   CHECK(lines[1]["id"] == Json{{"x", 1}});
   for (const char *part :
-       {"in.jsonl:2: no JSON", "in.jsonl:4: expected an object", "in.jsonl:5: unknown key 'promt'; did you mean 'prompt'?",
-        "in.jsonl:6: prompt: expected a string", "in.jsonl:7: prompt and input_ids: only one", "in.jsonl:8: no prompt",
-        "in.jsonl:9: top_p: expected a number", "line 10: id 100000", "in.jsonl:11: the key 'prompt' comes twice",
-        "in.jsonl:12: not UTF-8", "in.jsonl:13: seed: expected"}) {
+       {"in.jsonl:2: no JSON", "in.jsonl:4: expected an object",
+        "in.jsonl:5: unknown key 'promt'; did you mean 'prompt'?", "in.jsonl:6: prompt: expected a string",
+        "in.jsonl:7: prompt and input_ids: only one", "in.jsonl:8: no prompt",
+        "in.jsonl:9: top_p: expected a number", "line 10: id 100000",
+        "in.jsonl:11: the key 'prompt' comes twice", "in.jsonl:12: not UTF-8",
+        "in.jsonl:13: seed: expected"}) {
     INFO(part << " in " << ran.err);
     CHECK(mentions(ran.err, part));
   }
 }
 
-TEST_CASE("A run that was killed is continued: what is done stays, a half-written line is dropped, the order holds") {
+TEST_CASE(
+    "A run that was killed is continued: what is done stays, a half-written line is dropped, the order "
+    "holds") {
   const TemporaryFolder folder;
   write(folder / "in.jsonl", ten_prompts());
   const fs::path out = folder / "out.jsonl";
-  const std::vector<std::string> all{"--prompts", folder / "in.jsonl", "--max-batch", "3", "--output-file", out};
+  const std::vector<std::string> all{"--prompts", folder / "in.jsonl", "--max-batch",
+                                     "3",         "--output-file",     out};
   REQUIRE(run(command(all)).code == 0);
   const std::string complete = read(out);
   REQUIRE(lines_of(complete).size() == 10);
@@ -132,7 +143,8 @@ TEST_CASE("A run that was killed is continued: what is done stays, a half-writte
   resume.push_back("--resume");
   size_t fourth = 0;
   for (int i = 0; i < 4; ++i) fourth = complete.find('\n', fourth) + 1;
-  for (const size_t size : {size_t{0}, size_t{5}, fourth, fourth + 20, complete.size() - 1, complete.size()}) {
+  for (const size_t size :
+       {size_t{0}, size_t{5}, fourth, fourth + 20, complete.size() - 1, complete.size()}) {
     INFO("killed at byte " << size);
     write(out, complete.substr(0, size));
     CHECK(run(command(resume)).code == 0);
@@ -158,7 +170,8 @@ TEST_CASE("Results of another file are not continued") {
   write(folder / "in.jsonl", "{\"prompt\": \"One\", \"id\": 1}\n{\"prompt\": \"Two\", \"id\": 2}\n");
   const auto message = [&](const std::string &written) {
     write(folder / "out.jsonl", written);
-    const auto ran = run(command({"--prompts", folder / "in.jsonl", "--output-file", folder / "out.jsonl", "--resume"}));
+    const auto ran =
+        run(command({"--prompts", folder / "in.jsonl", "--output-file", folder / "out.jsonl", "--resume"}));
     CHECK(ran.code == 6);
     CHECK(read(folder / "out.jsonl") == written);
     return ran.err;
@@ -187,7 +200,8 @@ TEST_CASE("Options that contradict --prompts, or need it, are refused by name") 
 TEST_CASE("A cache whose rows cannot join runs the prompts one after another, and says so") {
   const TemporaryFolder folder;
   write(folder / "in.jsonl", "{\"prompt\": \"One\"}\n{\"prompt\": \"Two\"}\n");
-  const auto ran = run(command({"--prompts", folder / "in.jsonl", "--cache", "none", "--max-new-tokens", "3", "--stats"}));
+  const auto ran =
+      run(command({"--prompts", folder / "in.jsonl", "--cache", "none", "--max-new-tokens", "3", "--stats"}));
   CHECK(ran.code == 2);  // --cache twice
   const auto none = run({program("kvern"), "generate", "--prompts", folder / "in.jsonl", "--cache", "none",
                          "--max-new-tokens", "3", "--stats"});
@@ -197,15 +211,20 @@ TEST_CASE("A cache whose rows cannot join runs the prompts one after another, an
   CHECK(lines_of(none.out).size() == 2);
 }
 
-TEST_CASE("A memory budget holds for all prompts together; what does not fit alone is reported, or goes on with a fallback") {
+TEST_CASE(
+    "A memory budget holds for all prompts together; what does not fit alone is reported, or goes on with a "
+    "fallback") {
   const TemporaryFolder folder;
   std::string text = ten_prompts();
   text += "{\"input_ids\": [5";
   for (int i = 0; i < 600; ++i) text += ", 6";
   text += "], \"max_new_tokens\": 4}\n";
   write(folder / "in.jsonl", text);
-  const std::vector<std::string> small{"--prompts", folder / "in.jsonl", "--set", "cache_config.block_size=32",
-                                       "--memory-budget", "600KB", "--cache-dtype", "float32", "--stats"};
+  const std::vector<std::string> small{"--prompts",       folder / "in.jsonl",
+                                       "--set",           "cache_config.block_size=32",
+                                       "--memory-budget", "600KB",
+                                       "--cache-dtype",   "float32",
+                                       "--stats"};
   const auto ran = run(command(small));
   INFO(ran.err);
   CHECK(ran.code == 7);
