@@ -78,7 +78,7 @@ def faster_than_greedy(a, model, ids, caches, options, what):
 
 
 def assisted(a):
-    draft = ["--set", f"generation.assistant_model={a.models / 'agreeing-draft-f32'}",
+    draft = ["--set", f"assistant_model={a.models / 'agreeing-draft-f32'}",
              "--set", f"generation.num_assistant_tokens={a.tokens or 5}"]
     faster_than_greedy(a, a.models / "agreeing-135m-f32", list(range(7, 7 + a.prompt)), a.caches, draft, "assisted")
 
