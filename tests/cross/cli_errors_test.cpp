@@ -155,6 +155,8 @@ TEST_CASE("A comparison that cannot be made says why") {
   expect({"--cache", "static", "--output", "jsn"}, 2, "table, markdown or json; did you mean 'json'?");
   expect({"--cache", "static", "--chunk", "0"}, 2, "--chunk 0: it is at least 1");
   expect({"--cache", "static", "--context", "4"}, 2, "--context 4: it is at least 8");
+  expect({"--cache", "static", "--context", "48", "--recall", "13"}, 2,
+         "--recall 13: in windows of 48 tokens it is from 8 to 12");
   expect({"--cache", "none.toml"}, 3, "none.toml: no such file");
   expect({"--cache", "static{max_cache_le = 4}"}, 3, "did you mean 'max_cache_len'?");
   expect({"--cache", "static{max_cache_len = 4"}, 3, "--cache static{max_cache_len = 4");

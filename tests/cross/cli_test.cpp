@@ -160,12 +160,14 @@ TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") 
   CHECK_THAT(table.out, Catch::Contains("prefill") && Catch::Contains("ms/step"));
   auto as_json = arguments;
   as_json.insert(as_json.end(), {"--output", "json", "--fill", "prefill", "--rows", "2"});
+  if (GENERATE(false, true)) as_json.push_back("--turns");
   const auto json = Json::parse(cli(as_json).out);
   REQUIRE(json["results"].size() == 2);
   CHECK(json["resident_bytes_at_start"].get<int64_t>() > 0);
   for (const auto &result : json["results"]) {
     CHECK(result["decode"].size() == 2);
     CHECK(result["decode"][0]["steps_ms"].size() == 3);
+    CHECK(result["decode"][0]["cpu_ms"].size() == 3);
     CHECK(result["peak_resident_bytes"].get<int64_t>() > result["weight_bytes"].get<int64_t>());
     CHECK(result["decode"][1]["depth"] == 50);
     CHECK(result["decode"][1]["rows"] == 2);
@@ -209,6 +211,11 @@ TEST_CASE("compare scores caches given by name, with options, and by file, in th
   CHECK(json["results"][0]["top1_agreement"]["low"] == 1);
   CHECK(json["results"][1]["bytes_per_token"] == 0);
   CHECK(json["results"][2]["kl"]["value"].get<double>() > json["noise_floor"]["kl"]["value"].get<double>());
+  CHECK(json["results"][2]["max_logit_difference"].get<double>() > 0);
+  const auto recalled = Json::parse(with({"--output", "json", "--recall", "10"}));
+  CHECK(recalled["recall"] == 10);
+  CHECK(recalled["scored_tokens"] == 2 * 10);
+  CHECK_THAT(with({"--recall", "10"}), Catch::Contains("the last 10 of a window repeat a passage"));
   CHECK_THAT(with({}), Catch::Contains("static{max_cache_len = 64}") && Catch::Contains("noise floor"));
   CHECK_THAT(with({"--output", "markdown"}),
              Catch::Contains("| dynamic (reference) |") && Catch::Contains("|---|---:|"));
