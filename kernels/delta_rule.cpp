@@ -1,9 +1,8 @@
-// Decay and beta of each token, and the distribution of rows and heads over threads.
+// Decay and beta of each token.
 #include "kernels/delta_rule.hpp"
 
-#include <algorithm>
-
 #include "kernels/head_gates.hpp"
+#include "kernels/recurrence_tasks.hpp"
 #include "kernels/scratch.hpp"
 #include "kernels/simd/kernel_table.hpp"
 
@@ -26,14 +25,8 @@ void run_head(const DeltaRuleCall &c, int64_t row, int64_t head) {
 
 void delta_rule(const DeltaRuleCall &c, const Parallel &parallel) {
   constexpr int64_t kGrainElements = 1 << 14;  // states below which a task is not worth a thread
-  const auto body = [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) run_head(c, task / c.value_heads, task % c.value_heads);
-  };
-  const int64_t tasks = c.tokens.rows * c.value_heads,
-                elements = std::max<int64_t>(c.key_dim * c.value_dim * c.tokens.n_new, 1);
-  const int64_t grain = std::max<int64_t>(kGrainElements / elements, 1);
-  if (tasks <= grain) return body(0, tasks);
-  parallel_for(parallel, tasks, grain, body);
+  for_row_parts(c.tokens, c.value_heads, c.key_dim * c.value_dim, kGrainElements, parallel,
+                [&](int64_t row, int64_t head) { run_head(c, row, head); });
 }
 
 }  // namespace kvern::kernels

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/delta_rule.hpp"
+#include "kernels/recurrence_reference.hpp"
 
 namespace kvern::kernels {
 namespace {
@@ -23,23 +24,12 @@ double token_output(const DeltaRuleCall &c, int64_t token, int64_t head, int64_t
 }
 
 void run_channel(const DeltaRuleCall &c, int64_t row, int64_t head, int64_t channel) {
-  const Recurrence &r = c.tokens;
-  const int64_t size = c.value_heads * c.key_dim * c.value_dim;
-  const auto at = [&](int64_t state, int64_t s) {
-    return state * size + (head * c.key_dim + s) * c.value_dim + channel;
-  };
-  std::vector<double> column;
-  for (int64_t s = 0; s < c.key_dim; ++s) column.push_back(r.state[at(row, s)]);
-  const auto store = [&](int64_t state) {
-    for (int64_t s = 0; s < c.key_dim; ++s) r.new_state[at(state, s)] = static_cast<float>(column[s]);
-  };
-  for (int64_t t = 0; t < r.n_new; ++t) {
-    const int64_t token = r.token(row, t);
-    const double out = r.computes(row, t) ? token_output(c, token, head, channel, column) : 0.0;
-    c.out[token * c.out_stride + head * c.value_dim + channel] = static_cast<float>(out);
-    if (r.by_token) store(token);
-  }
-  if (!r.by_token) store(row);
+  const StateChannel state{c.value_heads * c.key_dim * c.value_dim, head * c.key_dim * c.value_dim + channel,
+                           c.value_dim, c.key_dim};
+  run_channel_reference(c.tokens, row, state, c.out + head * c.value_dim + channel, c.out_stride,
+                        [&](int64_t token, std::vector<double> &column) {
+                          return token_output(c, token, head, channel, column);
+                        });
 }
 
 }  // namespace

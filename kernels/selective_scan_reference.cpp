@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/recurrence_reference.hpp"
 #include "kernels/selective_scan.hpp"
 
 namespace kvern::kernels {
@@ -23,25 +24,11 @@ double token_output(const SelectiveScanCall &c, int64_t token, int64_t i, std::v
 }  // namespace
 
 void selective_scan_reference(const SelectiveScanCall &c) {
-  const Recurrence &r = c.tokens;
-  const int64_t size = c.states * c.channels;
-  std::vector<double> h(static_cast<size_t>(c.states));
-  for (int64_t row = 0; row < r.rows; ++row) {
-    for (int64_t i = 0; i < c.channels; ++i) {
-      for (int64_t s = 0; s < c.states; ++s) h[s] = r.state[row * size + s * c.channels + i];
-      const auto store = [&](int64_t state) {
-        for (int64_t s = 0; s < c.states; ++s)
-          r.new_state[state * size + s * c.channels + i] = static_cast<float>(h[s]);
-      };
-      for (int64_t t = 0; t < r.n_new; ++t) {
-        const int64_t token = r.token(row, t);
-        const double y = r.computes(row, t) ? token_output(c, token, i, h) : 0.0;
-        c.out[token * c.out_stride + i] = static_cast<float>(y);
-        if (r.by_token) store(token);
-      }
-      if (!r.by_token) store(row);
-    }
-  }
+  for (int64_t row = 0; row < c.tokens.rows; ++row)
+    for (int64_t i = 0; i < c.channels; ++i)
+      run_channel_reference(
+          c.tokens, row, {c.states * c.channels, i, c.channels, c.states}, c.out + i, c.out_stride,
+          [&](int64_t token, std::vector<double> &h) { return token_output(c, token, i, h); });
 }
 
 }  // namespace kvern::kernels

@@ -1,9 +1,10 @@
-// The decay of each token, and the distribution of rows and heads over threads.
+// The decay of each token.
 #include "kernels/ssd_scan.hpp"
 
 #include <algorithm>
 
 #include "kernels/head_gates.hpp"
+#include "kernels/recurrence_tasks.hpp"
 #include "kernels/scratch.hpp"
 #include "kernels/simd/kernel_table.hpp"
 
@@ -26,14 +27,8 @@ void scan_head(const SsdScanCall &c, int64_t row, int64_t head) {
 
 void ssd_scan(const SsdScanCall &c, const Parallel &parallel) {
   constexpr int64_t kGrainElements = 1 << 14;  // states below which a task is not worth a thread
-  const auto body = [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) scan_head(c, task / c.heads, task % c.heads);
-  };
-  const int64_t tasks = c.tokens.rows * c.heads,
-                elements = std::max<int64_t>(c.head_dim * c.states * c.tokens.n_new, 1);
-  const int64_t grain = std::max<int64_t>(kGrainElements / elements, 1);
-  if (tasks <= grain) return body(0, tasks);
-  parallel_for(parallel, tasks, grain, body);
+  for_row_parts(c.tokens, c.heads, c.head_dim * c.states, kGrainElements, parallel,
+                [&](int64_t row, int64_t head) { scan_head(c, row, head); });
 }
 
 }  // namespace kvern::kernels

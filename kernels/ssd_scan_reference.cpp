@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/recurrence_reference.hpp"
 #include "kernels/ssd_scan.hpp"
 
 namespace kvern::kernels {
@@ -25,23 +26,11 @@ double token_output(const SsdScanCall &c, int64_t token, int64_t head, int64_t c
 }
 
 void scan_channel(const SsdScanCall &c, int64_t row, int64_t head, int64_t channel) {
-  const Recurrence &r = c.tokens;
-  const int64_t size = c.heads * c.states * c.head_dim;
-  const auto at = [&](int64_t state, int64_t s) {
-    return state * size + (head * c.states + s) * c.head_dim + channel;
-  };
-  std::vector<double> h;
-  for (int64_t s = 0; s < c.states; ++s) h.push_back(r.state[at(row, s)]);
-  const auto store = [&](int64_t state) {
-    for (int64_t s = 0; s < c.states; ++s) r.new_state[at(state, s)] = static_cast<float>(h[s]);
-  };
-  for (int64_t t = 0; t < r.n_new; ++t) {
-    const int64_t token = r.token(row, t);
-    const double y = r.computes(row, t) ? token_output(c, token, head, channel, h) : 0.0;
-    c.out[token * c.out_stride + head * c.head_dim + channel] = static_cast<float>(y);
-    if (r.by_token) store(token);
-  }
-  if (!r.by_token) store(row);
+  const StateChannel state{c.heads * c.states * c.head_dim, head * c.states * c.head_dim + channel,
+                           c.head_dim, c.states};
+  run_channel_reference(
+      c.tokens, row, state, c.out + head * c.head_dim + channel, c.out_stride,
+      [&](int64_t token, std::vector<double> &h) { return token_output(c, token, head, channel, h); });
 }
 
 }  // namespace

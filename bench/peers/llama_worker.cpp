@@ -1,7 +1,7 @@
 // Does in llama.cpp what compare.sh asks for on standard input, one request a line, one JSON line back:
 //   decode CACHE THREADS TOKENS SECONDS DEPTH,DEPTH    ->  {"decode": [{"depth": D, "steps_ms": [...]}, ...]}
 //   batch CACHE THREADS TOKENS ROWS DEPTH              ->  {"steps_ms": [...], "cpu_ms": [...]}
-//   prefill CACHE THREADS LENGTH                       ->  {"seconds": S}
+//   prefill CACHE THREADS LENGTH                       ->  {"seconds": S, "cpu_seconds": S}
 //   generate CACHE THREADS PROMPT NEW                  ->  {"seconds": S}
 // CACHE is KEYS/VALUES/FLASH, such as f16/f16/off or q8_0/q8_0/on. A depth is reached with copies of the state of a short
 // prompt: the cells, types and layout of a real one, so decoding takes as long; that of a batch by one real prompt. Not part of kvern's build; compare.sh
@@ -267,8 +267,10 @@ class Worker {
     session.feed(std::min(n, kStatePrompt));
     session.clear();
     const auto start = Clock::now();
+    const double cpu_start = cpu_seconds();
     session.feed(n);
-    return "{\"seconds\": " + std::to_string(seconds_since(start)) + "}";
+    return "{\"seconds\": " + std::to_string(seconds_since(start)) +
+           ", \"cpu_seconds\": " + std::to_string(cpu_seconds() - cpu_start) + "}";
   }
 
   std::string generate(std::istream &in, const CacheKind &kind, int threads) {

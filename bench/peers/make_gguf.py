@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes model folders of make_models.py as GGUF files for llama.cpp: DIR/NAME-f32 becomes DIR/gguf/NAME-f32.gguf.
+"""Writes model folders of make_models.py and random_weights.py as GGUF files for llama.cpp: DIR/NAME-f32 becomes DIR/gguf/NAME-f32.gguf.
 
   make_gguf.py DIR/NAME-f32 [DIR/NAME-bf16 ...]
 
@@ -14,7 +14,8 @@ import gguf
 import torch
 from safetensors import safe_open
 
-ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "gpt2": gguf.MODEL_ARCH.GPT2, "qwen2": gguf.MODEL_ARCH.QWEN2}
+ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "gpt2": gguf.MODEL_ARCH.GPT2, "qwen2": gguf.MODEL_ARCH.QWEN2,
+                 "qwen3": gguf.MODEL_ARCH.QWEN3, "gemma3_text": gguf.MODEL_ARCH.GEMMA3}
 
 
 def describe(writer, config):
@@ -34,9 +35,14 @@ def describe(writer, config):
         writer.add_head_count(config["num_attention_heads"])
         writer.add_head_count_kv(config["num_key_value_heads"])
         writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-        writer.add_rope_dimension_count(config["hidden_size"] // config["num_attention_heads"])
+        dim = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+        writer.add_rope_dimension_count(dim)
+        writer.add_key_length(dim)
+        writer.add_value_length(dim)
         rope = config.get("rope_parameters") or config
-        writer.add_rope_freq_base(rope["rope_theta"])
+        writer.add_rope_freq_base(rope.get("full_attention", rope)["rope_theta"])
+        if config.get("sliding_window"):
+            writer.add_sliding_window(config["sliding_window"])
     writer.add_vocab_size(config["vocab_size"])
     writer.add_tokenizer_model("none")
 

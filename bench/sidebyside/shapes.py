@@ -23,7 +23,7 @@ class Shape:
         self.dtype = {"f32": "float32", "bf16": "bfloat16"}[self.short_dtype]
         sizes = tensor_bytes(folder / "model.safetensors")
         self.weight_bytes = sum(sizes.values())
-        self.read_bytes = self.weight_bytes - unread_bytes(sizes)
+        self.read_bytes = self.weight_bytes - unread_bytes(sizes) - unread_experts(sizes, config)
         layers = config.get("num_hidden_layers") or config["n_layer"]
         heads = config.get("num_attention_heads") or config["n_head"]
         width = config.get("hidden_size") or config["n_embd"]
@@ -36,6 +36,15 @@ class Shape:
         return {"part": "shape", "model": self.name, "dtype": self.dtype, "weight_bytes": self.weight_bytes,
                 "read_bytes": self.read_bytes, "numbers_per_position": self.numbers_per_position,
                 "positions": self.positions, "last_depth": self.last_depth}
+
+
+def unread_experts(sizes, config):
+    """Of a mixture a step of one token reads the experts that it goes through."""
+    experts = config.get("num_local_experts") or config.get("num_experts") or config.get("n_routed_experts")
+    if not experts:
+        return 0
+    routed = sum(n for name, n in sizes.items() if ".experts." in name)
+    return round(routed * (1 - config["num_experts_per_tok"] / experts))
 
 
 def unread_bytes(sizes):

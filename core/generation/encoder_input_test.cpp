@@ -223,3 +223,18 @@ TEST_CASE("A model is given an encoder's input where it has an encoder, and only
           generate(model, cache, {{{1}}, {}, input_of(kSources)}, config);
         }) == "the encoder is given 2 rows, the decoder 1");
 }
+
+TEST_CASE("Guidance is refused for a model with an encoder, which has no scores without its input") {
+  const ToyEncoderDecoder model;
+  auto cache = open(model, "dynamic", "dynamic");
+  GenerationConfig config;
+  config.set(option::max_new_tokens, {int64_t{2}});
+  config.set(option::guidance_scale, {1.5});
+  const Prompt prompt{{{5}, {4}}, {}, input_of(kSources, kLengths)};
+  CHECK(error_text(ErrorKind::config, [&] { generate(model, cache, prompt, config); }) ==
+        "guidance_scale: must be 1 (off) for 'toy', which has an encoder: it has no scores without the "
+        "encoder's "
+        "input");
+  config.set(option::guidance_scale, {1.0});
+  CHECK(generate(model, cache, prompt, config).sequences[0].size() == 3);
+}

@@ -34,6 +34,11 @@ NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, 
   return reader.norm(name, {"heads * head_dim", heads * dim});
 }
 
+MlpKind kind_of(const MlpDescription &d) {
+  if (d.squared) return d.gated ? MlpKind::gated_squared : MlpKind::squared;
+  return d.gated ? MlpKind::gated : MlpKind::plain;
+}
+
 }  // namespace
 
 Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
@@ -103,7 +108,7 @@ std::unique_ptr<Sublayer> build_latent_attention(const LatentAttentionDescriptio
   return std::make_unique<LatentAttention>(layer.residual(d.residual), c, std::move(weights));
 }
 
-std::unique_ptr<Sublayer> build_mlp(const MlpDescription &d, const TensorReader &reader) {
+std::unique_ptr<Mlp> build_mlp(const MlpDescription &d, const TensorReader &reader) {
   const Axis inner{"intermediate_size", d.intermediate_size};
   Residual residual = reader.residual(d.residual);
   MlpWeights weights;
@@ -111,12 +116,12 @@ std::unique_ptr<Sublayer> build_mlp(const MlpDescription &d, const TensorReader 
       reader.projection(d.up, d.gated ? std::vector{inner, inner} : std::vector{inner}, reader.hidden());
   weights.down = reader.projection(d.down, {reader.hidden()}, inner);
   weights.gate_multiplier = d.gate_multiplier;
-  const MlpKind kind = d.gated ? MlpKind::gated : d.squared ? MlpKind::squared : MlpKind::plain;
-  return std::make_unique<Mlp>(std::move(residual), d.activation, kind, std::move(weights));
+  return std::make_unique<Mlp>(std::move(residual), d.activation, kind_of(d), std::move(weights));
 }
 
 std::unique_ptr<Sublayer> build_feed_forward(const LayerDescription &d, const TensorReader &reader) {
-  return d.experts ? build_experts(*d.experts, reader) : build_mlp(d.mlp, reader);
+  if (d.experts) return build_experts(*d.experts, reader);
+  return build_mlp(d.mlp, reader);
 }
 
 std::unique_ptr<Model> finish_decoder(Decoder::Parts parts, const Loading &loading) {

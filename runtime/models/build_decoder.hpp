@@ -27,7 +27,7 @@ std::unique_ptr<Sublayer> build_attention(const AttentionDescription &descriptio
                                           const TensorReader &reader);
 std::unique_ptr<Sublayer> build_latent_attention(const LatentAttentionDescription &description,
                                                  const TensorReader &reader);
-std::unique_ptr<Sublayer> build_mlp(const MlpDescription &description, const TensorReader &reader);
+std::unique_ptr<Mlp> build_mlp(const MlpDescription &description, const TensorReader &reader);
 std::unique_ptr<Sublayer> build_experts(const ExpertsDescription &description, const TensorReader &reader);
 /// Experts where the layer has them, else the MLP.
 std::unique_ptr<Sublayer> build_feed_forward(const LayerDescription &description, const TensorReader &reader);

@@ -47,9 +47,8 @@ void read_longrope(const files::ModelConfig &config, const files::RopeParameters
   rope.short_factor = from.short_factor;
   rope.long_factor = from.long_factor;
   rope.original_max_positions = from.original_max_position_embeddings.value_or(rope.max_positions);
-  rope.factor = from.original_max_position_embeddings ? static_cast<double>(rope.max_positions) /
-                                                            static_cast<double>(rope.original_max_positions)
-                                                      : from.factor.value_or(1.0);
+  rope.factor = from.factor.value_or(static_cast<double>(rope.max_positions) /
+                                     static_cast<double>(rope.original_max_positions));
   rope.attention_factor =
       from.attention_factor.value_or(longrope_attention_factor(rope.factor, rope.original_max_positions));
 }
@@ -104,6 +103,11 @@ Activation read_activation(const files::ModelConfig &config, const std::string &
     list += (list.empty() ? "" : ", ") + known.back();
   }
   config.fail(key, "the activation '" + name + "' is unknown; known are " + list + did_you_mean(name, known));
+}
+
+void read_mlp_activation(const files::ModelConfig &config, const std::string &key, MlpDescription &mlp) {
+  mlp.activation = read_activation(config, key);
+  mlp.squared = config.string(key) == "relu2";
 }
 
 RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim, const std::string &layer_type) {
@@ -163,8 +167,7 @@ LayerDescription llama_layer(const files::ModelConfig &config, int64_t hidden_si
   layer.attention.k_norm = "self_attn.k_norm";
   layer.mlp.residual.norm = "post_attention_layernorm";
   layer.mlp.intermediate_size = config.size("intermediate_size");
-  layer.mlp.activation = read_activation(config, activation_key);
-  layer.mlp.squared = config.string(activation_key) == "relu2";
+  read_mlp_activation(config, activation_key, layer.mlp);
   layer.mlp.up = {{"mlp.gate_proj", "mlp.up_proj"}, false};
   layer.mlp.down = {{"mlp.down_proj"}, false};
   return layer;

@@ -66,14 +66,4 @@ EncoderAttention build_encoder_attention(const TensorReader &reader, const Atten
           read_out(reader, names, sizes)};
 }
 
-std::unique_ptr<Mlp> build_plain_mlp(const TensorReader &reader, const MlpDescription &d) {
-  const Axis inner{"intermediate_size", d.intermediate_size};
-  MlpWeights weights;
-  weights.up =
-      reader.projection(d.up, d.gated ? std::vector{inner, inner} : std::vector{inner}, reader.hidden());
-  weights.down = reader.projection(d.down, {reader.hidden()}, inner);
-  return std::make_unique<Mlp>(reader.residual(d.residual), d.activation,
-                               d.gated ? MlpKind::gated : MlpKind::plain, std::move(weights));
-}
-
 }  // namespace kvern::models

@@ -30,6 +30,5 @@ std::unique_ptr<Sublayer> build_cross_attention(const TensorReader &reader, cons
                                                 const ResidualDescription &residual, const HeadSizes &sizes);
 EncoderAttention build_encoder_attention(const TensorReader &reader, const AttentionNames &names,
                                          const ResidualDescription &residual, const HeadSizes &sizes);
-std::unique_ptr<Mlp> build_plain_mlp(const TensorReader &reader, const MlpDescription &description);
 
 }  // namespace kvern::models

@@ -129,15 +129,17 @@ PrefillTimings measure_prefill(const Session &run, int64_t tokens, int64_t repea
   Driver driver(run.model(), cache);
   driver.feed(some_ids(run.model(), std::min(tokens, kShortPrompt)), {0});
   const auto rows = some_ids(run.model(), tokens);
-  std::vector<double> times;
+  std::vector<double> times, cpu;
   for (int64_t i = 0; i < repeats; ++i) {
     driver.reset();
     const auto start = Clock::now();
+    const double cpu_start = cpu_ms_now();
     driver.feed(rows, {0});
     times.push_back(ms_since(start));
+    cpu.push_back(cpu_ms_now() - cpu_start);
   }
   const double n = static_cast<double>(tokens) * 1e3;
-  return {tokens, n / *std::min_element(times.begin(), times.end()), n / median(times)};
+  return {tokens, n / *std::min_element(times.begin(), times.end()), n / median(times), median(cpu)};
 }
 
 std::string processor_name() {

@@ -18,6 +18,7 @@ struct DecodeTimings {
 struct PrefillTimings {
   int64_t tokens = 0;
   double best_per_second = 0, median_per_second = 0;
+  double cpu_ms = 0;  ///< processor time of the process, median
 };
 
 /// How the cache gets to the depth.

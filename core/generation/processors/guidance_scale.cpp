@@ -62,6 +62,10 @@ constexpr const OptionDeclaration *kOptions[] = {&option::guidance_scale, &kNega
 std::unique_ptr<LogitsProcessor> make(const GenerationConfig &config, const ProcessorContext &context) {
   const double scale = config.get(option::guidance_scale).value_or(1.0);
   if (scale == 1.0 || context.model == nullptr || context.cache == nullptr) return nullptr;
+  if (context.model->info().encoder != EncoderKind::none)
+    throw Error(ErrorKind::config,
+                "guidance_scale: must be 1 (off) for '" + context.model->info().model_type +
+                    "', which has an encoder: it has no scores without the encoder's input");
   const auto negative = config.get(kNegative);
   if (ids_within(negative, context.model->info().vocab_size).size() != negative.size())
     throw Error(ErrorKind::config, "negative_prompt_ids: an id is outside the vocabulary: ids go from 0 to " +

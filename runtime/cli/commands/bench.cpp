@@ -134,7 +134,8 @@ Json measure_prefills(const BenchArguments &plan, const std::string &name, const
     const auto f = measure_prefill(run, n, plan.repeats);
     result["prefill"].push_back({{"tokens", n},
                                  {"tokens_per_second_best", f.best_per_second},
-                                 {"tokens_per_second_median", f.median_per_second}});
+                                 {"tokens_per_second_median", f.median_per_second},
+                                 {"cpu_ms_median", f.cpu_ms}});
   }
   return result;
 }

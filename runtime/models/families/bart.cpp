@@ -30,7 +30,7 @@ MlpDescription describe_mlp(const files::ModelConfig &config, const std::string 
   mlp.residual = normed_after("final_layer_norm");
   mlp.intermediate_size = config.size(size_key);
   mlp.gated = false;
-  mlp.activation = read_activation(config, "activation_function");
+  read_mlp_activation(config, "activation_function", mlp);
   mlp.up = {{"fc1"}, true};
   mlp.down = {{"fc2"}, true};
   return mlp;
@@ -44,7 +44,23 @@ Weight without_first_rows(Weight table, int64_t rows) {
   return table;
 }
 
-/// Token embeddings of `shared` or the stack's own, positions and norm of the stack.
+/// The name of a stack's token embeddings: its own where they are not tied, or where the file has no shared ones.
+std::string embedding_of(const files::ModelConfig &config, const Loading &loading, const std::string &stack) {
+  const std::string shared = "model.shared", own = "model." + stack + ".embed_tokens";
+  const bool tied = config.boolean("tie_word_embeddings");
+  const std::string &first = tied ? shared : own, &second = tied ? own : shared;
+  return loading.weights.contains(first + ".weight") || !loading.weights.contains(second + ".weight")
+             ? first
+             : second;
+}
+
+Weight read_tokens(const files::ModelConfig &config, const Loading &loading, const TensorReader &stack,
+                   const std::string &name) {
+  return loading.weights.read(embedding_of(config, loading, name) + ".weight",
+                              {{"vocab_size", config.size("vocab_size")}, stack.hidden()});
+}
+
+/// Token embeddings, positions and norm of a stack.
 Embedding read_embedding(const files::ModelConfig &config, const TensorReader &stack, const Weight &tokens) {
   Embedding embedding;
   embedding.tokens = tokens;
@@ -71,7 +87,7 @@ std::unique_ptr<const Encoder> build_encoder(const files::ModelConfig &config, c
     const TensorReader layer = stack.under("layers." + std::to_string(i) + ".");
     parts.layers.push_back(
         {build_encoder_attention(layer, names_of("self_attn"), normed_after("self_attn_layer_norm"), sizes),
-         build_plain_mlp(layer, describe_mlp(config, "encoder_ffn_dim"))});
+         build_mlp(describe_mlp(config, "encoder_ffn_dim"), layer)});
   }
   return std::make_unique<const Encoder>(std::move(parts));
 }
@@ -84,11 +100,11 @@ Block build_block(const files::ModelConfig &config, const TensorReader &layer, c
   if (cross)
     block.push_back(build_cross_attention(layer, names_of("encoder_attn"),
                                           normed_after("encoder_attn_layer_norm"), sizes));
-  block.push_back(build_plain_mlp(layer, describe_mlp(config, "decoder_ffn_dim")));
+  block.push_back(build_mlp(describe_mlp(config, "decoder_ffn_dim"), layer));
   return block;
 }
 
-DecoderDescription describe(const files::ModelConfig &config, const Loading &loading, bool encoder) {
+DecoderDescription describe(const files::ModelConfig &config) {
   DecoderDescription d;
   d.model_type = "bart";
   d.vocab_size = config.size("vocab_size");
@@ -96,9 +112,6 @@ DecoderDescription describe(const files::ModelConfig &config, const Loading &loa
   d.max_positions = d.learned_positions = config.size("max_position_embeddings");
   d.norm = {Norm::layer, 1e-5f, 0.0f, true};
   d.head_tied = config.boolean("tie_word_embeddings");
-  d.names.prefixes = {encoder ? "model." : "model.decoder."};
-  d.names.embedding = encoder && loading.weights.contains("model.shared.weight") ? "shared" : "embed_tokens";
-  if (encoder && d.names.embedding == "embed_tokens") d.names.prefixes = {"model.decoder."};
   return d;
 }
 
@@ -109,8 +122,7 @@ Decoder::Parts build_ends_of(const files::ModelConfig &config, const DecoderDesc
   parts.info.vocab_size = d.vocab_size;
   parts.info.max_positions = d.max_positions;
   const Axis vocab{"vocab_size", d.vocab_size};
-  const Weight tokens =
-      loading.weights.read(d.names.prefixes.front() + d.names.embedding + ".weight", {vocab, stack.hidden()});
+  const Weight tokens = read_tokens(config, loading, stack, "decoder");
   parts.embedding = read_embedding(config, stack, tokens);
   parts.head.matrix.weight =
       d.head_tied ? tokens : loading.weights.read("lm_head.weight", {vocab, stack.hidden()});
@@ -127,7 +139,7 @@ void add_logits_bias(const Loading &loading, int64_t vocab_size, Decoder::Parts 
 
 std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &loading) {
   const bool encoder = config.boolean("is_encoder_decoder", true);
-  const DecoderDescription d = describe(config, loading, encoder);
+  const DecoderDescription d = describe(config);
   const TensorReader all(d, loading.weights, "model."), stack = all.under("decoder.");
   Decoder::Parts parts = build_ends_of(config, d, loading, stack);
   add_logits_bias(loading, d.vocab_size, parts);
@@ -136,7 +148,8 @@ std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &lo
     parts.blocks.push_back(
         build_block(config, stack.under("layers." + std::to_string(i) + "."), sizes, encoder));
   if (encoder) {
-    parts.encoder = build_encoder(config, all.under("encoder."), parts.embedding.tokens);
+    parts.encoder =
+        build_encoder(config, all.under("encoder."), read_tokens(config, loading, stack, "encoder"));
     parts.info.encoder = EncoderKind::text;
     parts.info.max_encoder_positions = d.max_positions;
   }

@@ -61,7 +61,7 @@ std::unique_ptr<const Encoder> build_encoder(const files::ModelConfig &config, c
     residual.norm = "layer.0.layer_norm";
     parts.layers.push_back(
         {build_encoder_attention(block, names_of("layer.0.SelfAttention"), residual, sizes),
-         build_plain_mlp(block, mlp)});
+         build_mlp(mlp, block)});
   }
   return std::make_unique<const Encoder>(std::move(parts));
 }
@@ -98,7 +98,7 @@ std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &lo
     Block sublayers;
     sublayers.push_back(build_self_attention(block, names_of("layer.0.SelfAttention"), first, sizes, bias));
     sublayers.push_back(build_cross_attention(block, names_of("layer.1.EncDecAttention"), second, sizes));
-    sublayers.push_back(build_plain_mlp(block, mlp));
+    sublayers.push_back(build_mlp(mlp, block));
     parts.blocks.push_back(std::move(sublayers));
   }
   parts.encoder = build_encoder(config, all.under("encoder."), parts.embedding, sizes);

@@ -1,7 +1,5 @@
 // Whisper (Radford et al. 2022): an encoder of log-mel features behind two convolutions, a decoder with learned positions; all
 // projections but those of keys have biases.
-#include <cmath>
-
 #include "runtime/models/encoder_decoder.hpp"
 
 namespace kvern::models {
@@ -27,7 +25,7 @@ MlpDescription describe_mlp(const files::ModelConfig &config, const std::string 
   mlp.residual.norm = "final_layer_norm";
   mlp.intermediate_size = config.size(size_key);
   mlp.gated = false;
-  mlp.activation = read_activation(config, "activation_function");
+  read_mlp_activation(config, "activation_function", mlp);
   mlp.up = {{"fc1"}, true};
   mlp.down = {{"fc2"}, true};
   return mlp;
@@ -54,7 +52,7 @@ std::unique_ptr<const Encoder> build_encoder(const files::ModelConfig &config, c
     const TensorReader layer = stack.under("layers." + std::to_string(i) + ".");
     parts.layers.push_back(
         {build_encoder_attention(layer, names_of("self_attn"), normed_before("self_attn_layer_norm"), sizes),
-         build_plain_mlp(layer, describe_mlp(config, "encoder_ffn_dim"))});
+         build_mlp(describe_mlp(config, "encoder_ffn_dim"), layer)});
   }
   parts.norm = stack.norm("layer_norm", stack.hidden());
   return std::make_unique<const Encoder>(std::move(parts));
@@ -67,7 +65,6 @@ DecoderDescription describe(const files::ModelConfig &config) {
   d.hidden_size = config.size("d_model");
   d.max_positions = d.learned_positions = config.size("max_target_positions");
   d.norm = {Norm::layer, 1e-5f, 0.0f, true};
-  if (config.boolean("scale_embedding")) d.embedding_scale = std::sqrt(static_cast<float>(d.hidden_size));
   d.head_tied = config.boolean("tie_word_embeddings");
   d.names = {{"model.decoder."}, "layers.", "embed_tokens", "embed_positions", "layer_norm", "proj_out"};
   return d;
@@ -84,7 +81,7 @@ std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &lo
         build_self_attention(layer, names_of("self_attn"), normed_before("self_attn_layer_norm"), sizes));
     block.push_back(build_cross_attention(layer, names_of("encoder_attn"),
                                           normed_before("encoder_attn_layer_norm"), sizes));
-    block.push_back(build_plain_mlp(layer, describe_mlp(config, "decoder_ffn_dim")));
+    block.push_back(build_mlp(describe_mlp(config, "decoder_ffn_dim"), layer));
     parts.blocks.push_back(std::move(block));
   }
   parts.encoder = build_encoder(config, TensorReader(d, loading.weights, "model.encoder."));
@@ -95,10 +92,11 @@ std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &lo
 
 }  // namespace
 
+// scale_embedding is read by transformers without an effect
 extern constinit const Family family_whisper = {"whisper", R"({
   "vocab_size": 51865, "num_mel_bins": 80, "encoder_layers": 4, "encoder_attention_heads": 6, "decoder_layers": 4,
   "decoder_attention_heads": 6, "encoder_ffn_dim": 1536, "decoder_ffn_dim": 1536, "d_model": 384,
-  "activation_function": "gelu", "scale_embedding": false, "max_source_positions": 1500, "max_target_positions": 448,
+  "activation_function": "gelu", "max_source_positions": 1500, "max_target_positions": 448,
   "tie_word_embeddings": true, "decoder_start_token_id": 50257, "pad_token_id": 50256, "bos_token_id": 50256,
   "eos_token_id": 50256
 })",

@@ -1,10 +1,10 @@
-// down(act(up(x))), gated down(act(gate(x)) * up(x)), or squared down(act(up(x)) * up(x)).
+// down(act(up(x))) or, gated, down(act(gate(x)) * up(x)); squared, act is relu and what it gives is squared.
 #pragma once
 #include "runtime/models/layers/sublayer.hpp"
 
 namespace kvern::models {
 
-enum class MlpKind { plain, gated, squared };
+enum class MlpKind { plain, gated, squared, gated_squared };
 
 struct MlpWeights {
   Projection up;                 ///< intermediate_size of hidden_size; gated: gate, then up
@@ -26,6 +26,9 @@ class Mlp : public ResidualSublayer {
  private:
   void run(Activations &x, Queue &queue, const MatrixView &out, Into into) const;
   void activate(const MatrixView &hidden, Queue &queue) const;
+
+  bool gated() const { return kind_ == MlpKind::gated || kind_ == MlpKind::gated_squared; }
+  bool squared() const { return kind_ == MlpKind::squared || kind_ == MlpKind::gated_squared; }
 
   kernels::Activation activation_;
   MlpKind kind_;
