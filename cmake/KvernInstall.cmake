@@ -1,10 +1,12 @@
 # What `cmake --install` puts where, and the target kvern_plugins. Included last: it takes what the folders have made.
 #   bin/                      kvern, kvern-reference
 #   lib/kvern/plugins/        the caches
-#   lib/kvern/                libkvern_kernels.a
-#   lib/cmake/kvern/          find_package(kvern): kvern::sdk, kvern::kernels and kvern_add_plugin
-#   include/kvern/            abi/, and the headers of the SDK and of the kernels
-#   share/kvern/              models/demo, configs
+#   lib/kvern/                libkvern_kernels.a, libkvern_check.a
+#   lib/pkgconfig/            kvern.pc: the flags of a cache plugin
+#   lib/cmake/kvern/          find_package(kvern): kvern::sdk, kvern::abi, kvern::kernels, kvern::check, kvern_add_plugin, kvern_add_check
+#   include/kvern/            abi/, and the headers of the SDK, of the kernels and of the conformance kit
+#   share/kvern/              models/demo, configs, templates of new-cache, examples
+#   share/doc/kvern/          docs
 # The tree can be moved: programs find their own things from where they are, and LibTorch by its absolute path.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -13,6 +15,8 @@ include(CMakePackageConfigHelpers)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/kvern/models)
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/share/kvern/models/demo SYMBOLIC)
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/configs ${PROJECT_BINARY_DIR}/share/kvern/configs SYMBOLIC)
+
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/sdk/templates ${PROJECT_BINARY_DIR}/share/kvern/templates SYMBOLIC)
 
 # The modules of plugins/*/ that go where kvern looks for caches (a plugin made for a test does not).
 function(_kvern_caches result)
@@ -46,13 +50,20 @@ endforeach()
 
 install(DIRECTORY core/include/kvern/abi DESTINATION include/kvern FILES_MATCHING PATTERN "*.h")
 if(EXISTS ${PROJECT_SOURCE_DIR}/sdk/include)
-  install(DIRECTORY sdk/include/ DESTINATION include FILES_MATCHING PATTERN "*.hpp")
+  install(DIRECTORY sdk/include/ DESTINATION include FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 endif()
 
 # #include "kernels/attention.hpp", as here
 install(TARGETS kernels ARCHIVE DESTINATION lib/kvern)
 install(DIRECTORY kernels DESTINATION include/kvern FILES_MATCHING PATTERN "*.hpp"
   PATTERN "bench" EXCLUDE PATTERN "simd" EXCLUDE PATTERN "test_support.hpp" EXCLUDE PATTERN "packed_case.hpp" EXCLUDE)
+
+# #include "check/check.hpp", as here
+install(TARGETS check ARCHIVE DESTINATION lib/kvern)
+install(DIRECTORY check DESTINATION include/kvern FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY sdk/templates DESTINATION share/kvern)
+install(DIRECTORY sdk/examples DESTINATION share/kvern FILES_MATCHING PATTERN "*.cpp" PATTERN "*_test.cpp" EXCLUDE)
+install(DIRECTORY docs/ DESTINATION share/doc/kvern FILES_MATCHING PATTERN "*.md")
 
 foreach(_folder models/demo configs)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${_folder})
@@ -64,5 +75,7 @@ install(FILES LICENSE README.md DESTINATION share/doc/kvern)
 
 configure_file(${PROJECT_SOURCE_DIR}/cmake/kvernConfig.cmake.in ${PROJECT_BINARY_DIR}/kvernConfig.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/kvernConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/kvern.pc.in ${PROJECT_BINARY_DIR}/kvern.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/kvern.pc DESTINATION lib/pkgconfig)
 install(FILES ${PROJECT_BINARY_DIR}/kvernConfig.cmake ${PROJECT_BINARY_DIR}/kvernConfigVersion.cmake
   cmake/KvernPlugin.cmake cmake/plugin_exports.map DESTINATION lib/cmake/kvern)

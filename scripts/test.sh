@@ -108,7 +108,7 @@ part_fuzz() {
 
 sources() {
   local folder
-  for folder in kernels devices core plugins sdk runtime tests bench; do
+  for folder in kernels devices core check plugins sdk runtime tests bench; do
     if [ -d "$here/$folder" ]; then find "$here/$folder" -name '*.[ch]pp' -o -name '*.[ch]'; fi
   done
 }

@@ -4,6 +4,8 @@
 
 #include <exception>
 
+#include "core/host/running_verb.hpp"
+
 namespace kvern {
 
 constexpr size_t kMaxStateDims = 8;  ///< of a recurrent state, without rows and tokens
@@ -47,6 +49,7 @@ struct Cache::State {
     error.struct_size = sizeof error;
     error.code = KVERN_OK;
     error.message[0] = '\0';
+    const VerbScope running(plugin->name, verb);
     try {
       return body();
     } catch (const std::exception &thrown) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/host/build_string.hpp"
+#include "core/host/running_verb.hpp"
 
 namespace kvern {
 namespace {
@@ -111,6 +112,7 @@ Host &entry_host() {
 
 const kvern_plugin *call_entry(kvern_entry_fn entry, const std::string &origin) {
   const kvern_plugin *plugin = nullptr;
+  const VerbScope running(origin.c_str(), KVERN_ENTRY_NAME);
   try {
     plugin = entry(entry_host().table());
   } catch (const std::exception &thrown) {

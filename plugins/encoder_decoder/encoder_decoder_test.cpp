@@ -1,7 +1,7 @@
 // The two halves as one cache: every verb on both, whatever caches they are.
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/config.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/config.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

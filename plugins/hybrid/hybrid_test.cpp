@@ -2,7 +2,7 @@
 
 #include "plugins/hybrid/testing/options.hpp"
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 using kvern::hybrid::TestOptions;

@@ -1,7 +1,7 @@
 #include <list>
 
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

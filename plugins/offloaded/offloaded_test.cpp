@@ -1,7 +1,7 @@
 // That `offloaded` gives what its inner cache gives, on the CPU and on a simulated device, and what it refuses.
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/config.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/config.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

@@ -1,6 +1,6 @@
 // Which bytes travel, and how much of the device's memory is taken.
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/config.hpp"
+#include "check/config.hpp"
 
 using namespace kvern::conformance;
 

@@ -1,5 +1,5 @@
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/config.hpp"
+#include "check/config.hpp"
 
 using namespace kvern::conformance;
 

@@ -1,7 +1,7 @@
 // paged with packed blocks: what full blocks cost, who shares them, and that a token is rounded once.
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/config.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/config.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

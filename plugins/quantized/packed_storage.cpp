@@ -80,8 +80,10 @@ void PackedStorage::reserve_unpacked(int64_t rows, int64_t slots) {
   if (!packed || (unpacked_k_ && unpacked_k_.size(0) >= rows * slots)) return;
   slots += slots / 8;
   free_unpacked();
-  unpacked_k_ = sdk::Buffer(host_, -1, type_, {rows * slots, k});
-  if (v > 0) unpacked_v_ = sdk::Buffer(host_, -1, type_, {rows * slots, v});
+  sdk::Buffer fresh_k(host_, -1, type_, {rows * slots, k}), fresh_v;
+  if (v > 0) fresh_v = sdk::Buffer(host_, -1, type_, {rows * slots, v});
+  unpacked_k_ = std::move(fresh_k);  // both or none
+  unpacked_v_ = std::move(fresh_v);
 }
 
 void PackedStorage::free_unpacked() {

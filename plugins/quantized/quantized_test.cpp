@@ -1,3 +1,4 @@
+#include "check/program.hpp"
 #include "tests/conformance/check_rules.hpp"
 
 using namespace kvern::conformance;
@@ -46,6 +47,20 @@ void check_packed(int64_t axis_key, int64_t axis_value, int64_t group, int64_t r
 }
 
 }  // namespace
+
+TEST_CASE("an export that finds no memory takes none, and the next one exports keys and values") {
+  for (int64_t n = 0; n < 12; ++n) {
+    Case packed(8, 1, 1, 32, 0);
+    packed.subject.tolerance = 0.03;
+    Program program(packed.subject, false);
+    program.rows({Row{}});
+    program.step({.new_tokens = {134}, .path = StepPlan::Path::attend});
+    const StepPlan reads{.new_tokens = {1}, .path = StepPlan::Path::update};
+    program.step_without_memory(reads, n, false);
+    program.step(reads);
+    CHECK_NOTHROW(program.finish());
+  }
+}
 
 TEST_CASE("an option that quantized cannot serve is refused with what it may be") {
   const auto refusal = [](const kvern_option &wrong,

@@ -1,8 +1,8 @@
 #include <kvern/abi/positions.h>
 
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/config.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/config.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

@@ -11,6 +11,7 @@
 #include "runtime/cli/errors.hpp"
 #include "runtime/cli/memory.hpp"
 #include "runtime/cli/output.hpp"
+#include "runtime/cli/plugin_end.hpp"
 #include "runtime/files/mapped_regions.hpp"
 
 namespace kvern::cli {
@@ -87,6 +88,7 @@ int report_torch(const c10::Error &error) {
 int main(int argc, char **argv) {
   using namespace kvern;
   cli::return_large_blocks();
+  cli::name_plugin_that_ends_the_program();
   files::exit_on_lost_mapping("kvern");
   const cli::PrintableErrors printable_errors;
   try {

@@ -1,6 +1,6 @@
 #include <kvern/sdk/dense_layer.hpp>
 
-#include "tests/conformance/test_host.hpp"
+#include "check/test_host.hpp"
 #include "tests/support/test.hpp"
 
 using namespace kvern::sdk;

@@ -3,7 +3,7 @@
 #include <kvern/sdk/retention/window.hpp>
 
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

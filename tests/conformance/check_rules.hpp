@@ -1,6 +1,6 @@
 // All rules for one subject, as Catch2 assertions.
 #pragma once
-#include "tests/conformance/rules.hpp"
+#include "check/rules.hpp"
 #include "tests/support/test.hpp"
 
 namespace kvern::conformance {
@@ -16,6 +16,7 @@ inline Subject subject_of(const std::string &plugin, std::vector<kvern_layer> la
   Subject subject;
   subject.name = plugin;
   subject.plugin = built_plugin(plugin);
+  subject.library = built_library(plugin);
   subject.layers = std::move(layers);
   return subject;
 }

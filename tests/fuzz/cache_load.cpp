@@ -5,7 +5,7 @@
 #include <kvern/sdk/stream.hpp>
 #include <vector>
 
-#include "tests/conformance/harness.hpp"
+#include "check/harness.hpp"
 
 using namespace kvern::conformance;
 

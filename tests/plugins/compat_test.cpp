@@ -1,6 +1,6 @@
 // Plugins written against the SDK of kvern 1.0, compiled unchanged (compat/): they keep every rule of the contract.
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

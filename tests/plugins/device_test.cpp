@@ -7,7 +7,7 @@
 #include <csignal>
 
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 namespace sdk = kvern::sdk;

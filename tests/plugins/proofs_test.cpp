@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "tests/conformance/check_rules.hpp"
-#include "tests/conformance/config.hpp"
-#include "tests/conformance/random_operations.hpp"
+#include "check/config.hpp"
+#include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
 

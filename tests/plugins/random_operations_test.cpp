@@ -1,5 +1,5 @@
 // Random sequences of all verbs for every plugin, compared with attention over the whole history.
-#include "tests/conformance/random_operations.hpp"
+#include "check/random_operations.hpp"
 
 #include <cstdlib>
 #include <thread>
