@@ -6,6 +6,7 @@
 #include <kvern/sdk/plugin.hpp>
 
 #include "plugins/hybrid/layer_choice.hpp"
+#include "plugins/hybrid/layer_places.hpp"
 
 namespace kvern::hybrid {
 namespace {
@@ -17,7 +18,8 @@ class Hybrid : public sdk::Composite {
   static std::vector<sdk::Option> options() { return declared_options(); }
 
   explicit Hybrid(const sdk::Create &create) : Composite(create) {
-    for (const Choice &choice : choose(create.options, create.layers)) add_choice(create, choice);
+    const std::vector<DLDevice> places = places_of(create);
+    for (const Choice &choice : choose(create.options, create.layers)) add_choice(create, choice, places);
     span_.span = longest_span(create.layers);
   }
   /// "kvern.positions/1": the model's limit does not end the text if it ends it in no layer with keys.
@@ -43,9 +45,19 @@ class Hybrid : public sdk::Composite {
 
   kvern_cache_positions_1 span_{sizeof span_, 0, 0};
 
-  void add_choice(const sdk::Create &create, const Choice &choice) try {
-    add(create, choice.cache, choice.config,
-        [&](int i) { return std::binary_search(choice.layers.begin(), choice.layers.end(), i); });
+  /// One cache a place.
+  void add_choice(const sdk::Create &create, const Choice &choice, const std::vector<DLDevice> &places) try {
+    std::vector<int> left = choice.layers;
+    while (!left.empty()) {
+      const DLDevice place = places[static_cast<std::size_t>(left.front())];
+      std::vector<int> here, others;
+      for (const int layer : left)
+        (same_place(places[static_cast<std::size_t>(layer)], place) ? here : others).push_back(layer);
+      add(
+          create, choice.cache, choice.config,
+          [&](int i) { return std::binary_search(here.begin(), here.end(), i); }, place);
+      left = std::move(others);
+    }
   } catch (const sdk::Failure &failure) {
     sdk::fail(failure.status(), layers_text(choice.layers), " (", choice.chosen_by, "), cache '",
               choice.cache, "': ", failure.what());

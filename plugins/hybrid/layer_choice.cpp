@@ -206,7 +206,8 @@ std::vector<sdk::Option> declared_options() {
           sdk::table_option("state_config"),
           sdk::string_option("cross", "encoder_decoder"),
           sdk::table_option("cross_config"),
-          sdk::array_option("cache_layers")};
+          sdk::array_option("cache_layers"),
+          sdk::table_option("layer_device_map")};
 }
 
 std::vector<Choice> choose(const sdk::Options &options, const sdk::Layers &layers) {

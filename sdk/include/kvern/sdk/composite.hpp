@@ -16,7 +16,8 @@ class Composite {
   static constexpr bool attends_other_queries = true;  // a child decides
   static constexpr bool runs_on_device = true;         // so does it
 
-  explicit Composite(const Create &create) : owner_(create.layers.size(), -1) {}
+  explicit Composite(const Create &create)
+      : device_(create.host.device()), owner_(create.layers.size(), -1) {}
 
   bool offers(Verb verb) const {
     const auto does = [verb](const Inner &child) { return child.offers(verb); };
@@ -28,7 +29,7 @@ class Composite {
   }
   void begin(const Step &step) {
     reserve_all(
-        children_, [&](Inner &child, std::size_t) { child.begin(step); },
+        children_, [&](Inner &child, std::size_t i) { child.begin(raw_for(step, places_[i])); },
         [](Inner &child, std::size_t) { child.end(0); });
     step_ = &step;
   }
@@ -97,8 +98,9 @@ class Composite {
   /// Tokens and rows of the child that holds most, the tightest limits, the bytes of all.
   void info(int layer, kvern_info &info) const {
     info.capacity = info.max_new = info.rollback = -1;
-    for (const Inner &child : children_) {
-      const kvern_info one = child.info(layer);
+    for (std::size_t i = 0; i < children_.size(); ++i) {
+      kvern_info one = children_[i].info(layer);
+      if (!is_here(places_[i])) one.bytes_host += std::exchange(one.bytes_device, 0);
       const bool known = one.bytes_used >= 0 && info.bytes_used >= 0;
       info.tokens = std::max(info.tokens, one.tokens);
       info.rows = std::max(info.rows, one.rows);
@@ -118,13 +120,23 @@ class Composite {
 
  protected:
   Composite(const Composite &other)
-      : owner_(other.owner_), holds_keys_(other.holds_keys_), keeps_(other.keeps_), forgets_(other.forgets_) {
+      : device_(other.device_),
+        places_(other.places_),
+        owner_(other.owner_),
+        holds_keys_(other.holds_keys_),
+        keeps_(other.keeps_),
+        forgets_(other.forgets_) {
     for (const Inner &child : other.children_) children_.push_back(child.clone());
   }
 
   /// Adds the plugin called `name` for the layers for which mine(number) is true; none is made where there is no such layer.
   template <class Mine>
   void add(const Create &create, std::string_view name, OptionItems options, Mine mine) {
+    add(create, name, options, mine, create.host.device());
+  }
+  /// On another device than the composite: keys and values of these layers are given, and exported, there.
+  template <class Mine>
+  void add(const Create &create, std::string_view name, OptionItems options, Mine mine, DLDevice place) {
     const int number = static_cast<int>(children_.size());
     bool any = false, keys = false;
     for (int i = 0; i < static_cast<int>(owner_.size()); ++i) {
@@ -134,11 +146,14 @@ class Composite {
     }
     if (!any) return;
     holds_keys_.push_back(keys);
+    places_.push_back(place);
     const PartialLayers layers(*create.raw, mine);
     kvern_create child = *create.raw;
     child.layers = layers.data();
     child.options = options.data();
     child.n_options = static_cast<uint32_t>(options.size());
+    child.device = place;
+    if (place.device_type == kDLCPU) child.stream = nullptr;
     children_.emplace_back(create.host.table(), Inner::find(create.host, name, options), child);
   }
 
@@ -177,6 +192,18 @@ class Composite {
     if (forgets_) reset();
   }
 
+  bool is_here(DLDevice place) const {
+    return place.device_type == device_.device_type && place.device_id == device_.device_id;
+  }
+  /// What a child on the CPU does is done at once, whatever the stream.
+  static kvern_step raw_for(const Step &step, DLDevice place) {
+    kvern_step raw = step.raw();
+    if (place.device_type == kDLCPU) raw.stream = nullptr;
+    return raw;
+  }
+
+  DLDevice device_;
+  std::vector<DLDevice> places_;  // [children]
   std::vector<int> owner_;        // [layers] which child; -1: none
   std::vector<char> holds_keys_;  // [children] keys of the tokens themselves
   bool keeps_ = false,
