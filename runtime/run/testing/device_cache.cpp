@@ -3,7 +3,7 @@
 #include <list>
 #include <map>
 
-#include "tests/conformance/harness.hpp"
+#include "check/harness.hpp"
 
 namespace kvern::testing {
 namespace {

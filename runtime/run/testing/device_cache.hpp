@@ -4,7 +4,7 @@
 #include <kvern/cache.hpp>
 #include <memory>
 
-#include "tests/conformance/rules.hpp"
+#include "check/rules.hpp"
 
 namespace kvern::testing {
 
