@@ -36,6 +36,13 @@ TEST_CASE("Recorded outputs of transformers come out the same with every cache")
     }
 }
 
+TEST_CASE("Recorded chat templates render the same text, and fail where transformers fails") {
+  const auto ran = run({program("kvern-reference"), source_path("tests/reference/templates")});
+  INFO(ran.out << ran.err);
+  CHECK(ran.code == 0);
+  CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, 0 skipped"));
+}
+
 TEST_CASE("Rarer settings of families give the logits that transformers gives, at once and in steps") {
   const auto ran = run({program("kvern-reference"), source_path("tests/reference/family_options")});
   INFO(ran.out << ran.err);
