@@ -19,7 +19,7 @@ END
 
 packages=(g++ cmake ninja-build python3 python3-pip libboost-dev libboost-filesystem-dev libboost-system-dev
   libboost-program-options-dev libtomlplusplus-dev nlohmann-json3-dev libpcre2-dev libicu-dev libdlpack-dev libsndfile1-dev
-  libsamplerate0-dev catch2)
+  libsamplerate0-dev libedit-dev catch2)
 test_packages=(clang libclang-rt-dev clang-format clang-tidy)
 
 torch_version=2.11.0

@@ -21,11 +21,12 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
   std::vector<char *> arguments;
   for (const auto &word : command) arguments.push_back(const_cast<char *>(word.c_str()));
   arguments.push_back(nullptr);
-  ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
   ::signal(SIGINT, SIG_DFL);
   ::execv(arguments[0], arguments.data());
   ::_exit(127);
 }
+
+void read_nothing() { ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO); }
 
 /// Appends what can be read now; false at the end.
 bool append(int fd, std::string &to) {
@@ -37,20 +38,27 @@ bool append(int fd, std::string &to) {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string> &command, Output output) {
-  int out[2] = {-1, -1}, err[2] = {-1, -1};
+Child::Child(const std::vector<std::string> &command, Output output, Input input) {
+  int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1};
   if (output == Output::terminal) {
     pid_ = ::forkpty(&out_, nullptr, nullptr, nullptr);
-    if (pid_ == 0) execute(command);
-  } else {
-    if (::pipe(out) != 0 || ::pipe(err) != 0) throw std::runtime_error("no pipe");
-    pid_ = ::fork();
     if (pid_ == 0) {
-      ::dup2(out[1], STDOUT_FILENO);
-      ::dup2(err[1], STDERR_FILENO);
-      for (const int fd : {out[0], out[1], err[0], err[1]}) ::close(fd);
+      if (input == Input::nothing) read_nothing();
       execute(command);
     }
+  } else {
+    if (::pipe(in) != 0 || ::pipe(out) != 0 || ::pipe(err) != 0) throw std::runtime_error("no pipe");
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(in[0], STDIN_FILENO);
+      ::dup2(out[1], STDOUT_FILENO);
+      ::dup2(err[1], STDERR_FILENO);
+      for (const int fd : {in[0], in[1], out[0], out[1], err[0], err[1]}) ::close(fd);
+      if (input == Input::nothing) read_nothing();
+      execute(command);
+    }
+    ::close(in[0]);
+    in_ = in[1];
     ::close(out[1]);
     ::close(err[1]);
     out_ = out[0];
@@ -64,6 +72,7 @@ Child::~Child() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
+  if (in_ >= 0) ::close(in_);
   if (out_ >= 0) ::close(out_);
   if (err_ >= 0) ::close(err_);
 }
@@ -87,6 +96,15 @@ bool Child::wait_for(const std::string &text, double seconds) {
   while (!there() && since(start) < seconds)
     if (!read_some(50)) break;
   return there();
+}
+
+void Child::write(const std::string &text) {
+  const int to = in_ >= 0 ? in_ : out_;
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t n = ::write(to, text.data() + done, text.size() - done);
+    if (n <= 0) throw std::runtime_error("the program reads no more");
+    done += static_cast<size_t>(n);
+  }
 }
 
 void Child::send(int signal) { ::kill(pid_, signal); }

@@ -16,8 +16,13 @@ class Child {
     terminal
   };  ///< terminal: both outputs are one pseudo-terminal, and come as Ran::out
 
-  /// Starts the program with an empty standard input.
-  Child(const std::vector<std::string> &command, Output output);
+  enum class Input {
+    nothing,
+    open
+  };  ///< open: write reaches it, by a pipe or by the pseudo-terminal of its output
+
+  /// Starts the program.
+  Child(const std::vector<std::string> &command, Output output, Input input = Input::nothing);
   /// Kills it if it still runs.
   ~Child();
   Child(const Child &) = delete;
@@ -26,6 +31,8 @@ class Child {
   /// Waits until standard output and standard error together contain `text`. False if the program ends, or time passes, before.
   bool wait_for(const std::string &text, double seconds = 60);
   void send(int signal);
+  /// To its standard input; on a terminal as keys.
+  void write(const std::string &text);
   /// What came until its end; code -1 if it does not end in time.
   Ran finish(double seconds = 60);
 
@@ -33,7 +40,7 @@ class Child {
   bool read_some(int milliseconds);
 
   pid_t pid_ = -1;
-  int out_ = -1, err_ = -1;
+  int in_ = -1, out_ = -1, err_ = -1;
   Ran ran_;
 };
 

@@ -1,0 +1,230 @@
+// Conversations with the built-in model: what is computed, what is kept, and that answers are those of a fresh computation.
+#include <filesystem>
+#include <fstream>
+
+#include "runtime/chat/conversation.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/test.hpp"
+
+using namespace kvern;
+using namespace kvern::chat;
+
+namespace {
+
+constexpr const char *kPlain =
+    "{{ bos_token }}{% for m in messages %}<s>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<s>{% "
+    "endif %}";
+/// Messages of the assistant lose all but their first word once another message follows.
+constexpr const char *kRewriting =
+    "{{ bos_token }}{% for m in messages %}<s>{{ m.content.split(' ')[0] if m.role == 'assistant' else "
+    "m.content }}{% endfor %}<s>";
+
+/// A cache, its options and the length of answers, as a file says it.
+config::RunConfig config_of(const std::string &cache, const std::string &options = "", int new_tokens = 12) {
+  const std::string text =
+      "threads = 1\ncache_implementation = '" + cache + "'\n[cache_config]\n" + options +
+      "\n[generation]\neos_token_id = []\nmax_new_tokens = " + std::to_string(new_tokens) + "\n";
+  return config::parse_run_config(text, "test.toml", "", {}, generation_options());
+}
+
+Conversation conversation(const Session &session, const std::string &source = kPlain) {
+  return Conversation(session, templates::ChatTemplate(source, "test.jinja"), {});
+}
+
+Reply say(Conversation &talk, const std::string &text) {
+  talk.add(message("user", text));
+  return talk.reply({});
+}
+
+int64_t computed(const Reply &reply) { return static_cast<int64_t>(reply.prompt.size()) - reply.reused; }
+
+std::string story(int sentences) {
+  std::string text = "Once upon a time there was a mill.";
+  for (int i = 1; i < sentences; ++i) text += " The wind was strong that day.";
+  return text;
+}
+
+/// The same messages answered by a conversation that holds nothing.
+std::string fresh_reply(const Session &session, std::vector<Value> messages,
+                        const std::string &source = kPlain) {
+  Conversation talk = conversation(session, source);
+  talk.set_messages(std::move(messages));
+  return talk.reply({}).text;
+}
+
+std::vector<Value> without_last(std::vector<Value> messages) {
+  messages.pop_back();
+  return messages;
+}
+
+}  // namespace
+
+TEST_CASE("The second turn computes its own text alone, however long the first one was") {
+  for (const char *cache : {"dynamic", "paged", "quantized", "sink"}) {
+    const Session session(config_of(cache));
+    std::vector<int64_t> counts;
+    for (const int sentences : {1, 20}) {
+      Conversation talk = conversation(session);
+      const Reply first = say(talk, story(sentences));
+      CHECK(first.reused == 0);
+      const Reply second = say(talk, "And then?");
+      CHECK_FALSE(second.recomputed);
+      CHECK(second.reused >= static_cast<int64_t>(first.prompt.size()));
+      counts.push_back(computed(second));
+    }
+    INFO(cache << ": " << counts[0] << " and " << counts[1]);
+    CHECK(counts[0] == counts[1]);
+    CHECK(counts[0] < 12);
+  }
+}
+
+TEST_CASE("Answers are those of a conversation that is computed anew") {
+  const Session session(config_of("dynamic"));
+  Conversation talk = conversation(session);
+  for (const char *text : {"Once upon a time", "A cat came.", "It was happy."}) {
+    const Reply reply = say(talk, text);
+    CHECK(reply.text == fresh_reply(session, without_last(talk.messages())));
+  }
+}
+
+TEST_CASE(
+    "Where the template rewrites what was said, the common beginning is kept and the rest computed again, "
+    "which is said") {
+  const Session session(config_of("dynamic"));
+  Conversation talk = conversation(session, kRewriting);
+  const Reply first = say(talk, story(3));
+  const Reply second = say(talk, "And then?");
+  REQUIRE(second.recomputed);
+  CHECK_THAT(*second.recomputed, Catch::Contains("the text differs from token "));
+  CHECK(second.reused >= static_cast<int64_t>(first.prompt.size()));
+  CHECK(second.text == fresh_reply(session, without_last(talk.messages()), kRewriting));
+
+  const Session nothing_kept(config_of("none"));
+  Conversation other = conversation(nothing_kept);
+  say(other, story(3));
+  CHECK(say(other, "And then?").reused == 0);
+}
+
+TEST_CASE("An answer that is taken back is made again behind the same cache") {
+  const Session session(config_of("dynamic"));
+  Conversation talk = conversation(session);
+  CHECK_FALSE(talk.take_back_reply());
+  const Reply first = say(talk, story(3));
+  REQUIRE(talk.take_back_reply());
+  const Reply again = talk.reply({});
+  CHECK(again.text == first.text);
+  CHECK(computed(again) == 1);
+  CHECK_FALSE(again.recomputed);
+}
+
+TEST_CASE("A conversation that is reset computes everything again; its system prompt stays") {
+  const Session session(config_of("dynamic"));
+  Conversation talk = conversation(session);
+  talk.set_system("Tell a story.");
+  const Reply first = say(talk, "A mill.");
+  talk.reset();
+  REQUIRE(talk.messages().size() == 1);
+  CHECK(talk.cache().info().tokens == 0);
+  const Reply again = say(talk, "A mill.");
+  CHECK(again.reused == 0);
+  CHECK(again.text == first.text);
+}
+
+TEST_CASE("A long conversation through the cache sink stays in constant memory") {
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr int turns = 40;
+#else
+  constexpr int turns = 200;
+#endif
+  const Session session(config_of("sink", "window_length = 64", 6));
+  Conversation talk = conversation(session);
+  int64_t most = 0, tokens = 0;
+  for (int turn = 0; turn < turns; ++turn) {
+    const Reply reply = say(talk, "The mill turned and turned.");
+    CHECK(computed(reply) < 20);
+    const auto info = talk.cache().info();
+    if (turn < turns / 4) most = std::max(most, info.bytes_device + info.bytes_host);
+    CHECK(info.bytes_device + info.bytes_host <= most);
+    tokens = info.tokens;
+  }
+  CHECK(tokens > turns * 10);
+}
+
+TEST_CASE("A failure leaves the conversation as it was") {
+  const Session session(config_of("dynamic"));
+  Conversation talk =
+      conversation(session, "{% if messages | length > 2 %}{{ raise_exception('too many') }}{% endif %}" +
+                                std::string(kPlain));
+  say(talk, "Once");
+  const size_t before = talk.messages().size();
+  talk.add(message("user", "again"));
+  CHECK_THROWS_WITH(talk.reply({}), "test.jinja:1: too many");
+  CHECK(talk.messages().size() == before + 1);
+}
+
+TEST_CASE("Another cache takes over a conversation, and answers go on as they would have") {
+  const Session session(config_of("dynamic"));
+  for (const char *name : {"paged", "static", "offloaded", "none"}) {
+    INFO(name);
+    Conversation talk = conversation(session), stays = conversation(session);
+    say(talk, story(4));
+    say(stays, story(4));
+    const int64_t held = talk.cache().info().tokens;
+    const Move move = talk.move_to(config_of(name));
+    CHECK(talk.cache().plugin().name == std::string(name));
+    const Reply reply = say(talk, "And then?"), expected = say(stays, "And then?");
+    CHECK(reply.text == expected.text);
+    const bool keeps = name != std::string("none");
+    CHECK(move.why_not.has_value() != keeps);
+    CHECK(move.imported == (keeps ? held : 0));
+    if (keeps) CHECK(reply.reused == expected.reused);
+  }
+}
+
+TEST_CASE("Messages come from a list, or an object that has one; what is wrong is named with its place") {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "m.json";
+  const auto read = [&](const std::string &text) {
+    std::ofstream(file) << text;
+    return read_messages(file);
+  };
+  const auto message_of = [&](const std::string &text) {
+    try {
+      read(text);
+    } catch (const Error &error) {
+      CHECK(error.kind() == ErrorKind::input);
+      return std::string(error.what()).substr(file.string().size());
+    }
+    return std::string("accepted");
+  };
+  CHECK(read(R"([{"role": "user", "content": "a"}])").size() == 1);
+  CHECK(
+      read(
+          R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}, {"role": "assistant", "tool_calls": []}]})")
+          .size() == 2);
+  CHECK(message_of("[]") == ": holds no message");
+  CHECK(message_of("{}") ==
+        ": an object without 'messages'; expected a list of messages, or an object that has one");
+  CHECK(message_of("3") == ": expected a list of messages, found a number");
+  CHECK(message_of("[1]") == ": messages[0]: expected an object with 'role' and 'content', found a number");
+  CHECK(message_of(R"([{"role": "user", "content": "a"}, {"rol": "user", "content": "a"}])") ==
+        ": messages[1]: has no 'role'; did you mean 'rol'?");
+  CHECK(message_of(R"([{"role": 1, "content": "a"}])") ==
+        ": messages[0].role: expected a string, found a number");
+  CHECK(message_of(R"([{"role": "user"}])") == ": messages[0]: has no 'content'");
+  CHECK_THAT(message_of("[{]"), Catch::Contains("parse error"));
+}
+
+TEST_CASE("A conversation is written whole or not at all, and reads back as it was") {
+  const test::TemporaryFolder folder;
+  const std::vector<Value> messages{message("system", "Be \"brief\"."), message("user", "Grüße\n🦊")};
+  write_messages(folder.path() / "a.json", messages);
+  const auto again = read_messages(folder.path() / "a.json");
+  REQUIRE(again.size() == 2);
+  CHECK(templates::Value::list(again).weight() == templates::Value::list(messages).weight());
+  CHECK(again[1].as_dict().find("content")->str() == "Grüße\n🦊");
+  CHECK_THROWS_AS(write_messages(folder.path() / "absent" / "a.json", messages), Error);
+  CHECK_THROWS_AS(write_messages(folder.path(), messages), Error);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+}
