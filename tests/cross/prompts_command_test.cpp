@@ -197,18 +197,15 @@ TEST_CASE("Options that contradict --prompts, or need it, are refused by name") 
   CHECK(run(command({"--prompts", folder / "nothing.jsonl"})).code == 6);
 }
 
-TEST_CASE("A cache whose rows cannot join runs the prompts one after another, and says so") {
+TEST_CASE("A model whose rotation depends on the length runs the prompts one after another, and says so") {
   const TemporaryFolder folder;
-  write(folder / "in.jsonl", "{\"prompt\": \"One\"}\n{\"prompt\": \"Two\"}\n");
-  const auto ran =
-      run(command({"--prompts", folder / "in.jsonl", "--cache", "none", "--max-new-tokens", "3", "--stats"}));
-  CHECK(ran.code == 2);  // --cache twice
-  const auto none = run({program("kvern"), "generate", "--prompts", folder / "in.jsonl", "--cache", "none",
-                         "--max-new-tokens", "3", "--stats"});
-  CHECK(none.code == 0);
-  CHECK(mentions(none.err, "the prompts run one after another"));
-  CHECK(mentions(none.err, "'paged' and 'batching'"));
-  CHECK(lines_of(none.out).size() == 2);
+  write(folder / "in.jsonl", "{\"input_ids\": [5, 6]}\n{\"input_ids\": [7]}\n");
+  const auto ran = run(command({"--prompts", folder / "in.jsonl", "--max-new-tokens", "3", "--model",
+                                source_path("tests/reference/decoders/models/llama_dynamic")}));
+  CHECK(ran.code == 0);
+  CHECK(mentions(ran.err, "depends on the length"));
+  CHECK(mentions(ran.err, "the prompts run one after another"));
+  CHECK(lines_of(ran.out).size() == 2);
 }
 
 TEST_CASE(
@@ -230,7 +227,7 @@ TEST_CASE(
   CHECK(ran.code == 7);
   CHECK(lines_of(ran.out).size() == 10);
   CHECK(mentions(ran.err, "line 11: "));
-  CHECK(mentions(ran.err, "of 600.0 KB"));
+  CHECK(mentions(ran.err, "of 600.0 kB"));
   auto with_fallback = small;
   with_fallback.insert(with_fallback.end(), {"--fallback", "quantized{nbits = 2, residual_length = 0}"});
   const auto went = run(command(with_fallback));

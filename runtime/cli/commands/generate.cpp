@@ -133,8 +133,8 @@ int run(const std::vector<std::string> &arguments) {
   const auto map = parse(arguments, options);
   if (map.count("help")) return print_help(kUsage, options);
   const std::string output = one_of(map, "output", {"text", "json", "srt", "vtt"});
-  check_encoder_options(map, output);
   check_prompts_options(map);
+  check_encoder_options(map, output);
   auto config = read_config(map);
   if (map.count("explain")) {
     write_text(explanation(resolve_config(std::move(config)), /*only_diff=*/false));
