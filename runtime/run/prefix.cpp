@@ -161,6 +161,10 @@ PrefixUse fill_prefix(const Session &run, Cache &cache, const std::vector<int64_
   start = Clock::now();
   compute(run, cache, ids, events);
   use.seconds = seconds();
+  if (cache.info().tokens == 0) {
+    warn("the cache '" + name + "' holds nothing of it: the prefix is computed in every run");
+    return use;
+  }
   try {
     PrefixEntry entry;
     entry.tokens = use.tokens;
