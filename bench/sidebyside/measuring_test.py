@@ -103,6 +103,13 @@ class Measuring(unittest.TestCase):
         self.assertEqual((shape.name, shape.dtype, shape.weight_bytes, shape.read_bytes), ("small", "float32", 51200, 25600))
         self.assertEqual(shape.numbers_per_position, 2 * 2 * 2 * 16)
 
+    def test_a_step_reads_the_experts_that_a_token_goes_through(self):
+        config = {**CONFIG, "num_local_experts": 4, "num_experts_per_tok": 1}
+        experts = {f"model.layers.0.mlp.experts.{i}.up_proj.weight": HEAD for i in range(4)}
+        testing.write_model(self.model, config, {"model.embed_tokens.weight": EMBEDDING, **experts})
+        shape = Shape(self.model)
+        self.assertEqual(shape.weight_bytes - shape.read_bytes, 3 * 25600)
+
 
 if __name__ == "__main__":
     unittest.main()
