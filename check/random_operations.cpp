@@ -56,7 +56,7 @@ class Sequence {
     if (what <= 12 && ops.truncate) return truncate();
     if (what <= 14 && ops.clone) return program_.clone(draw(0, 1) == 1, draw_failure(4));
     if (what <= 16 && ops.append && rows().size() <= 3) return append();
-    if (what == 17 && ops.save) return program_.save_and_load();
+    if (what == 17 && ops.save) return save_and_load();
     if (what == 18 && draw(0, 2) == 0) return reset();
     take_step(false);
   }
@@ -141,6 +141,12 @@ class Sequence {
     std::vector<Row> rows = fresh_rows(draw(1, 2));
     const int64_t n = draw(4, 10) + (draw(0, 1) ? subject_.first_tokens : 0);
     program_.append(std::move(rows), n, draw_failure(6));
+  }
+
+  /// A new cache of one that keeps nothing has no rows before its first step.
+  void save_and_load() {
+    program_.save_and_load();
+    if (subject_.recompute) take_step(false);
   }
 
   void reset() {
