@@ -94,6 +94,8 @@ class Composite {
   void load(Reader &in) {
     for (const int child : owner_) in.expect("the cache of a layer", child);
     each([&](Inner &child) { child.load(in); });
+    for (std::size_t i = 0; i < children_.size(); ++i)
+      forgets_ = forgets_ || (holds_keys_[i] && takes_any_row(children_[i]));
   }
   /// Tokens and rows of the child that holds most, the tightest limits, the bytes of all.
   void info(int layer, kvern_info &info) const {
@@ -190,6 +192,18 @@ class Composite {
       forgets_ = forgets_ || (holds_keys_[i] && children_[i].info(-1).tokens == 0);
     keeps_ = !forgets_;
     if (forgets_) reset();
+  }
+
+  /// Of an empty cache that is one which keeps nothing.
+  static bool takes_any_row(Inner &child) {
+    if (!child.offers(Verb::gather) || child.info(-1).rows > 0) return false;
+    try {
+      const int64_t row = 0;
+      child.gather(Rows(&row, 1));
+      return true;
+    } catch (const Failure &) {
+      return false;
+    }
   }
 
   bool is_here(DLDevice place) const {
