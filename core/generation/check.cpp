@@ -60,9 +60,34 @@ bool samples(const GenerationConfig &config) {
   return config.get(option::do_sample) && config.get(option::temperature) != 0;
 }
 
+/// The names of options that a file or a flag sets and `applies` says are for something else.
+static std::string set_in_vain(const GenerationConfig &config, bool (*applies)(const OptionDeclaration &)) {
+  std::string names;
+  for (const OptionDeclaration *d : generation_options()) {
+    const OptionValue *value = config.find(*d);
+    if (value == nullptr || !value->value || value->source < OptionSource::file || !applies(*d)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(d->name);
+  }
+  return names;
+}
+
 std::vector<std::string> warnings(const GenerationConfig &config) {
-  if (!config.get(option::do_sample) || samples(config)) return {};
-  return {"temperature = 0: nothing is drawn, though do_sample = true; the most likely token is taken"};
+  std::vector<std::string> lines;
+  if (config.get(option::do_sample) && !samples(config))
+    lines.emplace_back(
+        "temperature = 0: nothing is drawn, though do_sample = true; the most likely token is taken");
+  const auto of_sampling = [](const OptionDeclaration &d) { return d.of_sampling; };
+  const auto of_beams = [](const OptionDeclaration &d) {
+    return d.name == "length_penalty" || d.name == "early_stopping";
+  };
+  const std::string sampling = set_in_vain(config, of_sampling), beams = set_in_vain(config, of_beams);
+  const bool contrastive = config.get(option::penalty_alpha).value_or(0) > 0;
+  if (!config.get(option::do_sample) && !contrastive && !sampling.empty())
+    lines.push_back(std::string("not used without do_sample = true: ") + sampling);
+  if (config.get(option::num_beams) == 1 && !beams.empty())
+    lines.push_back(std::string("not used without num_beams: ") + beams);
+  if (contrastive && samples(config)) lines.emplace_back("not used with do_sample = true: penalty_alpha");
+  return lines;
 }
 
 void check_prompt(const Prompt &prompt, int64_t vocab_size) {

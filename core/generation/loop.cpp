@@ -67,7 +67,7 @@ LogitsProcessors GenerationLoop::processors_for(const std::vector<int64_t> &rows
   if (encoder_ids_.defined())
     encoder_ids = encoder_ids_.index_select(0, at::tensor(select(repeat_, rows), at::kLong));
   return make_processors(config_, {sequences_.tensor(rows), limit, min_tokens_to_keep(config_), chosen,
-                                   &model_, &cache_, encoder_ids});
+                                   &model_, &cache_, encoder_ids, resources_.constraint});
 }
 
 Output GenerationLoop::prefill(Driver::Want want) {
@@ -85,11 +85,22 @@ void GenerationLoop::prefilled_since(Clock::time_point start) {
 }
 
 at::Tensor GenerationLoop::propose(const TokenRows &rows, int64_t n) {
+  proposed_ = n;
+  if (prefilled_)
+    return n > 1 ? driver_.propose(rows, padding_, n).logits : driver_.feed(rows, padding_).logits;
+  // the whole prompt in a step of its own, as without candidates: what a cache keeps may depend on it
   const auto start = Clock::now();
-  const at::Tensor logits =
-      n > 1 ? driver_.propose(rows, padding_, n).logits : driver_.feed(rows, padding_).logits;
-  if (!prefilled_) prefilled_since(start);
-  return logits;
+  TokenRows prompts;
+  for (const auto &row : rows) prompts.emplace_back(row.begin(), row.end() - (n - 1));
+  const at::Tensor behind_prompt = driver_.feed(prompts, padding_).logits;
+  prefilled_since(start);
+  proposed_ = n - 1;
+  if (n == 1) return behind_prompt;
+  return at::cat({behind_prompt, driver_.propose(rows, padding_, n - 1).logits}, 1);
+}
+
+void GenerationLoop::accept(int64_t chosen, int64_t n) {
+  if (n > 1) driver_.accept({chosen - (n - proposed_)});
 }
 
 at::Tensor GenerationLoop::prefill() {

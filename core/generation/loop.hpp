@@ -37,9 +37,10 @@ class GenerationLoop {
   at::Tensor decode();
   /// Feeds what follows in rows of the cache; counted as decoded.
   Output decode(const TokenRows &rows, Driver::Want want);
-  /// Feeds `rows`, of which the last n - 1 tokens are candidates; logits of the last n, float32 [1, n, V]. What is kept of
-  /// them has to be said to the driver, if n > 1.
+  /// Feeds `rows`, of which the last n - 1 tokens are candidates; logits of the last n, float32 [1, n, V].
   at::Tensor propose(const TokenRows &rows, int64_t n);
+  /// After propose(rows, n): keeps the first `chosen` of the last n tokens, at least one.
+  void accept(int64_t chosen, int64_t n);
   bool prefilled() const { return prefilled_; }
   /// Scores after the processors. Throws if a sequence has no token left to choose.
   at::Tensor process(const at::Tensor &logits);
@@ -81,6 +82,7 @@ class GenerationLoop {
   GenerationResult result_;
   int64_t step_ = 0;
   bool prefilled_ = false;
+  int64_t proposed_ = 0;  // tokens of the driver's proposal; one less than asked for behind a prompt
   std::chrono::steady_clock::time_point decode_start_;
 };
 

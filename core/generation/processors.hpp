@@ -18,6 +18,8 @@ class LogitsProcessor {
   virtual at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const = 0;
   /// Row i continues what row index[i] was; rows that are in no index are gone.
   virtual void reorder(const std::vector<int64_t> & /*index*/) {}
+  /// The next ids may differ from those before from this length on.
+  virtual void truncate(int64_t /*length*/) {}
 };
 
 using LogitsProcessors = std::vector<std::unique_ptr<LogitsProcessor>>;
@@ -35,6 +37,7 @@ enum class ProcessorOrder : int {
   bad_words = 80,
   min_length = 90,
   min_new_tokens = 100,
+  response_format = 105,
   forced_bos = 110,
   forced_eos = 120,
   remove_invalid = 130,
@@ -62,6 +65,7 @@ struct ProcessorContext {
   const Model *model = nullptr;  ///< that generates; nullptr: unknown
   const Cache *cache = nullptr;  ///< of that model
   at::Tensor encoder_ids = {};   ///< int64 [R, S], what a text encoder has read; undefined: there is none
+  TokenConstraint *constraint = nullptr;  ///< of response_format; see GenerationResources
   int64_t prompt_length() const { return prompt.size(1); }
   /// What the processors of an encoder's input look at: without an encoder, the prompt.
   const at::Tensor &source() const { return encoder_ids.defined() ? encoder_ids : prompt; }

@@ -116,7 +116,7 @@ class Speculative {
       goes_on = chosen < n && id == candidates.ids[static_cast<size_t>(chosen)] && !loop_.should_stop();
     }
     // the last token that was chosen is not fed yet, the one before the candidates is
-    if (n > 0) loop_.driver().accept({chosen});
+    loop_.accept(chosen, n + 1);
     const auto &ids = loop_.sequences().ids().front();
     const bool last_too = chosen <= n && ids.back() == candidates.ids[static_cast<size_t>(chosen - 1)];
     const int64_t matches = chosen - 1 + static_cast<int64_t>(last_too);

@@ -134,27 +134,29 @@ void PackedRows::pack(const std::function<int64_t(int64_t row)> &blocks, const D
 }
 
 void PackedRows::cut(int64_t column) {
+  for (RowBlocks &row : rows_) cut(row, column);
+}
+
+void PackedRows::cut(RowBlocks &row, int64_t column) {
+  if (row.end <= column) return;
   counted_ = false;
-  for (RowBlocks &row : rows_) {
-    if (row.end <= column) continue;
-    row.begin = std::min(row.begin, column);
-    row.end = column;
-    while (!row.spans.empty() && row.spans.back().column >= column) row.spans.pop_back();
-    if (!row.spans.empty()) {
-      BlockSpan &last = row.spans.back();
-      last.tokens = std::min(last.tokens, column - last.column);
-    }
-    if (!row.open) continue;
-    // what nobody has any more can be written again
-    int64_t own = 0, used = 0;
-    for (const BlockSpan &span : row.spans) {
-      if (span.slab != row.open) continue;
-      ++own;
-      used = std::max(used, span.block + span.blocks(format_.tokens));
-    }
-    if (row.open.use_count() == own + 1) row.open->used = used;
-    if (row.open->used == 0) row.open.reset();
+  row.begin = std::min(row.begin, column);
+  row.end = column;
+  while (!row.spans.empty() && row.spans.back().column >= column) row.spans.pop_back();
+  if (!row.spans.empty()) {
+    BlockSpan &last = row.spans.back();
+    last.tokens = std::min(last.tokens, column - last.column);
   }
+  if (!row.open) return;
+  // what nobody has any more can be written again
+  int64_t own = 0, used = 0;
+  for (const BlockSpan &span : row.spans) {
+    if (span.slab != row.open) continue;
+    ++own;
+    used = std::max(used, span.block + span.blocks(format_.tokens));
+  }
+  if (row.open.use_count() == own + 1) row.open->used = used;
+  if (row.open->used == 0) row.open.reset();
 }
 
 void PackedRows::move(int64_t by) {

@@ -53,6 +53,8 @@ class PackedRows {
 
   /// Drops the columns from `column` on.
   void cut(int64_t column);
+  /// The same in one row.
+  void cut_row(int64_t row, int64_t column) { cut(rows_[static_cast<std::size_t>(row)], column); }
   /// Moves all columns right (left, if negative).
   void move(int64_t by);
   /// Row i becomes what row rows[i] was, on the same memory.
@@ -74,6 +76,7 @@ class PackedRows {
 
  private:
   friend class Packing;
+  void cut(RowBlocks &row, int64_t column);
   SlabPtr slab(int64_t blocks) const;
   RowBlocks copy(const RowBlocks &row, int64_t by) const;
   void load_row(sdk::Reader &in, RowBlocks &row, int64_t held) const;

@@ -30,6 +30,8 @@ class PackedStorage {
   void store(int layer, int64_t slot, const DLTensor &k, const DLTensor *v) {
     layers_[layer]->store(slot, k, v);
   }
+  /// Within a tentative step; see QuantizedLayer.
+  void pack_ahead(int layer, int64_t size) { layers_[layer]->pack_ahead(size, parallel()); }
   void clear(int layer, int64_t row, int64_t begin, int64_t end) { layers_[layer]->clear(row, begin, end); }
   /// Memory to unpack a layer, unless it has no packed token. Throws the host's failure.
   void reserve_read(int layer, const sdk::Extent &used);

@@ -24,6 +24,8 @@ class Quantized : public sdk::KeyCache<PackedStorage, sdk::KeepAll> {
 
   void attend(const kvern_attend &request) {
     if (request.k) store(request.layer, *request.k, request.v);
+    if (step().tentative() && request.q->shape[2] > 1)
+      storage().pack_ahead(request.layer, slots().size() - 1);
     attention_.run(request, storage().layer(request.layer), slots(), step(), storage().parallel());
   }
 

@@ -51,6 +51,8 @@ void QuantizedLayer::open(int64_t rows, int64_t held, int64_t n_new) {
     packed_.assign(rows);
     base_ = 0;
   }
+  ends_.clear();
+  for (int64_t row = 0; row < rows; ++row) ends_.push_back(packed_.row(row).end);
   const sdk::Extent before = used(held);
   const int64_t need = before.slots + n_new;
   grow({rows, std::max<int64_t>(1, std::min(longest_, rounded_up(need + need / 2)))}, before);
@@ -88,18 +90,29 @@ void QuantizedLayer::close(int64_t held, const kernels::Parallel &parallel) {
     in_prefill_ = false;
     return;
   }
-  bool any = false;
-  for (int64_t row = 0; row < packed_.rows(); ++row)
-    any = any || blocks_to_pack(held - packed_.row(row).end) > 0;
-  if (any) {
-    DLTensor k, v;
-    sdk::OutTensor k_desc, v_desc;
-    read_dense(held, k_desc, &k, v_desc, &v);
-    packed_.pack([&](int64_t row) { return blocks_to_pack(held - packed_.row(row).end); }, {k, v, base_},
-                 parallel);
-  }
+  for (int64_t row = 0; row < packed_.rows(); ++row) packed_.cut_row(row, end_at(row, held));
+  pack_ahead(held, parallel);
   packed_.drop_reserves();
   advance(held);
+}
+
+int64_t QuantizedLayer::end_at(int64_t row, int64_t size) const {
+  const int64_t end = ends_[static_cast<std::size_t>(row)];
+  return end + blocks_to_pack(size - end) * packed_.format().tokens;
+}
+
+void QuantizedLayer::pack_ahead(int64_t size, const kernels::Parallel &parallel) {
+  const int64_t tokens = packed_.format().tokens;
+  const auto due = [&](int64_t row) {
+    return std::max<int64_t>(0, (end_at(row, size) - packed_.row(row).end) / tokens);
+  };
+  bool any = false;
+  for (int64_t row = 0; row < packed_.rows(); ++row) any = any || due(row) > 0;
+  if (!any) return;
+  DLTensor k, v;
+  sdk::OutTensor k_desc, v_desc;
+  read_dense(size, k_desc, &k, v_desc, &v);
+  packed_.pack(due, {k, v, base_}, parallel);
 }
 
 /// Forgets the dense tokens that every row has packed, and the long step.

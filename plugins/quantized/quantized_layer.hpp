@@ -32,6 +32,11 @@ class QuantizedLayer {
   /// New keys and values [B, H, n, D], from this column on.
   void store(int64_t column, const DLTensor &k, const DLTensor *v) { dense().store(column - base_, k, v); }
   void clear(int64_t row, int64_t begin, int64_t end) { dense().clear(row, begin - base_, end - base_); }
+  /// Within a step whose tokens are stored: packs what is due when the first `size` columns are held; what the step does not keep,
+  /// close takes back. The dense columns stay until then.
+  void pack_ahead(int64_t size, const kernels::Parallel &parallel);
+  /// Where the packed columns of a row end when `size` columns are held, as steps of one token would have it. Within a step.
+  int64_t end_at(int64_t row, int64_t size) const;
   /// Ends a step after which `held` columns are kept, and packs.
   void close(int64_t held, const kernels::Parallel &parallel);
 
@@ -86,6 +91,7 @@ class QuantizedLayer {
   PackedRows packed_;
   sdk::DenseLayer residual_, prefill_;        // prefill_: instead of residual_, within a step of many tokens
   sdk::Extent allocated_, allocated_before_;  // of residual_, now and before the last grow
+  std::vector<int64_t> ends_;                 // of the packed columns of each row, when the step began
   bool in_prefill_ = false;
   int64_t base_ = 0;
 };

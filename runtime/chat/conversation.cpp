@@ -113,6 +113,8 @@ GenerationResult Conversation::generate_reply(const Reply &reply, const Generati
   const GenerationConfig config = generation();
   GenerationResources resources;
   resources.text = [&](std::span<const int64_t> ids) { return session_.tokenizer()->text(ids, false); };
+  const auto constraint = session_.constraint();
+  resources.constraint = constraint.get();
   if (session_.assistant()) {
     assistant_cache_.emplace(
         session_.open_assistant_cache(length_limit(config, static_cast<int64_t>(reply.prompt.size()))));

@@ -86,6 +86,8 @@ std::vector<int64_t> behind_decoder_start(std::vector<int64_t> ids, const Genera
 }
 
 int transcribe_and_print(const Session &run, const po::variables_map &map, const std::string &output) {
+  if (asks_for_format(run.generation()))
+    throw Error(ErrorKind::config, "response_format is for prompts, a transcript has no form");
   const audio::LogMel features(audio::LogMelConfig::read(run.model_folder()));
   const auto samples = audio::read_audio(map["audio"].as<std::string>(), features.config().sampling_rate);
   const auto tokens = SpeechTokens::read(run.model_folder());

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "devices/cpu/threads.hpp"
+#include "runtime/cli/logprobs.hpp"
 #include "runtime/cli/memory.hpp"
 
 namespace kvern::cli {
@@ -34,6 +35,8 @@ Json sequence(const GenerationReport &f, size_t r) {
   const auto ids = new_ids(f, r);
   Json json{{"output_ids", ids}, {"finish_reason", finish_reason(f, r)}};
   json["text"] = f.run.tokenizer() ? Json(continuation(f, ids)) : Json();
+  if (f.logprobs != nullptr)
+    json["logprobs"] = f.logprobs->of_row(r, f.result.new_tokens[r], f.run.tokenizer());
   if (!f.result.sequences_scores.empty()) json["score"] = f.result.sequences_scores[r];
   return json;
 }
@@ -68,6 +71,8 @@ std::string as_text(const GenerationReport &f, const std::optional<std::string> 
     const auto ids = new_ids(f, r);
     if (!tokenizer)
       text += joined(ids);
+    else if (!f.run.config().echo_prompt)
+      text += continuation(f, ids);
     else if (prompt_text)
       text += *prompt_text + continuation(f, ids);
     else

@@ -9,6 +9,8 @@
 
 namespace kvern::cli {
 
+class Logprobs;
+
 /// A finished generation with what it was made from.
 struct GenerationReport {
   const Session &run;
@@ -16,8 +18,9 @@ struct GenerationReport {
   const GenerationConfig &config;
   const GenerationResult &result;
   const Cache &cache;
-  bool interrupted = false;           ///< by a signal: rows that did not end on their own are "interrupted"
-  const PrefixUse *prefix = nullptr;  ///< the prompt begins with it; its text is not printed
+  bool interrupted = false;            ///< by a signal: rows that did not end on their own are "interrupted"
+  const PrefixUse *prefix = nullptr;   ///< the prompt begins with it; its text is not printed
+  const Logprobs *logprobs = nullptr;  ///< nullptr: they are not asked for
 };
 
 /// The new ids of row r, padding left out.

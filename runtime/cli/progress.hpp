@@ -8,7 +8,8 @@ namespace kvern::cli {
 
 class Progress {
  public:
-  explicit Progress(std::string what);
+  /// `unit`: of what is counted; with it the speed and the time that is left at most are shown as well.
+  explicit Progress(std::string what, std::string unit = "");
   /// Erases the line.
   ~Progress();
   Progress(const Progress &) = delete;
@@ -22,7 +23,9 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::string what_;
+  std::string rate_text(int64_t done, int64_t total, Clock::time_point now) const;
+
+  std::string what_, unit_;
   Clock::time_point start_, last_;
   bool visible_ = false;
 };

@@ -65,6 +65,9 @@ class Prompts {
  private:
   void add(PromptLine &line) {
     try {
+      if (line.options.is_set(option::response_format))
+        throw Error(ErrorKind::input,
+                    "response_format is that of all prompts: set it in [generation] or by --response-format");
       PromptJob job;
       job.config = run_.generation();
       job.config.merge(line.options, kvern::generation_options());
@@ -145,9 +148,10 @@ std::string statistics(const PromptBatchReport &report, int64_t done, const Prom
 
 /// What a strategy with a draft model needs; the cache is kept beside it.
 void add_resources(const Session &run, int64_t longest, GenerationResources &to,
-                   std::optional<Cache> &of_assistant) {
+                   std::optional<Cache> &of_assistant, TokenConstraint *constraint) {
   if (run.tokenizer())
     to.text = [&run](std::span<const int64_t> ids) { return run.tokenizer()->text(ids, false); };
+  to.constraint = constraint;
   if (!run.assistant()) return;
   of_assistant = run.open_assistant_cache(longest);
   to.assistant = run.assistant();
@@ -169,7 +173,8 @@ int run_all(const Session &run, Prompts &prompts, PromptsOutput &output, bool st
   }
   setup.max_batch = rows;
   setup.memory_budget = run.config().memory_budget.value_or(usable_memory());
-  add_resources(run, longest, setup.resources, of_assistant);
+  const auto constraint = run.constraint();
+  add_resources(run, longest, setup.resources, of_assistant, constraint.get());
   if (!run.config().fallback.empty()) setup.fall_back = [&] { return run.fall_back(1, longest); };
 
   int64_t done = 0;

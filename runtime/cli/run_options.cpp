@@ -78,9 +78,19 @@ const char *value_name(OptionType type) {
   return "VALUE";
 }
 
+/// Of an option that may be a text as well as a tree: a JSON schema is no TOML.
+Option tree_or_text(const std::string &text, const std::string &place) {
+  try {
+    return config::parse_toml_value(text, place);
+  } catch (const Error &) {
+    return {text, place};
+  }
+}
+
 /// What a flag's text means, by the declared type. A list of integers needs no brackets.
 Option value_of(const OptionDeclaration &declared, const std::string &text, const std::string &place) {
   if (declared.type == OptionType::text || declared.type == OptionType::texts) return {text, place};
+  if (declared.accepts != nullptr && declared.accepts({text, place})) return tree_or_text(text, place);
   const bool list = declared.type == OptionType::integers && !text.starts_with('[') && text != "none";
   return config::parse_toml_value(list ? "[" + text + "]" : text, place);
 }

@@ -54,7 +54,9 @@ struct RunConfig {
   std::string assistant_cache_implementation = "dynamic";  ///< of the draft model
   int64_t max_batch = 16;                                  ///< rows at a time of many prompts
   PrefixConfig prefix;
-  bool names_cache = false;  ///< the file or a flag does; else "dynamic" is the default
+  bool echo_prompt = true;          ///< the text output begins with the prompt
+  std::optional<int64_t> logprobs;  ///< of how many likeliest tokens beside the chosen one; none: not at all
+  bool names_cache = false;         ///< the file or a flag does; else "dynamic" is the default
   OptionTable cache_config;
   OptionTable given;            ///< the values of run_options() as they were read, with their places
   GenerationConfig generation;  ///< what [generation] and flags set

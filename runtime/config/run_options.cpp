@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kMaxThreads = 1024;
+constexpr double kMaxThreads = 1024, kMaxLogprobs = 100;
 
 constexpr std::array<std::pair<const char *, const char *>, 10> kDtypes{{{"float32", "float32"},
                                                                          {"f32", "float32"},
@@ -201,6 +201,16 @@ std::optional<Option> get_prefix_folder(const RunConfig &config) {
   return config.prefix.folder ? std::optional(absolute_option(*config.prefix.folder)) : std::nullopt;
 }
 
+void store_echo_prompt(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.echo_prompt = std::get<bool>(value.value);
+}
+std::optional<Option> get_echo_prompt(const RunConfig &config) { return Option{config.echo_prompt, ""}; }
+
+void store_logprobs(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.logprobs = std::get<int64_t>(value.value);
+}
+std::optional<Option> get_logprobs(const RunConfig &config) { return integer_option(config.logprobs); }
+
 constexpr RunOption kOptions[] = {
     {.declared = {.name = "model",
                   .help = "a Hugging Face model folder; without it the built-in model",
@@ -334,6 +344,26 @@ constexpr RunOption kOptions[] = {
      .group = FlagGroup::generation,
      .store = store_assistant_cache,
      .get = get_assistant_cache},
+    {.declared = {.name = "echo_prompt",
+                  .default_value = true,
+                  .help = "begin the text output with the prompt; JSON has it apart",
+                  .type = OptionType::boolean},
+     .flag = "echo-prompt",
+     .value_name = "true|false",
+     .group = FlagGroup::generation,
+     .store = store_echo_prompt,
+     .get = get_echo_prompt},
+    {.declared =
+         {.name = "logprobs",
+          .range = {.min = 0, .max = kMaxLogprobs},
+          .help = "in the JSON result, the log-probability of each token and of so many of the likeliest; "
+                  "without it none",
+          .type = OptionType::integer},
+     .flag = "logprobs",
+     .value_name = "N",
+     .group = FlagGroup::generation,
+     .store = store_logprobs,
+     .get = get_logprobs},
     {.declared = {.name = "seed",
                   .range = {.min = 0},
                   .help = "seed of sampling; without it every run draws anew",

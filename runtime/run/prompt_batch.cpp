@@ -55,7 +55,8 @@ struct Row {
     sample = choose_strategy(config, resources).sampler(config, seed);
     const auto length = static_cast<int64_t>(given.ids.size());
     limit = length_limit(config, length);
-    processors = make_processors(config, {sequences.tensor(), limit, 1, nullptr, &model, &cache, {}});
+    processors = make_processors(
+        config, {sequences.tensor(), limit, 1, nullptr, &model, &cache, {}, resources.constraint});
   }
 
   const Ids &ids() const { return sequences.ids().front(); }

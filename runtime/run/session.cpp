@@ -118,6 +118,7 @@ Session::Session(config::RunConfig config) : config_(std::move(config)) {
   const std::string warning = set_threads(config_.threads.value_or(0));
   if (!warning.empty()) std::cerr << "kvern: warning: " << warning << '\n';
   folder_ = config_.model ? *config_.model : built_in_model();
+  constraints_.emplace(generation());
   LoadOptions options;
   options.dtype = dtype_option(config_.dtype);
   options.allow_beyond_context = config_.allow_beyond_context;
@@ -125,6 +126,7 @@ Session::Session(config::RunConfig config) : config_(std::move(config)) {
   if (config_.assistant_model) assistant_ = load_model(*config_.assistant_model, options);
   if (config_.allow_beyond_context) warn_beyond_context(*model_);
   if (Tokenizer::exists(folder_)) tokenizer_ = Tokenizer::load(folder_);
+  if (tokenizer_ && constraints_->restricts()) tokenizer_ = tokenizer_->keeping_spaces();
   malloc_trim(0);  // what reading the files took would stay resident in the heap for good
 }
 
@@ -141,6 +143,10 @@ GenerationConfig resolve_generation(const config::RunConfig &run, const fs::path
 }
 
 GenerationConfig Session::generation() const { return resolve_generation(config_, folder_); }
+
+std::unique_ptr<TokenConstraint> Session::constraint() const {
+  return tokenizer_ ? constraints_->make(*tokenizer_, model_->info().vocab_size) : nullptr;
+}
 
 files::GenerationFile Session::generation_file() const {
   return files::read_generation_config(folder_, read_model_config(folder_), generation_options());

@@ -7,6 +7,7 @@
 #include "runtime/files/generation_config.hpp"
 #include "runtime/run/fall_back.hpp"
 #include "runtime/run/open_cache.hpp"
+#include "runtime/run/response_constraint.hpp"
 #include "runtime/tokenizer/tokenizer.hpp"
 
 namespace kvern {
@@ -49,6 +50,9 @@ class Session {
   /// Where open_cache's has no memory: the caches of the option `fallback`, opened like it. Empty where none is configured.
   FallBack fall_back(int64_t max_rows, int64_t max_tokens, int64_t max_cross = 0) const;
 
+  /// What response_format says, for one generation at a time; nullptr: it says nothing, or there is no tokenizer.
+  std::unique_ptr<TokenConstraint> constraint() const;
+
   /// The draft model of assisted decoding; nullptr: none is configured.
   const Model *assistant() const { return assistant_.get(); }
   Cache open_assistant_cache(int64_t max_tokens) const;
@@ -58,6 +62,7 @@ class Session {
   std::filesystem::path folder_;
   std::unique_ptr<Model> model_, assistant_;
   std::optional<Tokenizer> tokenizer_;
+  mutable std::optional<ResponseConstraints> constraints_;
 };
 
 /// What is to be said before a generation, one line each: keys of generation_config.json that are not used, and warnings.

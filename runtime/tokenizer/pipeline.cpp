@@ -104,6 +104,13 @@ const std::string *Pipeline::token_of(int64_t id) const {
   return token ? token : model_->token_of(id);
 }
 
+std::string Pipeline::bytes_within(const std::string &token) const {
+  if (!decoder_) return " " + token;
+  TokenText text{token};
+  decoder_->apply_within(text);
+  return std::move(text.text);
+}
+
 std::string Pipeline::decode(std::span<const int64_t> ids, bool skip_special_tokens) const {
   Tokens tokens;
   for (const int64_t id : ids) {

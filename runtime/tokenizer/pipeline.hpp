@@ -27,6 +27,9 @@ class Pipeline {
   Encoding encode_pair(std::string_view a, std::string_view b, bool add_special_tokens) const;
   std::string decode(std::span<const int64_t> ids, bool skip_special_tokens) const;
 
+  /// What a token adds to a text within which it stands. Throws Error(model) where that depends on its neighbours.
+  std::string bytes_within(const std::string &token) const;
+
   std::optional<int64_t> id_of(std::string_view token) const;
   const std::string *token_of(int64_t id) const;  ///< nullptr: no such id
   bool is_added(int64_t id) const { return added_->token_of(id) != nullptr; }

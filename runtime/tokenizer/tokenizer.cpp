@@ -146,6 +146,23 @@ bool Tokenizer::leaves_out(int64_t id) const {
 }
 
 bool Tokenizer::cleans_up_spaces() const { return state_->config.clean_up_tokenization_spaces; }
+Tokenizer Tokenizer::keeping_spaces() const {
+  auto state = std::make_shared<State>(*state_);
+  state->config.clean_up_tokenization_spaces = false;
+  return Tokenizer(std::move(state));
+}
+
+std::vector<std::optional<std::string>> Tokenizer::token_bytes(size_t size) const {
+  std::vector<std::optional<std::string>> result(size);
+  for (size_t id = 0; id < size; ++id) {
+    const auto number = static_cast<int64_t>(id);
+    const std::string *token = state_->transformers->token_of(number);
+    if (token != nullptr && !is_special(number) && !leaves_out(number))
+      result[id] = state_->transformers->bytes_within(*token);
+  }
+  return result;
+}
+
 bool Tokenizer::pads_left() const { return state_->config.pad_left; }
 size_t Tokenizer::vocab_size() const { return state_->transformers->size(); }
 

@@ -61,6 +61,11 @@ class Tokenizer {
                            bool skip_special_tokens) const;
   /// clean_up_tokenization_spaces of the configuration.
   bool cleans_up_spaces() const;
+  /// The same tokenizer without it: texts are what their tokens spell.
+  Tokenizer keeping_spaces() const;
+  /// By id, below `size`: the bytes that a token adds to a text within which it stands. None: special tokens, those that text()
+  /// leaves out, and ids that are no token. Throws Error(model) where that depends on the tokens around it.
+  std::vector<std::optional<std::string>> token_bytes(size_t size) const;
 
   /// How many different tokens there are, added ones included. Ids may be larger where they have gaps.
   size_t vocab_size() const;

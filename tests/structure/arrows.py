@@ -9,7 +9,7 @@ import sys
 
 SOURCES = ("kernels", "devices", "core", "check", "sdk", "plugins", "runtime", "tests", "bench")
 SUFFIXES = {".hpp", ".cpp", ".h", ".c", ".inl"}
-MAX_CORE_LINES = 10000
+MAX_CORE_LINES = 10500
 MAX_FILE_LINES = 500
 ROOTS = ("core/include/", "sdk/include/")  # of <kvern/...>
 

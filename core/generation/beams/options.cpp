@@ -77,6 +77,10 @@ void check_beams(const GenerationConfig &config) {
     throw Error(ErrorKind::config, setting(option::num_return_sequences, std::to_string(copies)) +
                                        "num_beams = " + std::to_string(beams) +
                                        " beams give at most as many sequences");
+  if (config.get(option::penalty_alpha).value_or(0) > 0)
+    throw Error(ErrorKind::config,
+                setting(option::num_beams, std::to_string(beams)) +
+                    "contrastive search (penalty_alpha) has no beams; use one or the other");
   check_groups(config);
 }
 

@@ -128,7 +128,7 @@ void BeamSearch::choose(Group &group, const float *scores, const int64_t *ids, i
       group.parents.push_back(beam);
       group.tokens.push_back(token);
       next.push_back(scores[rank]);
-    } else if (rank < group_size_) {
+    } else if (rank < group_size_ && scores[rank] > static_cast<float>(kFiltered)) {
       end_hypothesis(group, beam, scores[rank]);
     }
   }
@@ -137,7 +137,10 @@ void BeamSearch::choose(Group &group, const float *scores, const int64_t *ids, i
                 "num_beams = " + std::to_string(n_groups_ * group_size_) +
                     ": the vocabulary has too few ids that do not end a sequence; use fewer beams");
   group.scores = std::move(next);
-  group.done = group.hypotheses.is_done(scores[0], new_tokens() + 1);
+  // where processors let no beam go on, what has ended is all there is
+  const bool none_goes_on =
+      !(group.scores.front() > static_cast<float>(kFiltered)) && !group.hypotheses.list().empty();
+  group.done = none_goes_on || group.hypotheses.is_done(scores[0], new_tokens() + 1);
 }
 
 void BeamSearch::step_group(int64_t index, const at::Tensor &logits, at::Tensor &all_scores) {

@@ -14,22 +14,33 @@ constexpr GenerationOption<int64_t> kSize{
 
 class EncoderNoRepeatNgram : public LogitsProcessor {
  public:
-  EncoderNoRepeatNgram(at::Tensor prompt, int64_t size) : prompt_(std::move(prompt)), size_(size) {}
+  EncoderNoRepeatNgram(const at::Tensor &prompt, int64_t size) {
+    for (int64_t r = 0; r < prompt.size(0); ++r) {
+      auto index = std::make_shared<NgramIndex>(size);
+      for (const int64_t id : ids_of_row(prompt, r)) index->add(id);
+      prompts_.push_back(std::move(index));
+    }
+  }
   at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const override {
-    auto result = scores.clone();
-    const int64_t copies = ids.size(0) / prompt_.size(0);
-    for (int64_t r = 0; r < ids.size(0); ++r)
-      filter_ngrams(result[r], ids_of_row(prompt_, r / copies), ids_of_row(ids, r), size_);
+    auto result = scores.clone(at::MemoryFormat::Contiguous);
+    const int64_t copies = ids.size(0) / static_cast<int64_t>(prompts_.size());
+    for (int64_t r = 0; r < ids.size(0); ++r) {
+      auto *out = result.data_ptr<float>() + r * scores.size(1);
+      prompts_[static_cast<size_t>(r / copies)]->completions(ids_of_row(ids, r), [&](int64_t id) {
+        if (id >= 0 && id < scores.size(1)) out[id] = static_cast<float>(kFiltered);
+      });
+    }
     return result;
   }
 
   void reorder(const std::vector<int64_t> &index) override {
-    prompt_ = prompt_.index_select(0, at::tensor(index, at::kLong));
+    const auto before = std::move(prompts_);
+    prompts_.clear();
+    for (const int64_t i : index) prompts_.push_back(before[static_cast<size_t>(i)]);
   }
 
  private:
-  at::Tensor prompt_;
-  int64_t size_;
+  std::vector<std::shared_ptr<const NgramIndex>> prompts_;
 };
 
 constexpr const OptionDeclaration *kOptions[] = {&kSize};

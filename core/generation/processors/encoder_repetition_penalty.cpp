@@ -1,4 +1,5 @@
 // Makes tokens of the prompt more likely (penalty > 1).
+#include "core/generation/ngrams.hpp"
 #include "core/generation/processors.hpp"
 
 namespace kvern {
@@ -13,22 +14,31 @@ constexpr GenerationOption<double> kPenalty{
 
 class EncoderRepetitionPenalty : public LogitsProcessor {
  public:
-  EncoderRepetitionPenalty(at::Tensor prompt, double penalty)
-      : prompt_(std::move(prompt)), penalty_(penalty) {}
+  EncoderRepetitionPenalty(const at::Tensor &prompt, double penalty) : penalty_(static_cast<float>(penalty)) {
+    for (int64_t r = 0; r < prompt.size(0); ++r) {
+      DifferentIds ids;
+      for (const int64_t id : ids_of_row(prompt, r)) ids.add(id);
+      prompts_.push_back(std::make_shared<const std::vector<int64_t>>(ids.ids()));
+    }
+  }
   at::Tensor operator()(const at::Tensor &, const at::Tensor &scores) const override {
-    const auto prompt = prompt_.repeat_interleave(scores.size(0) / prompt_.size(0), 0);
-    auto seen = scores.gather(1, prompt);
-    seen = at::where(seen < 0, seen * penalty_, seen / penalty_);
-    return scores.scatter(1, prompt, seen);
+    auto result = scores.clone(at::MemoryFormat::Contiguous);
+    const int64_t copies = scores.size(0) / static_cast<int64_t>(prompts_.size());
+    for (int64_t r = 0; r < scores.size(0); ++r)
+      penalize({result.data_ptr<float>() + r * scores.size(1), static_cast<size_t>(scores.size(1))},
+               *prompts_[static_cast<size_t>(r / copies)], penalty_);
+    return result;
   }
 
   void reorder(const std::vector<int64_t> &index) override {
-    prompt_ = prompt_.index_select(0, at::tensor(index, at::kLong));
+    const auto before = std::move(prompts_);
+    prompts_.clear();
+    for (const int64_t i : index) prompts_.push_back(before[static_cast<size_t>(i)]);
   }
 
  private:
-  at::Tensor prompt_;
-  double penalty_;
+  std::vector<std::shared_ptr<const std::vector<int64_t>>> prompts_;
+  float penalty_;
 };
 
 constexpr const OptionDeclaration *kOptions[] = {&kPenalty};

@@ -1,6 +1,7 @@
 // Filters tokens that would complete an n-gram a second time. Paulus et al. 2017; fairseq.
 #include "core/generation/processors.hpp"
 #include "core/generation/ngrams.hpp"
+#include "core/generation/row_states.hpp"
 
 namespace kvern {
 namespace {
@@ -13,16 +14,23 @@ constexpr GenerationOption<int64_t> kSize{{.name = "no_repeat_ngram_size",
 
 class NoRepeatNgram : public LogitsProcessor {
  public:
-  explicit NoRepeatNgram(int64_t size) : size_(size) {}
+  explicit NoRepeatNgram(int64_t size) : rows_(NgramIndex(size)) {}
   at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const override {
-    auto result = scores.clone();
-    for (int64_t r = 0; r < ids.size(0); ++r)
-      filter_ngrams(result[r], ids_of_row(ids, r), ids_of_row(ids, r), size_);
+    auto result = scores.clone(at::MemoryFormat::Contiguous);
+    for (int64_t r = 0; r < ids.size(0); ++r) {
+      const auto row = ids_of_row(ids, r);
+      auto *out = result.data_ptr<float>() + r * scores.size(1);
+      rows_.of(r, ids.size(0), row).completions(row, [&](int64_t id) {
+        if (id >= 0 && id < scores.size(1)) out[id] = static_cast<float>(kFiltered);
+      });
+    }
     return result;
   }
+  void reorder(const std::vector<int64_t> &index) override { rows_.reorder(index); }
+  void truncate(int64_t length) override { rows_.truncate(length); }
 
  private:
-  int64_t size_;
+  mutable RowStates<NgramIndex> rows_;
 };
 
 constexpr const OptionDeclaration *kOptions[] = {&kSize};

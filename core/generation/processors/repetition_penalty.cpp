@@ -1,6 +1,7 @@
 // Makes tokens that occurred less likely (penalty > 1). CTRL: Keskar et al. 2019.
 #include "core/generation/ngrams.hpp"
 #include "core/generation/processors.hpp"
+#include "core/generation/row_states.hpp"
 
 namespace kvern {
 namespace {
@@ -14,25 +15,20 @@ constexpr GenerationOption<double> kPenalty{
 
 class RepetitionPenalty : public LogitsProcessor {
  public:
-  explicit RepetitionPenalty(double penalty) : penalty_(penalty) {}
+  explicit RepetitionPenalty(double penalty) : penalty_(static_cast<float>(penalty)) {}
   at::Tensor operator()(const at::Tensor &ids, const at::Tensor &scores) const override {
-    const at::Tensor from = scores.contiguous(), result = from.clone(), texts = ids.contiguous();
-    for (int64_t r = 0; r < from.size(0); ++r) penalize(from[r], result[r], ids_of_row(texts, r));
+    auto result = scores.clone(at::MemoryFormat::Contiguous);
+    for (int64_t r = 0; r < ids.size(0); ++r)
+      penalize({result.data_ptr<float>() + r * scores.size(1), static_cast<size_t>(scores.size(1))},
+               rows_.of(r, ids.size(0), ids_of_row(ids, r)).ids(), penalty_);
     return result;
   }
+  void reorder(const std::vector<int64_t> &index) override { rows_.reorder(index); }
+  void truncate(int64_t length) override { rows_.truncate(length); }
 
  private:
-  /// A token that occurred twice is penalized once; padding may have an id outside the vocabulary.
-  void penalize(const at::Tensor &scores, const at::Tensor &result, std::span<const int64_t> ids) const {
-    const auto penalty = static_cast<float>(penalty_);
-    const int64_t vocab_size = scores.numel();
-    const auto *from = scores.const_data_ptr<float>();
-    auto *to = result.data_ptr<float>();
-    for (const int64_t id : ids)
-      if (id >= 0 && id < vocab_size) to[id] = from[id] < 0 ? from[id] * penalty : from[id] / penalty;
-  }
-
-  double penalty_;
+  float penalty_;
+  mutable RowStates<DifferentIds> rows_;
 };
 
 constexpr const OptionDeclaration *kOptions[] = {&kPenalty};

@@ -64,7 +64,9 @@ class Draft : public CandidateSource {
   }
 
   void update(const std::vector<int64_t> &ids, int64_t candidates, int64_t matches) override {
-    driver_.truncate({static_cast<int64_t>(ids.size()) - 1 - padding_[0]});
+    const auto length = static_cast<int64_t>(ids.size()) - 1;
+    driver_.truncate({length - padding_[0]});
+    for (const auto &processor : processors_) processor->truncate(length);
     if (adapts_)
       num_tokens_ = matches == candidates ? num_tokens_ + 2 : std::max<int64_t>(1, num_tokens_ - 1);
   }

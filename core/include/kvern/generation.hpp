@@ -5,6 +5,7 @@
 #include <kvern/cache.hpp>
 #include <kvern/generation_options.hpp>
 #include <kvern/model.hpp>
+#include <kvern/token_constraint.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,12 +33,16 @@ extern const GenerationOption<std::optional<int64_t>> bos_token_id;  ///< begins
 extern const GenerationOption<std::optional<int64_t>> decoder_start_token_id;
 extern const GenerationOption<std::optional<int64_t>> forced_bos_token_id;  ///< follows a prompt of one
 extern const GenerationOption<bool> return_timestamps;                      ///< of speech models
+extern const GenerationOption<std::optional<Option>> response_format;       ///< the texts that may be written
 extern const GenerationOption<bool> use_cache;              ///< false: every step feeds everything again
 extern const GenerationOption<int64_t> prefill_chunk_size;  ///< 0 = whole prompts
 }  // namespace option
 
 /// Whether tokens are drawn: do_sample with a temperature above 0.
 bool samples(const GenerationConfig &config);
+
+/// Whether response_format restricts the text: it is set, and not to "text".
+bool asks_for_format(const GenerationConfig &config);
 
 /// The length at which rows end: max_new_tokens, else max_length. Throws Error(input) if the prompt is that
 /// long already.
@@ -98,8 +103,9 @@ struct GenerationResources {
   const Model *assistant = nullptr;  ///< a draft model: its tokens are tried, and kept where the model agrees
   Cache *assistant_cache = nullptr;  ///< of the draft model
   std::function<std::string(std::span<const int64_t>)> text =
-      {};                   ///< of ids, special ones too; for stop_strings
-  FallBack fall_back = {};  ///< of the model's cache; empty: no memory is an error
+      {};                                 ///< of ids, special ones too; for stop_strings
+  FallBack fall_back = {};                ///< of the model's cache; empty: no memory is an error
+  TokenConstraint *constraint = nullptr;  ///< what response_format says, for this vocabulary
 };
 
 /// Rows of the cache that each prompt takes: sequences, beams or candidates.

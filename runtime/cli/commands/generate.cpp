@@ -5,12 +5,11 @@
 #include "runtime/cli/encoder_prompt.hpp"
 #include "runtime/cli/explain.hpp"
 #include "runtime/cli/generation_output.hpp"
+#include "runtime/cli/generation_watch.hpp"
 #include "runtime/cli/interrupt.hpp"
 #include "runtime/cli/output.hpp"
-#include "runtime/cli/progress.hpp"
 #include "runtime/cli/prompt.hpp"
 #include "runtime/cli/prompts.hpp"
-#include "runtime/tokenizer/decode_stream.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -44,25 +43,6 @@ po::options_description all_options() {
   return all;
 }
 
-/// Shows the prompt and one row's text as it grows. A prompt given as ids is decoded.
-class Stream {
- public:
-  Stream(const Tokenizer &tokenizer, const std::optional<std::string> &text, const std::vector<int64_t> &ids)
-      : decoder_(tokenizer, /*skip_special_tokens=*/true, text ? ids : std::vector<int64_t>()) {
-    if (text)
-      write_generated(*text);
-    else
-      for (const int64_t id : ids) push(id);
-  }
-  void push(int64_t id) {
-    if (const auto part = decoder_.push(id)) write_generated(*part);
-  }
-  void finish() { write_generated(decoder_.finish() + "\n"); }
-
- private:
-  DecodeStream decoder_;
-};
-
 /// With what a configuration needs besides the model: the tokenizer's text, and the draft model.
 GenerationResult generate_with_resources(const Session &run, Cache &cache, const Prompt &prompt,
                                          const GenerationConfig &config, const GenerationEvents &events) {
@@ -73,6 +53,8 @@ GenerationResult generate_with_resources(const Session &run, Cache &cache, const
                     prompt.encoder ? prompt.encoder->ids.size(1) : 0);
   if (run.tokenizer())
     resources.text = [&](std::span<const int64_t> ids) { return run.tokenizer()->text(ids, false); };
+  const auto constraint = run.constraint();
+  resources.constraint = constraint.get();
   std::optional<Cache> of_assistant;
   if (run.assistant()) {
     const auto length = static_cast<int64_t>(prompt.input_ids.front().size());
@@ -99,31 +81,30 @@ int generate_and_print(const Session &run, const PromptSource &source, std::opti
   prompt.encoder = std::move(encoder);
   prompt.input_ids.push_back(ids);
 
-  std::optional<Stream> stream;
-  std::optional<Progress> progress(std::in_place, "prefill:");
-  GenerationEvents events;
-  events.on_prefill = [&](int64_t done, int64_t total) {
-    progress->show(done, total);
-    if (done == total) progress.reset();
-  };
-  const bool streams = !json && output_is_terminal() && run.tokenizer() && cache_rows_per_prompt(config) == 1;
-  events.on_tokens = [&](const std::vector<int64_t> &next) {
-    progress.reset();
-    if (!streams) return;
-    if (!stream) stream.emplace(*run.tokenizer(), source.text, source.ids ? *source.ids : ids);
-    stream->push(next[0]);
-  };
+  std::optional<Logprobs> logprobs;
+  if (run.config().logprobs) logprobs.emplace(*run.config().logprobs, config);
+  std::function<TextStream()> stream;
+  if (!json && output_is_terminal() && run.tokenizer() && cache_rows_per_prompt(config) == 1)
+    stream = [&] {
+      return TextStream(*run.tokenizer(), source.text, source.ids ? *source.ids : ids,
+                        run.config().echo_prompt);
+    };
+  GenerationWatch watch(length_limit(config, length) - length, stream, logprobs ? &*logprobs : nullptr);
+  auto events = watch.events();
   const Interrupt interrupt;
   events.stop_requested = Interrupt::requested;
   const auto result = generate_with_resources(run, cache, prompt, config, events);
-  progress.reset();
+  const bool shown = watch.finish();
 
-  const GenerationReport report{
-      run, ids, config, result, cache, Interrupt::requested(), prefix_use ? &*prefix_use : nullptr};
-  if (stream)
-    stream->finish();
-  else
-    json ? write_json(as_json(report)) : write_generated(as_text(report, source.text));
+  const GenerationReport report{run,
+                                ids,
+                                config,
+                                result,
+                                cache,
+                                Interrupt::requested(),
+                                prefix_use ? &*prefix_use : nullptr,
+                                logprobs ? &*logprobs : nullptr};
+  if (!shown) json ? write_json(as_json(report)) : write_generated(as_text(report, source.text));
   if (stats) std::cerr << statistics(report);
   return Interrupt::requested() ? kInterrupted : 0;
 }
@@ -142,6 +123,8 @@ int run(const std::vector<std::string> &arguments) {
   }
   take_cache_of_model(config);
   check_cache(config);
+  if (config.logprobs && (output != "json" || map.count("prompts")))
+    throw Error(ErrorKind::config, "logprobs are part of the JSON result of one prompt: use --output json");
   if (map.count("prompts")) return generate_prompts(map, std::move(config));
   const auto source = read_prompt(map);
   const Session run(std::move(config));

@@ -40,6 +40,17 @@ Tokens ByteLevelDecoder::apply(Tokens tokens) const {
   return {repair_utf8(bytes)};
 }
 
+void ByteLevelDecoder::apply_within(TokenText &token) const {
+  token.text = alphabet_to_bytes(token.text).value_or(token.text);
+}
+
+void ByteFallbackDecoder::apply_within(TokenText &token) const {
+  const auto byte = byte_of(token.text);
+  if (!byte) return;
+  token.text.assign(1, *byte);
+  token.is_byte = true;
+}
+
 Tokens ByteFallbackDecoder::apply(Tokens tokens) const {
   Tokens out;
   std::string bytes;

@@ -13,6 +13,7 @@ class SequenceDecoder : public Decoder {
  public:
   explicit SequenceDecoder(const JsonNode &node);
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 
  private:
   std::vector<std::unique_ptr<Decoder>> steps_;
@@ -23,6 +24,7 @@ class ByteLevelDecoder : public Decoder {
  public:
   explicit ByteLevelDecoder(const JsonNode &) {}
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 };
 
 /// Runs of <0x..> become characters, or one U+FFFD each if the whole run is not UTF-8.
@@ -30,18 +32,21 @@ class ByteFallbackDecoder : public Decoder {
  public:
   explicit ByteFallbackDecoder(const JsonNode &) {}
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 };
 
 class FuseDecoder : public Decoder {
  public:
   explicit FuseDecoder(const JsonNode &) {}
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 };
 
 class MetaspaceDecoder : public Decoder {
  public:
   explicit MetaspaceDecoder(const JsonNode &node);
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 
  private:
   std::string replacement_;
@@ -52,6 +57,7 @@ class ReplaceDecoder : public Decoder {
  public:
   explicit ReplaceDecoder(const JsonNode &node);
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 
  private:
   Pattern pattern_;
@@ -63,6 +69,7 @@ class StripDecoder : public Decoder {
  public:
   explicit StripDecoder(const JsonNode &node);
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 
  private:
   std::string content_;
@@ -73,6 +80,7 @@ class WordPieceDecoder : public Decoder {
  public:
   explicit WordPieceDecoder(const JsonNode &node);
   Tokens apply(Tokens tokens) const override;
+  void apply_within(TokenText &token) const override;
 
  private:
   std::string prefix_;

@@ -1,4 +1,5 @@
 // The table of decoder types, and the one that holds others.
+#include <kvern/error.hpp>
 #include <utility>
 
 #include "runtime/tokenizer/decoders/kinds.hpp"
@@ -25,6 +26,18 @@ SequenceDecoder::SequenceDecoder(const JsonNode &node) {
 Tokens SequenceDecoder::apply(Tokens tokens) const {
   for (const auto &step : steps_) tokens = step->apply(std::move(tokens));
   return tokens;
+}
+
+void SequenceDecoder::apply_within(TokenText &token) const {
+  for (const auto &step : steps_)
+    if (!token.is_byte) step->apply_within(token);
+}
+
+void Decoder::apply_within(TokenText &) const {
+  throw Error(ErrorKind::model,
+              "tokenizer.json: decoder: what a token adds to the text depends on those around it, so that "
+              "response_format "
+              "cannot follow it");
 }
 
 }  // namespace kvern::tokenizer

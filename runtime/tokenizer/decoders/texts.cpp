@@ -18,6 +18,8 @@ Tokens FuseDecoder::apply(Tokens tokens) const {
   return {std::move(all)};
 }
 
+void FuseDecoder::apply_within(TokenText &token) const { token.joined = true; }
+
 MetaspaceDecoder::MetaspaceDecoder(const JsonNode &node)
     : strip_first_(node.string_or("prepend_scheme", "always") != "never" &&
                    node.boolean_or("add_prefix_space", true)) {
@@ -28,6 +30,10 @@ Tokens MetaspaceDecoder::apply(Tokens tokens) const {
   for (size_t i = 0; i < tokens.size(); ++i)
     tokens[i] = replace_all(tokens[i], replacement_, i == 0 && strip_first_ ? "" : " ");
   return tokens;
+}
+
+void MetaspaceDecoder::apply_within(TokenText &token) const {
+  token.text = replace_all(token.text, replacement_, " ");
 }
 
 ReplaceDecoder::ReplaceDecoder(const JsonNode &node)
@@ -47,6 +53,12 @@ Tokens ReplaceDecoder::apply(Tokens tokens) const {
   return tokens;
 }
 
+/// Within a text that is joined already a replacement may cross tokens.
+void ReplaceDecoder::apply_within(TokenText &token) const {
+  if (token.joined) return Decoder::apply_within(token);
+  token.text = apply({token.text}).front();
+}
+
 StripDecoder::StripDecoder(const JsonNode &node)
     : start_(node.integer_or("start", 0, INT64_MAX, 0)), stop_(node.integer_or("stop", 0, INT64_MAX, 0)) {
   append_char(content_, node.at("content").character());
@@ -62,6 +74,12 @@ Tokens StripDecoder::apply(Tokens tokens) const {
   return tokens;
 }
 
+/// Of a joined text the beginning alone may be cut, which is not within it.
+void StripDecoder::apply_within(TokenText &token) const {
+  if (token.joined && stop_ > 0) return Decoder::apply_within(token);
+  if (!token.joined) token.text = apply({token.text}).front();
+}
+
 WordPieceDecoder::WordPieceDecoder(const JsonNode &node)
     : prefix_(node.string_or("prefix", "##")), cleanup_(node.boolean_or("cleanup", true)) {}
 
@@ -72,6 +90,11 @@ Tokens WordPieceDecoder::apply(Tokens tokens) const {
     if (cleanup_) token = clean_up_word_pieces(token);
   }
   return tokens;
+}
+
+void WordPieceDecoder::apply_within(TokenText &token) const {
+  if (token.joined) return Decoder::apply_within(token);
+  token.text = apply({"", token.text}).back();
 }
 
 Tokens BpeDecoder::apply(Tokens tokens) const {
