@@ -76,13 +76,14 @@ std::vector<std::string> warnings(const GenerationConfig &config) {
   if (config.get(option::do_sample) && !samples(config))
     lines.emplace_back(
         "temperature = 0: nothing is drawn, though do_sample = true; the most likely token is taken");
+  const bool greedy_by_temperature = config.get(option::temperature) == 0;  // not in vain: it says the same
   const auto of_sampling = [](const OptionDeclaration &d) { return d.of_sampling; };
   const auto of_beams = [](const OptionDeclaration &d) {
     return d.name == "length_penalty" || d.name == "early_stopping";
   };
   const std::string sampling = set_in_vain(config, of_sampling), beams = set_in_vain(config, of_beams);
   const bool contrastive = config.get(option::penalty_alpha).value_or(0) > 0;
-  if (!config.get(option::do_sample) && !contrastive && !sampling.empty())
+  if (!config.get(option::do_sample) && !contrastive && !greedy_by_temperature && !sampling.empty())
     lines.push_back(std::string("not used without do_sample = true: ") + sampling);
   if (config.get(option::num_beams) == 1 && !beams.empty())
     lines.push_back(std::string("not used without num_beams: ") + beams);

@@ -13,7 +13,7 @@ std::optional<std::string> try_to_give(Cache &from, Cache &to, int64_t tokens) {
   const auto rows = ExportedRows::of(from, {tokens}, why);
   if (!rows || !rows->give_to(to, why)) return why;
   if (to.info().tokens == tokens) return std::nullopt;
-  return "'" + std::string(to.plugin().name) + "' keeps nothing";
+  return std::string("'").append(to.plugin().name).append("' keeps nothing");
 }
 
 }  // namespace

@@ -88,6 +88,7 @@ int report_torch(const c10::Error &error) {
 int main(int argc, char **argv) {
   using namespace kvern;
   cli::return_large_blocks();
+  cli::exit_where_memory_ends();
   cli::name_plugin_that_ends_the_program();
   files::exit_on_lost_mapping("kvern");
   const cli::PrintableErrors printable_errors;

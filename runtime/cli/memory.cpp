@@ -1,9 +1,14 @@
 #include "runtime/cli/memory.hpp"
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <fstream>
+#include <kvern/error.hpp>
+#include <new>
 #include <sstream>
 
 namespace kvern::cli {
@@ -23,7 +28,24 @@ int64_t status_field(const std::string &name) {
   return 0;
 }
 
+std::terminate_handler previous_terminate = std::abort;
+
+[[noreturn]] void on_terminate() {
+  try {
+    if (const auto current = std::current_exception()) std::rethrow_exception(current);
+  } catch (const std::bad_alloc &) {
+    constexpr char line[] = "kvern: out of memory\n";
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(static_cast<int>(ErrorKind::out_of_memory));
+  } catch (...) {
+    previous_terminate();
+  }
+  std::abort();
+}
+
 }  // namespace
+
+void exit_where_memory_ends() { previous_terminate = std::set_terminate(on_terminate); }
 
 void return_large_blocks() {
   mallopt(M_MMAP_THRESHOLD, kMmapThreshold);

@@ -10,6 +10,10 @@ namespace kvern::cli {
 /// the heap, which grows with the prompt. To be called before other threads start.
 void return_large_blocks();
 
+/// Ends the program with exit code 7 where memory runs out in a function that may not throw, such as the destructor of a JSON
+/// document, which allocates. Else std::terminate aborts as before.
+void exit_where_memory_ends();
+
 /// Peak resident memory (VmHWM); 0 where the system does not report it.
 int64_t peak_resident_bytes();
 

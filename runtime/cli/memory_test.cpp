@@ -2,8 +2,11 @@
 #include "runtime/cli/memory.hpp"
 
 #include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <memory>
+#include <new>
 
 #include "tests/support/test.hpp"
 
@@ -15,7 +18,27 @@ namespace {
   return std::unique_ptr<char[]>(new char[bytes]);
 }
 
+[[gnu::noinline]] void need_memory() { throw std::bad_alloc(); }
+
+/// As a container whose clean-up allocates.
+struct Allocates {
+  ~Allocates() { need_memory(); }
+};
+
 }  // namespace
+
+TEST_CASE("Memory that runs out in a destructor ends the program with exit code 7") {
+  const pid_t child = fork();
+  if (child == 0) {
+    exit_where_memory_ends();
+    { const Allocates last; }
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
+}
 
 // The sanitizer has a heap of its own.
 #if !defined(__SANITIZE_ADDRESS__)

@@ -41,7 +41,7 @@ Decimal parse_decimal(std::string_view json) {
   d.whole = digits.substr(0, static_cast<size_t>(before_point));
   d.fraction = digits.substr(static_cast<size_t>(before_point));
   d.whole.erase(0, std::min(d.whole.find_first_not_of('0'), d.whole.size()));
-  if (d.whole.empty()) d.whole = "0";
+  if (d.whole.empty()) d.whole.push_back('0');
   d.fraction.erase(d.fraction.find_last_not_of('0') + 1);
   if (d.is_zero()) d.negative = false;
   return d;

@@ -178,6 +178,7 @@ TEST_CASE("Where nothing can be taken over the tokens are fed again, and a warni
   };
   const auto went = run(open("dynamic", budget), given, config, {{"paged", other_dtype}});
   REQUIRE(went.said.size() == 1);
+  INFO(went.said[0]);
   CHECK(mentions(went.said[0], "again: its keys have another dtype"));
   CHECK(went.result.sequences.front().size() == expected.front().size());
 }

@@ -37,12 +37,14 @@ std::vector<Json> lines_of(const std::string &text) {
   return lines;
 }
 
+std::string prompt_id(int number) { return std::string("p").append(std::to_string(number)); }
+
 /// Ten prompts that end at different times.
 std::string ten_prompts() {
   std::string text;
   for (int i = 0; i < 10; ++i) {
     Json line{{"prompt", std::string("Once upon a time there was a cat number ") + std::to_string(i)},
-              {"id", "p" + std::to_string(i)},
+              {"id", prompt_id(i)},
               {"max_new_tokens", 30 - 3 * i}};
     if (i % 2) line.update({{"do_sample", true}, {"seed", 40 + i}});
     text += line.dump() + "\n";
@@ -69,7 +71,7 @@ TEST_CASE("Results come as JSON lines in the order of the input, with ids and op
   for (int i = 0; i < 10; ++i) {
     const Json &line = lines[static_cast<size_t>(i)];
     CHECK(line["line"] == i + 1);
-    CHECK(line["id"] == "p" + std::to_string(i));
+    CHECK(line["id"] == prompt_id(i));
     CHECK(line["output_ids"].size() == static_cast<size_t>(30 - 3 * i));
     CHECK(line["finish_reason"] == "length");
     CHECK(line.contains("seed") == (i % 2 == 1));
