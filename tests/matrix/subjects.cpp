@@ -5,6 +5,7 @@
 #include <kvern/plugin_registry.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "runtime/config/option_text.hpp"
 #include "runtime/config/options_file.hpp"
@@ -53,8 +54,10 @@ std::vector<FamilySubject> families() {
   for (const auto &entry : fs::recursive_directory_iterator(test::source_path("tests/reference"))) {
     if (!entry.is_directory() || !is_model(entry.path())) continue;
     fs::path &folder = found[read_model_config(entry.path()).model_type];
+    // a model with rare settings only where a family has no other
     const auto rank = [](const fs::path &path) {
-      return std::pair(path.filename().string().size(), path.string());
+      const bool rare = path.string().find("/family_options/") != std::string::npos;
+      return std::tuple(rare, path.filename().string().size(), path.string());
     };
     if (folder.empty() || rank(entry.path()) < rank(folder)) folder = entry.path();
   }
