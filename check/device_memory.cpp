@@ -36,7 +36,7 @@ std::byte *DeviceMemory::take(int64_t bytes, DLDeviceType place) {
 void DeviceMemory::give_back(std::byte *address) {
   const auto found = pieces_.find(address);
   if (found == pieces_.end() || !found->second.live) {
-    violations_.push_back("memory of the device is given back twice");
+    violations_.emplace_back("memory of the device is given back twice");
     return;
   }
   found->second.live = false;

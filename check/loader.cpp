@@ -61,7 +61,7 @@ std::string built_library(const std::string &name) {
   if (!build) violated("KVERN_BUILD_DIR is not set: run this through ctest");
   for (const char *folder :
        {"plugins", "test_plugins/proof", "test_plugins/compat", "test_plugins/examples"}) {
-    const std::string path = std::string(build) + "/lib/kvern/" + folder + "/libkvern_" + name + ".so";
+    std::string path = std::string(build) + "/lib/kvern/" + folder + "/libkvern_" + name + ".so";
     if (access(path.c_str(), R_OK) == 0) return path;
   }
   violated("no plugin '" + name + "' in " + build);

@@ -73,7 +73,7 @@ kvern_status SimulatedDevice::wait(void *stream, kvern_event *event) {
 void SimulatedDevice::finish(void *stream) {
   while (!static_cast<Stream *>(stream)->work.empty()) {
     if (do_some()) continue;
-    violations_.push_back("streams wait for each other");
+    violations_.emplace_back("streams wait for each other");
     return static_cast<Stream *>(stream)->work.clear();
   }
 }

@@ -161,7 +161,7 @@ void TestHost::release(void *ctx, kvern_buffer *buffer) {
   Memory *memory = host.find(buffer, "release");
   if (!memory) return;
   const bool intact = !memory->home || (memory->home->intact() && (!memory->near || memory->near->intact()));
-  if (!intact) host.violations_.push_back("the cache wrote beyond the ends of a buffer");
+  if (!intact) host.violations_.emplace_back("the cache wrote beyond the ends of a buffer");
   host.live_.erase(memory);
   host.live_bytes_ -= memory->bytes;
   if (memory->tensor.device.device_type == kDLCUDAHost) host.live_host_bytes_ -= memory->bytes;
@@ -173,7 +173,7 @@ bool TestHost::valid(const Memory &memory, const kvern_span *span) {
   if (!span) return true;
   const bool good = span->axis >= 0 && span->axis < static_cast<int32_t>(memory.shape.size()) &&
                     span->begin >= 0 && span->begin <= span->end && span->end <= memory.shape[span->axis];
-  if (!good) violations_.push_back("a slice that the buffer does not have");
+  if (!good) violations_.emplace_back("a slice that the buffer does not have");
   return good;
 }
 
@@ -192,7 +192,7 @@ void TestHost::bring(Memory &memory, const kvern_span *reads) {
 
 void TestHost::evict(Memory &memory) {
   if (!memory.near) return;
-  if (!memory.near->intact()) violations_.push_back("the cache wrote beyond the ends of a buffer");
+  if (!memory.near->intact()) violations_.emplace_back("the cache wrote beyond the ends of a buffer");
   for (const kvern_span &span : memory.dirty) {
     memory.runs(span, [&](int64_t at, int64_t count) {
       std::memcpy(memory.home->data() + at * memory.element, memory.near->data() + at * memory.element,

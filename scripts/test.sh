@@ -129,7 +129,7 @@ rule() {
 
 # Sources that are compiled without LibTorch, which would take clang-tidy minutes, and without SIMD intrinsics.
 tidy_sources() {
-  (cd "$here" && find kernels devices core/support core/host core/attention plugins sdk/examples -name '*.cpp' \
+  (cd "$here" && find kernels devices core/support core/host core/attention check plugins sdk/examples -name '*.cpp' \
     -not -name '*_test.cpp' -not -path '*/testing/*' -not -path '*/simd/*' -not -path '*/bench/*')
 }
 
