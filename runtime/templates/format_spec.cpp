@@ -177,9 +177,10 @@ FormatSpec parse_format_spec(std::string_view text, const std::string &type_name
 
 std::string format_integer_digits(uint64_t magnitude, char type) {
   const unsigned base = type == 'b' ? 2 : type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : 10;
+  const char *alphabet = type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
   std::string digits;
   do {
-    digits.insert(digits.begin(), (type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[magnitude % base]);
+    digits.insert(digits.begin(), alphabet[magnitude % base]);
     magnitude /= base;
   } while (magnitude);
   return digits;
