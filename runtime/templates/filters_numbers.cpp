@@ -97,8 +97,8 @@ Value file_size(Runtime &runtime, const Value &value, const Arguments &arguments
   size_t prefix = 0;
   while (prefix < 7 && *parsed >= unit * base) unit *= base, ++prefix;
   char out[64];
-  std::snprintf(out, sizeof out, "%.1f %c%sB", *parsed / unit, (binary ? "KMGTPEZY" : "kMGTPEZY")[prefix],
-                binary ? "i" : "");
+  const char *prefixes = binary ? "KMGTPEZY" : "kMGTPEZY";
+  std::snprintf(out, sizeof out, "%.1f %c%sB", *parsed / unit, prefixes[prefix], binary ? "i" : "");
   return Value(std::string(out));
 }
 
