@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <kvern/error.hpp>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,12 @@ std::string main_commit(const fs::path &repository) {
 }
 
 // REPOSITORY is models--ORGANISATION--NAME: blobs/, refs/, snapshots/COMMIT/.
+/// A folder for whose reading there is no memory is no wrong folder.
+[[noreturn]] void refuse_unreadable(const fs::path &folder, const std::error_code &error) {
+  if (error == std::errc::not_enough_memory) throw std::bad_alloc();
+  refuse(folder, "cannot be read: " + error.message());
+}
+
 [[noreturn]] void refuse_repository(const fs::path &folder, const fs::path &repository) {
   const std::vector<fs::path> snapshots = model_folders_in(repository / "snapshots");
   if (snapshots.empty()) {
@@ -153,14 +160,14 @@ void require_model_folder(const fs::path &folder) {
   const fs::file_status status = fs::status(folder, error);
   if (status.type() == fs::file_type::not_found)
     refuse(folder, "no such folder; a model is a folder with config.json");
-  if (error) refuse(folder, "cannot be read: " + error.message());
+  if (error) refuse_unreadable(folder, error);
   if (!fs::is_directory(status)) {
     const bool gguf = matches(folder.filename().string(), "", ".gguf");
     refuse(folder, gguf ? "is a GGUF file; kvern reads Hugging Face folders (config.json, model.safetensors)"
                         : "is a file; give the folder that holds config.json and model.safetensors");
   }
   fs::directory_iterator listing(folder, error);
-  if (error) refuse(folder, "cannot be read: " + error.message());
+  if (error) refuse_unreadable(folder, error);
 }
 
 void refuse_without_safetensors(const fs::path &folder) {

@@ -21,6 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The kind of an error of the system: a file for whose reading there is no memory is no wrong file.
+ErrorKind kind_of_error(int error, ErrorKind otherwise) {
+  return error == ENOMEM ? ErrorKind::out_of_memory : otherwise;
+}
+
 [[noreturn]] void refuse(const fs::path &path, ErrorKind kind, const std::string &why) {
   throw Error(kind, printable(path.string(), 4096) + ": " + why);
 }
@@ -61,7 +66,10 @@ bool is_anonymous_pipe(int descriptor, mode_t mode) {
 
 RegularFile::RegularFile(const fs::path &path, ErrorKind kind, bool pipes)
     : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
-  if (descriptor_ < 0) refuse(path, kind, open_failure(path, errno));
+  if (descriptor_ < 0) {
+    const int failed = errno;
+    refuse(path, kind_of_error(failed, kind), open_failure(path, failed));
+  }
   struct stat info {};
   const int error = ::fstat(descriptor_, &info) == 0 ? 0 : errno;
   const bool pipe = pipes && is_anonymous_pipe(descriptor_, info.st_mode);
@@ -71,7 +79,8 @@ RegularFile::RegularFile(const fs::path &path, ErrorKind kind, bool pipes)
     return;
   }
   ::close(descriptor_);  // the destructor of an object that was not completed does not run
-  if (error != 0) refuse(path, kind, std::string("cannot be read: ") + std::strerror(error));
+  if (error != 0)
+    refuse(path, kind_of_error(error, kind), std::string("cannot be read: ") + std::strerror(error));
   refuse(path, kind, std::string("is ") + kind_of(info.st_mode) + "; a regular file is required");
 }
 
@@ -89,7 +98,10 @@ std::string read_file(const fs::path &path, ErrorKind kind, size_t max_bytes, bo
     if (used == text.size()) text.resize(2 * used);
     const ssize_t got = ::read(file.descriptor(), text.data() + used, text.size() - used);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) refuse(path, kind, std::string("cannot be read: ") + std::strerror(errno));
+    if (got < 0) {
+      const int failed = errno;
+      refuse(path, kind_of_error(failed, kind), std::string("cannot be read: ") + std::strerror(failed));
+    }
     used += static_cast<size_t>(got);
     check_size(used);
     if (got > 0) continue;
