@@ -14,7 +14,7 @@ using namespace kvern::cli;
 
 namespace {
 
-[[gnu::noinline]] std::unique_ptr<char[]> block(std::size_t bytes) {
+[[gnu::noinline, maybe_unused]] std::unique_ptr<char[]> block(std::size_t bytes) {
   return std::unique_ptr<char[]>(new char[bytes]);
 }
 
