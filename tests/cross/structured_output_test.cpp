@@ -42,13 +42,12 @@ void check_person(const Json &sequence) {
 
 TEST_CASE(
     "Greedy, sampled and beamed texts meet a schema, in a flag and in a file beside the configuration") {
-  for (const auto &sequence :
-       generate_json({"--response-format", kSchema, "--do-sample", "--seed", "3", "--num-return-sequences",
-                      "4", "--temperature", "3"})["sequences"])
-    check_person(sequence);
-  for (const auto &sequence : generate_json(
-           {"--response-format", kSchema, "--num-beams", "3", "--num-return-sequences", "3"})["sequences"])
-    check_person(sequence);
+  const auto drawn = generate_json({"--response-format", kSchema, "--do-sample", "--seed", "3",
+                                    "--num-return-sequences", "4", "--temperature", "3"})["sequences"];
+  for (const auto &sequence : drawn) check_person(sequence);
+  const auto results = generate_json(
+      {"--response-format", kSchema, "--num-beams", "3", "--num-return-sequences", "3"})["sequences"];
+  for (const auto &sequence : results) check_person(sequence);
   const TemporaryFolder folder;
   std::ofstream(folder / "person.json") << kSchema;
   std::ofstream(folder / "run.toml") << "[generation]\nresponse_format = \"person.json\"\n";
