@@ -13,6 +13,7 @@
 
 #include "kernels/quant/quant_kernels.hpp"
 #include "kernels/simd/kernel_table.hpp"
+#include "kernels/simd/linear_kernels.hpp"
 #include "kernels/simd/packed_kernels.hpp"
 #include "kernels/simd/tiles_amx.hpp"
 
@@ -22,6 +23,8 @@ namespace kvern::kernels {
 extern const KernelTable portable_kernels, avx2_kernels, avx512_kernels, avx512_bf16_kernels,
     amx_bf16_kernels;
 extern const PackedKernelTable avx2_packed_kernels, avx512_vnni_packed_kernels, avx512_vbmi_packed_kernels;
+extern const LinearKernelTable portable_linear_kernels, avx2_linear_kernels, avx512_linear_kernels,
+    avx512_vnni_linear_kernels;
 namespace quant {
 extern const QuantKernelTable portable_quant_kernels, avx2_quant_kernels, avx512_quant_kernels;
 }
@@ -54,15 +57,19 @@ const PackedKernelTable *packed_by() {
 }
 
 constexpr CpuCapability kCapabilities[] = {
-    {"portable", [] { return true; }, &portable_kernels, packed_by<nullptr>, &quant::portable_quant_kernels},
+    {"portable", [] { return true; }, &portable_kernels, packed_by<nullptr>, &quant::portable_quant_kernels,
+     &portable_linear_kernels},
 #if defined(__x86_64__)
-    {"avx2", has_avx2, &avx2_kernels, packed_by<&avx2_packed_kernels>, &quant::avx2_quant_kernels},
-    {"avx512", has_avx512, &avx512_kernels, packed_by<&avx2_packed_kernels>, &quant::avx512_quant_kernels},
+    {"avx2", has_avx2, &avx2_kernels, packed_by<&avx2_packed_kernels>, &quant::avx2_quant_kernels,
+     &avx2_linear_kernels},
+    {"avx512", has_avx512, &avx512_kernels, packed_by<&avx2_packed_kernels>, &quant::avx512_quant_kernels,
+     &avx512_linear_kernels},
     {"avx512_vnni", [] { return __builtin_cpu_supports("avx512vnni") != 0; }, &avx512_kernels,
-     packed_by<&avx512_vnni_packed_kernels>, &quant::avx512_quant_kernels},
+     packed_by<&avx512_vnni_packed_kernels>, &quant::avx512_quant_kernels, &avx512_vnni_linear_kernels},
     {"avx512_bf16", [] { return __builtin_cpu_supports("avx512bf16") != 0; }, &avx512_bf16_kernels,
-     packed_by_vbmi, &quant::avx512_quant_kernels},
-    {"amx_bf16", request_tiles, &amx_bf16_kernels, packed_by_vbmi, &quant::avx512_quant_kernels},
+     packed_by_vbmi, &quant::avx512_quant_kernels, &avx512_vnni_linear_kernels},
+    {"amx_bf16", request_tiles, &amx_bf16_kernels, packed_by_vbmi, &quant::avx512_quant_kernels,
+     &avx512_vnni_linear_kernels},
 #endif
 };
 
@@ -134,6 +141,8 @@ const CpuCapability &find_capability(std::string_view name) {
 const KernelTable &kernel_table() { return *cpu_capability().kernels; }
 
 const PackedKernelTable *packed_kernels() { return cpu_capability().packed(); }
+
+const LinearKernelTable &linear_kernels() { return *cpu_capability().linear; }
 
 const quant::QuantKernelTable &quant::quant_kernels() { return *cpu_capability().quant; }
 

@@ -9,6 +9,7 @@ namespace kvern::kernels {
 
 struct KernelTable;
 struct PackedKernelTable;
+struct LinearKernelTable;
 namespace quant {
 struct QuantKernelTable;
 }
@@ -21,6 +22,7 @@ struct CpuCapability {
   const PackedKernelTable *(
       *packed)();  ///< integer products with packed blocks; returns NULL if there are none
   const quant::QuantKernelTable *quant;  ///< quantizer
+  const LinearKernelTable *linear;       ///< products with packed weights
 };
 
 /// All that this build knows, lowest first: portable, avx2 (with FMA, F16C), avx512 (F, BW, VL, DQ), avx512_vnni (8-bit dot

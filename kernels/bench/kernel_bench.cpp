@@ -1,5 +1,5 @@
 // Prints what the kernels reach on this processor beside what memory gives: one thread, CPU time, best and median.
-//   kvern_kernel_bench [matvec] [decode] [prefill] [blocks] [mass] [matmul] [packed] [quantizer]
+//   kvern_kernel_bench [matvec] [decode] [prefill] [blocks] [mass] [matmul] [packed] [quantizer] [weights]
 // All without arguments; KVERN_CPU forces a level.
 #include <cstdio>
 #include <string>
@@ -10,6 +10,7 @@
 #include "kernels/bench/mass_bench.hpp"
 #include "kernels/bench/packed_bench.hpp"
 #include "kernels/bench/quantizer_bench.hpp"
+#include "kernels/bench/weights_bench.hpp"
 #include "kernels/bench/read_streams.hpp"
 #include "kernels/cpu_capability.hpp"
 #include "kernels/matmul.hpp"
@@ -177,6 +178,7 @@ int run(int argc, char **argv) {
   if (wanted("mass")) bench_mass();
   if (wanted("matmul")) bench_matmuls();
   if (wanted("quantizer")) bench_quantizer();
+  if (wanted("weights")) bench_weights();
   if (wanted("packed")) {
     bench_packed_decode();
     bench_packed_prefill();

@@ -1,0 +1,27 @@
+// Inner kernels of packed matrices (weights/format.hpp), one table per instruction set.
+#pragma once
+#include <cstdint>
+
+#include "kernels/weights/format.hpp"
+
+namespace kvern::kernels {
+
+/// Rows of x in 8 bits: codes [blocks, rows, 32] within [-127, 127]; scales [blocks, rows]; offsets [blocks, rows], the sum of the
+/// codes times -scale.
+struct RoundedRows {
+  int64_t rows, blocks;
+  int8_t *codes;
+  float *scales, *offsets;
+};
+
+struct LinearKernelTable {
+  /// Row `row` of `to` = x [32 * to.blocks], to nearest, ties to even.
+  void (*round_row)(const float *x, int64_t row, const RoundedRows &to);
+  /// out [panels, x.rows, 16] = x . rows of the panels from `first` on. A row of x gives the same bits whatever x.rows is.
+  void (*multiply)(const PackedMatrix &w, int64_t first, int64_t panels, const RoundedRows &x, float *out);
+};
+
+/// The table of the CPU capability in use.
+const LinearKernelTable &linear_kernels();
+
+}  // namespace kvern::kernels

@@ -1,0 +1,72 @@
+// Products with packed matrices without any instruction set of its own.
+#include <cmath>
+
+#include "kernels/dtype.hpp"
+#include "kernels/simd/linear_kernels.hpp"
+
+namespace kvern::kernels {
+namespace {
+
+void round_row(const float *x, int64_t row, const RoundedRows &to) {
+  for (int64_t b = 0; b < to.blocks; ++b, x += kBlockInputs) {
+    const int64_t at = b * to.rows + row;
+    float max = 0.0f, not_finite = 0.0f;
+    for (int i = 0; i < kBlockInputs; ++i) {
+      max = std::fmax(max, std::fabs(x[i]));
+      not_finite += x[i] * 0.0f;
+    }
+    max += not_finite;
+    const float inverse = max > 0.0f ? 127.0f / max : 0.0f;
+    int32_t sum = 0;
+    for (int i = 0; i < kBlockInputs; ++i) {
+      const auto code = max > 0.0f ? static_cast<int8_t>(std::nearbyint(x[i] * inverse)) : int8_t{0};
+      to.codes[at * kBlockInputs + i] = code;
+      sum += code;
+    }
+    to.scales[at] = max / 127.0f;
+    to.offsets[at] = -to.scales[at] * static_cast<float>(sum);
+  }
+}
+
+/// Levels or codes of one row of a block.
+void decode(const PackedMatrix &w, const uint8_t *block, int64_t row, int (&to)[kBlockInputs]) {
+  for (int64_t i = 0; i < kBlockInputs; ++i) {
+    const int64_t quad = i / 4, byte = row * 4 + i % 4;
+    if (w.bits == 8) {
+      to[i] = static_cast<int8_t>(block[quad * 64 + byte]);
+    } else {
+      const uint8_t both = block[quad / 2 * 64 + byte];
+      to[i] = w.levels[quad % 2 ? both >> 4 : both & 15];
+    }
+  }
+}
+
+void multiply_row(const PackedMatrix &w, int64_t panel, int64_t row, const RoundedRows &x, float *out) {
+  const int64_t block_bytes = kBlockInputs * kPanelRows * w.bits / 8;
+  for (int64_t m = 0; m < x.rows; ++m) out[m * kPanelRows] = 0.0f;
+  for (int64_t b = 0; b < x.blocks; ++b) {
+    const int64_t place = scale_index(w, panel * kPanelRows + row, b * kBlockInputs);
+    const float zero = w.bits == 8 ? 0.0f : w.zeros ? w.zeros[place] : w.zero;
+    const float scale = f16_to_f32(w.scales[place]);
+    int levels[kBlockInputs];
+    decode(w, w.codes + panel * w.panel_bytes() + b * block_bytes, row, levels);
+    for (int64_t m = 0; m < x.rows; ++m) {
+      const int64_t at = b * x.rows + m;
+      int32_t sum = 0;
+      for (int64_t i = 0; i < kBlockInputs; ++i) sum += levels[i] * x.codes[at * kBlockInputs + i];
+      const float product = static_cast<float>(sum) * x.scales[at] + zero * x.offsets[at];
+      out[m * kPanelRows] += scale * product;
+    }
+  }
+}
+
+void multiply(const PackedMatrix &w, int64_t first, int64_t panels, const RoundedRows &x, float *out) {
+  for (int64_t p = 0; p < panels; ++p, out += x.rows * kPanelRows)
+    for (int64_t row = 0; row < kPanelRows; ++row) multiply_row(w, first + p, row, x, out + row);
+}
+
+}  // namespace
+
+extern constinit const LinearKernelTable portable_linear_kernels = {round_row, multiply};
+
+}  // namespace kvern::kernels

@@ -1,0 +1,63 @@
+// Weight matrices of 8 or 4 bits, laid out for integer dot products; a file holds them as memory does.
+//
+// 16 rows (outputs) are a panel, 32 inputs a block; a panel is its blocks one after the other. Quad q of a block is inputs 4 q to
+// 4 q + 3 of the 16 rows: byte 4 r + i belongs to row r, input 4 q + i. 8 bits: the 8 quads, 64 signed bytes each. 4 bits: byte j of
+// vector v (64 bytes, 4 of them) holds that of quad 2 v in its low half and that of quad 2 v + 1 in its high half. Rows behind the last
+// one are zero.
+//
+//   8 bits: w = scale * code;  4 bits: w = scale * (level[code] - zero)
+#pragma once
+#include <array>
+#include <cstdint>
+
+namespace kvern::kernels {
+
+inline constexpr int64_t kPanelRows = 16, kBlockInputs = 32;
+/// Levels are small enough that 16 bits hold the sum of four products with signed bytes.
+inline constexpr int kMaxLevel = 63;
+
+using Levels = std::array<uint8_t, 16>;
+/// Steps of equal width: level i is i.
+inline constexpr Levels kEvenLevels = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+/// Where normally distributed weights lose least (train_levels.py), their zero at 34.
+inline constexpr Levels kNormalLevels = {0, 7, 12, 17, 21, 25, 28, 31, 35, 38, 41, 44, 47, 51, 56, 63};
+inline constexpr uint8_t kEvenZero = 8, kNormalZero = 34;
+
+/// [n, k]. Pointers are borrowed; k is a multiple of `group`, which is a multiple of 32.
+struct PackedMatrix {
+  int64_t n = 0, k = 0;
+  int bits = 0;  ///< 8 or 4; 0: there is no matrix
+  int64_t group = kBlockInputs;
+  const uint8_t *codes = nullptr;    ///< code_bytes()
+  const uint16_t *scales = nullptr;  ///< f16 [panels, k / group, 16]
+  const uint8_t *zeros = nullptr;    ///< [panels, k / group, 16], at most 63; nullable; 4 bits only
+  uint8_t zero = kNormalZero;        ///< of all groups, where `zeros` is NULL; 4 bits only
+  Levels levels = kNormalLevels;     ///< ascending, at most 63; 4 bits only
+  const int32_t *order = nullptr;    ///< [k], nullable: input order[i] of x meets column i
+
+  explicit operator bool() const { return bits != 0; }
+  int64_t panels() const { return (n + kPanelRows - 1) / kPanelRows; }
+  int64_t groups() const { return k / group; }
+  int64_t panel_bytes() const { return k * kPanelRows * bits / 8; }
+  int64_t code_bytes() const { return panels() * panel_bytes(); }
+  int64_t scale_count() const { return panels() * groups() * kPanelRows; }
+  /// Of codes, scales and zeros.
+  int64_t bytes() const { return code_bytes() + scale_count() * (zeros ? 3 : 2); }
+};
+
+/// Index of the scale, and of the zero, of row `row` at column `column`.
+inline int64_t scale_index(const PackedMatrix &w, int64_t row, int64_t column) {
+  return (row / kPanelRows * w.groups() + column / w.group) * kPanelRows + row % kPanelRows;
+}
+
+/// Byte of a code; of 4 bits `high` says which half.
+struct CodeOffset {
+  int64_t byte;
+  bool high;
+};
+CodeOffset code_offset(const PackedMatrix &w, int64_t row, int64_t column);
+
+/// Columns [0, k) of a row, dequantized, in the order of x: element order[i] is column i. Reference implementation of reading.
+void dequantize_row(const PackedMatrix &w, int64_t row, float *out);
+
+}  // namespace kvern::kernels
