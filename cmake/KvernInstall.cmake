@@ -1,6 +1,7 @@
 # What `cmake --install` puts where, and the target kvern_plugins. Included last: it takes what the folders have made.
 #   bin/                      kvern, kvern-reference
 #   lib/kvern/plugins/        the caches
+#   lib/libkvern_python.so    the library of the Python package
 #   lib/kvern/                libkvern_kernels.a, libkvern_check.a
 #   lib/pkgconfig/            kvern.pc: the flags of a cache plugin
 #   lib/cmake/kvern/          find_package(kvern): kvern::sdk, kvern::abi, kvern::kernels, kvern::check, kvern_add_plugin, kvern_add_check
@@ -47,6 +48,10 @@ foreach(_program kvern kvern-reference)
     install(TARGETS ${_program} RUNTIME DESTINATION bin)
   endif()
 endforeach()
+
+if(TARGET kvern_python)
+  install(TARGETS kvern_python LIBRARY DESTINATION lib)
+endif()
 
 install(DIRECTORY core/include/kvern/abi DESTINATION include/kvern FILES_MATCHING PATTERN "*.h")
 if(EXISTS ${PROJECT_SOURCE_DIR}/sdk/include)

@@ -1,6 +1,11 @@
 # Options that hold for every target of the project.
 option(KVERN_BUILD_TESTS "build the tests" ON)
 option(KVERN_BUILD_FUZZERS "build the libFuzzer targets (clang only)" OFF)
+option(KVERN_ONLY_PYTHON "only the library of the Python package and the caches: without LibTorch and tests" OFF)
+if(KVERN_ONLY_PYTHON)
+  set(KVERN_BUILD_TESTS OFF)
+  set(KVERN_LIBTORCH_VERSION none)  # the package says which one is in its process
+endif()
 set(KVERN_SANITIZE "" CACHE STRING "sanitizers for every target: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)

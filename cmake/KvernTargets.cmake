@@ -1,5 +1,6 @@
 # How the project's own targets are made, so that a folder's CMakeLists says only what it holds.
-#   kvern_library(NAME [TORCH] SOURCES ... [LINK ...])   a static library; TORCH: uses LibTorch and its precompiled header
+#   kvern_library(NAME [TORCH] SOURCES ... [LINK ...])   a static library; TORCH: uses LibTorch and its precompiled header, and is left
+#       out of a build without LibTorch (KVERN_ONLY_PYTHON)
 #   kvern_program(NAME [TORCH] SOURCES ... [LINK ...])
 #   kvern_test(NAME [TORCH] SOURCES ... [LINK ...] [LABELS ...])
 #       a Catch2 test program, registered with CTest; the label `threaded` asks for a run under the thread sanitizer,
@@ -9,10 +10,12 @@
 #       libFuzzer program; else a test that replays the kept inputs. It and what it links are free of LibTorch.
 
 # One precompiled header for every target that uses LibTorch: made once, reused.
-add_library(kvern_pch OBJECT ${PROJECT_SOURCE_DIR}/core/torch/pch.cpp)
-target_include_directories(kvern_pch PUBLIC ${PROJECT_SOURCE_DIR}/core/include)
-target_link_libraries(kvern_pch PUBLIC kvern::torch)
-target_precompile_headers(kvern_pch PRIVATE ${PROJECT_SOURCE_DIR}/core/torch/torch.hpp)
+if(NOT KVERN_ONLY_PYTHON)
+  add_library(kvern_pch OBJECT ${PROJECT_SOURCE_DIR}/core/torch/pch.cpp)
+  target_include_directories(kvern_pch PUBLIC ${PROJECT_SOURCE_DIR}/core/include)
+  target_link_libraries(kvern_pch PUBLIC kvern::torch)
+  target_precompile_headers(kvern_pch PRIVATE ${PROJECT_SOURCE_DIR}/core/torch/torch.hpp)
+endif()
 
 function(_kvern_finish target torch)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -27,6 +30,9 @@ endfunction()
 
 function(kvern_library name)
   cmake_parse_arguments(A "TORCH" "" "SOURCES;LINK" ${ARGN})
+  if(A_TORCH AND KVERN_ONLY_PYTHON)
+    return()
+  endif()
   add_library(${name} STATIC ${A_SOURCES})
   add_library(kvern::${name} ALIAS ${name})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/core/include)

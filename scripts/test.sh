@@ -4,6 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 parts=(format release asan tsan fuzz)
+other_parts=(python) # only with --only
 fuzz_seconds=15      # for each target at most
 fuzz_all_seconds=240 # for all of them
 
@@ -17,6 +18,8 @@ Installs what is missing (scripts/setup.sh --tests), builds and tests. Without -
   asan      all tests with the address and undefined behaviour sanitizers
   tsan      the tests labelled 'threaded' with the thread sanitizer
   fuzz      every fuzz target for at most $fuzz_seconds s, from its kept inputs
+and, only where --only names it:
+  python    the Python package under transformers 5 and 4.47, in environments of its own (build/python-env, 5 GB)
 
 KVERN_REFERENCE_DIRS, where set, names further folders of reference cases (docs/reference.md).
 END
@@ -108,7 +111,7 @@ part_fuzz() {
 
 sources() {
   local folder
-  for folder in kernels devices core check plugins sdk runtime tests bench; do
+  for folder in kernels devices core check plugins sdk runtime python tests bench; do
     if [ -d "$here/$folder" ]; then find "$here/$folder" -name '*.[ch]pp' -o -name '*.[ch]'; fi
   done
 }
@@ -129,7 +132,7 @@ rule() {
 
 # Sources that are compiled without LibTorch, which would take clang-tidy minutes, and without SIMD intrinsics.
 tidy_sources() {
-  (cd "$here" && find kernels devices core/support core/host core/attention check plugins sdk/examples -name '*.cpp' \
+  (cd "$here" && find kernels devices core/support core/host core/attention check plugins sdk/examples python/bridge -name '*.cpp' \
     -not -name '*_test.cpp' -not -path '*/testing/*' -not -path '*/simd/*' -not -path '*/bench/*')
 }
 
@@ -168,11 +171,51 @@ part_format() {
   rule "shared libraries are never unloaded" '\bdlclose *\('
 }
 
+# python_environment TRANSFORMERS...: build/python-env/FIRST with torch, the package under test excepted. The others share the first one's torch.
+python_environment() {
+  local folder=$here/build/python-env/$1 torch=$here/build/python-env/torch
+  if [ -f "$folder/complete" ]; then return; fi
+  rm -rf "$folder"
+  if [ ! -f "$torch/complete" ]; then
+    python3 -m venv --clear "$torch" && "$torch/bin/pip" --quiet install torch==2.11.0 numpy pytest pandas matplotlib && touch "$torch/complete"
+  fi
+  python3 -m venv "$folder"
+  "$torch/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+    >"$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch.pth"
+  "$folder/bin/pip" --quiet install "transformers==$1" && touch "$folder/complete"
+}
+
+# python_tests TRANSFORMERS [VARIABLE=VALUE]...: pytest's own numbers; a run without them is a failure.
+python_tests() {
+  local version=$1 log=$here/build/python-$1.log line
+  shift
+  python_environment "$version"
+  (cd "$here/python/tests" && env KVERN_PYTHON_ROOT="$here/build/release" PYTHONDONTWRITEBYTECODE=1 "$@" \
+    "$here/build/python-env/$version/bin/python" -m pytest -q -W ignore -p no:cacheprovider) 2>&1 </dev/null | tee "$log" || true
+  line=$(tail -n 1 "$log")
+  if [[ $line =~ ([0-9]+)\ passed ]]; then
+    local good=${BASH_REMATCH[1]} bad=0
+    if [[ $line =~ ([0-9]+)\ failed ]]; then bad=${BASH_REMATCH[1]}; fi
+    count "$good" "$bad" "the Python package under transformers $version"
+  else
+    count 0 1 "the Python package under transformers $version"
+  fi
+}
+
+part_python() {
+  if ! configure release || ! build release kvern_python kvern_plugins; then
+    count 0 1 "build of the Python package's library"
+    return
+  fi
+  python_tests 5.24.0
+  python_tests 4.47.1
+}
+
 only=()
 while [ $# -gt 0 ]; do
   case $1 in
     --only)
-      [[ " ${parts[*]} " == *" ${2:-} "* && -n ${2:-} ]] || die "--only takes one of: ${parts[*]}"
+      [[ " ${parts[*]} ${other_parts[*]} " == *" ${2:-} "* && -n ${2:-} ]] || die "--only takes one of: ${parts[*]} ${other_parts[*]}"
       only+=("$2")
       shift 2
       ;;

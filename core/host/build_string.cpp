@@ -4,6 +4,7 @@
 #include <kvern/plugin_registry.hpp>
 
 #include <algorithm>
+#include <mutex>
 #include <vector>
 
 namespace kvern {
@@ -29,11 +30,27 @@ const std::string *find_field(const Fields &fields, const std::string &key) {
   return found == fields.end() ? nullptr : &found->second;
 }
 
+struct OwnBuild {
+  std::mutex mutex;
+  std::string text =
+      std::string("torch=") + KVERN_LIBTORCH_VERSION + ";cxx11abi=" + std::to_string(_GLIBCXX_USE_CXX11_ABI);
+};
+
+OwnBuild &own_build() {
+  static OwnBuild &instance = *new OwnBuild;
+  return instance;
+}
+
 }  // namespace
 
 std::string host_build() {
-  return std::string("torch=") + KVERN_LIBTORCH_VERSION +
-         ";cxx11abi=" + std::to_string(_GLIBCXX_USE_CXX11_ABI);
+  const std::lock_guard lock(own_build().mutex);
+  return own_build().text;
+}
+
+void set_host_build(const std::string &build) {
+  const std::lock_guard lock(own_build().mutex);
+  own_build().text = build;
 }
 
 std::string build_difference(const std::string &build, const std::string &host) {

@@ -29,3 +29,13 @@ TEST_CASE("A build of the same fields in another order is still refused, in full
   CHECK(build_difference("cxx11abi=1;torch=2.11.0", "torch=2.11.0;cxx11abi=1") ==
         "'cxx11abi=1;torch=2.11.0', the host has 'torch=2.11.0;cxx11abi=1'");
 }
+
+TEST_CASE("A program that embeds kvern says which LibTorch is in its process") {
+  const std::string built = kvern::host_build();
+  kvern::set_host_build("torch=2.9.1;cxx11abi=1");
+  CHECK(kvern::host_build() == "torch=2.9.1;cxx11abi=1");
+  kvern::set_host_build("");
+  CHECK(build_difference("torch=2.11.0;cxx11abi=1", kvern::host_build()) ==
+        "torch=2.11.0, the host has no torch");
+  kvern::set_host_build(built);
+}

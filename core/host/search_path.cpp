@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <map>
+#include <mutex>
+#include <optional>
 
 namespace kvern {
 namespace fs = std::filesystem;
@@ -29,6 +31,23 @@ void add_beside_executable(PluginPath &folders) {
   folders.push_back(folder / "lib/kvern/plugins");
 }
 
+/// Set by a program that embeds kvern.
+struct DefaultFolders {
+  std::mutex mutex;
+  std::optional<PluginPath> folders;
+};
+
+DefaultFolders &defaults() {
+  static DefaultFolders &instance = *new DefaultFolders;
+  return instance;
+}
+
+void add_defaults(PluginPath &folders) {
+  const std::lock_guard lock(defaults().mutex);
+  if (!defaults().folders) return add_beside_executable(folders);
+  folders.insert(folders.end(), defaults().folders->begin(), defaults().folders->end());
+}
+
 bool is_library_name(const std::string &file) {
   return file.size() > kPrefix.size() + kSuffix.size() && file.starts_with(kPrefix) &&
          file.ends_with(kSuffix);
@@ -36,10 +55,15 @@ bool is_library_name(const std::string &file) {
 
 }  // namespace
 
+void set_default_plugin_folders(const PluginPath &folders) {
+  const std::lock_guard lock(defaults().mutex);
+  defaults().folders = folders;
+}
+
 PluginPath plugin_search_path(const PluginPath &configured) {
   PluginPath folders = configured;
   add_environment(folders);
-  add_beside_executable(folders);
+  add_defaults(folders);
   for (fs::path &folder : folders) folder = fs::absolute(folder).lexically_normal();
   return folders;
 }

@@ -20,6 +20,14 @@ TEST_CASE("The search path is the given folders, the environment's, and those be
   CHECK(folders[5] == program / "lib/kvern/plugins");
 }
 
+TEST_CASE("A program that embeds kvern gives default folders in place of those beside the executable") {
+  const PluginPath beside = plugin_search_path({});
+  set_default_plugin_folders({"/package/plugins", "/other/package"});
+  CHECK(plugin_search_path({"/given"}) == PluginPath{"/given", "/package/plugins", "/other/package"});
+  set_default_plugin_folders(beside);
+  CHECK(plugin_search_path({}) == beside);
+}
+
 TEST_CASE("A library's file name says what its plugin is called") {
   CHECK(library_file_name("dynamic") == "libkvern_dynamic.so");
   CHECK(name_of_library("/a/libkvern_dynamic.so") == "dynamic");

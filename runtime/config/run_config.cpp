@@ -83,7 +83,9 @@ void read_run_options(TableReader &top, const fs::path &folder, RunConfig &out) 
   for (const auto &[name, section] : sections) section.finish({&top});
 }
 
-RunConfig read_tree(const OptionTable &top, const fs::path &folder, OptionDeclarations declared) {
+}  // namespace
+
+RunConfig read_run_config(const OptionTable &top, const fs::path &folder, OptionDeclarations declared) {
   RunConfig config;
   TableReader reader(top, "");
   read_run_options(reader, folder, config);
@@ -97,10 +99,12 @@ RunConfig read_tree(const OptionTable &top, const fs::path &folder, OptionDeclar
   return config;
 }
 
+namespace {
+
 RunConfig from_tree(OptionTable tree, const fs::path &folder, const std::vector<Override> &overrides,
                     OptionDeclarations generation) {
   for (const Override &override : overrides) apply(tree, override);
-  return read_tree(tree, folder, generation);
+  return read_run_config(tree, folder, generation);
 }
 
 }  // namespace

@@ -84,4 +84,8 @@ RunConfig parse_run_config(std::string_view text, const std::string &name,
                            const std::filesystem::path &folder, const std::vector<Override> &overrides,
                            OptionDeclarations generation);
 
+/// The same for a tree that was read (options_file.hpp); relative paths are meant from `folder`.
+RunConfig read_run_config(const OptionTable &tree, const std::filesystem::path &folder,
+                          OptionDeclarations generation);
+
 }  // namespace kvern::config

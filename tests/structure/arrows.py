@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-SOURCES = ("kernels", "devices", "core", "check", "sdk", "plugins", "runtime", "tests", "bench")
+SOURCES = ("kernels", "devices", "core", "check", "sdk", "plugins", "runtime", "python", "tests", "bench")
 SUFFIXES = {".hpp", ".cpp", ".h", ".c", ".inl"}
 MAX_CORE_LINES = 10500
 MAX_FILE_LINES = 500

@@ -1,9 +1,9 @@
 // Finds cache plugins by name, loads them once, checks them, and says why one is refused.
 //
 // The library of cache `x` is libkvern_x.so, looked for in this order: the folders given (the configuration's
-// plugin_path), those of the environment variable KVERN_PLUGIN_PATH (separated by ':'), and
-// ../lib/kvern/plugins and lib/kvern/plugins beside the executable. A library is never unloaded. All
-// functions may be called from any thread.
+// plugin_path), those of the environment variable KVERN_PLUGIN_PATH (separated by ':'), and the default folders:
+// ../lib/kvern/plugins and lib/kvern/plugins beside the executable, unless the program that embeds kvern names others. A
+// library is never unloaded. All functions may be called from any thread.
 #pragma once
 #include <kvern/abi/cache_abi.h>
 #include <filesystem>
@@ -36,8 +36,15 @@ FoundPlugin find_plugin(const std::string &name, const PluginPath &configured);
 /// Every library libkvern_*.so on the search path, the first of each name, sorted by name.
 std::vector<FoundPlugin> list_plugins(const PluginPath &configured);
 
-/// The `build` string that a plugin which uses LibTorch must have.
+/// The default folders from now on, in place of those beside the executable: of a program that embeds kvern as a library.
+void set_default_plugin_folders(const PluginPath &folders);
+
+/// The `build` string that a plugin which uses LibTorch must have; "": no such plugin is accepted.
 std::string host_build();
+
+/// The build string from now on, in place of that of the LibTorch that kvern is built with: of a program that embeds kvern in a
+/// process that has a LibTorch of its own, or none ("").
+void set_host_build(const std::string &build);
 
 /// Checks that every option is one that the plugin accepts, with the right type (an INT where a FLOAT is
 /// wanted is converted by the plugin's reader). Throws Error(config) naming the key and the nearest accepted

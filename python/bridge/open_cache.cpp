@@ -1,0 +1,135 @@
+#include "python/bridge/open_cache.hpp"
+
+#include <kvern/abi/attention.h>
+#include <kvern/abi/compose.h>
+#include <kvern/abi/parallel.h>
+#include <kvern/abi/rope.h>
+
+#include <algorithm>
+#include <memory>
+#include <sstream>
+
+#include "core/attention/attention_extension.hpp"
+#include "core/attention/parallel_extension.hpp"
+#include "core/support/memory.hpp"
+#include "python/bridge/refused_rope.hpp"
+#include "runtime/config/json.hpp"
+#include "runtime/config/option_text.hpp"
+#include "runtime/config/options_file.hpp"
+#include "runtime/config/run_config.hpp"
+
+namespace kvern::python {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The place of every value of a tree: for values that have no line.
+void set_place(OptionTable &table, const std::string &place);
+
+void set_place(Option &option, const std::string &place) {
+  option.place = place;
+  if (auto *table = std::get_if<OptionTable>(&option.value)) set_place(*table, place);
+  if (auto *array = std::get_if<OptionArray>(&option.value))
+    for (Option &item : *array) set_place(item, place);
+}
+
+void set_place(OptionTable &table, const std::string &place) {
+  for (auto &[key, option] : table) set_place(option, place);
+}
+
+/// What a run says of its cache; options of generation are not this library's to check.
+config::RunConfig read_run(const char *run, const char *file) {
+  OptionTable tree = run ? config::parse_json(run, "Cache") : config::read_options(file);
+  if (run) set_place(tree, "kvern.Cache");
+  std::erase_if(tree, [](const auto &item) { return item.first == "generation"; });
+  config::RunConfig config =
+      config::read_run_config(tree, run ? fs::path() : fs::path(file).parent_path(), {});
+  if (!config.fallback.empty())
+    throw Error(ErrorKind::config, std::string(run ? "kvern.Cache" : file) +
+                                       ": fallback: in Python a cache has no other one to go on with; remove "
+                                       "it, or use the command line");
+  return config;
+}
+
+int64_t integer(const OptionTable &table, const char *key, int64_t absent) {
+  const Option *found = config::find_option(table, key);
+  const auto *value = found ? std::get_if<int64_t>(&found->value) : nullptr;
+  return value ? *value : absent;
+}
+
+std::string text(const OptionTable &table, const char *key) {
+  const Option *found = config::find_option(table, key);
+  const auto *value = found ? std::get_if<std::string>(&found->value) : nullptr;
+  return value ? *value : "";
+}
+
+LayerSpec layer_of(const OptionTable &table) {
+  LayerSpec layer;
+  layer.kind = text(table, "kind") == "none" ? KVERN_LAYER_NONE : KVERN_LAYER_ATTENTION;
+  const auto number = [&](const char *key, int64_t absent) {
+    return static_cast<int32_t>(integer(table, key, absent));
+  };
+  layer.q_heads = number("q_heads", 0);
+  layer.kv_heads = number("kv_heads", 0);
+  layer.head_dim_k = number("head_dim_k", 0);
+  layer.head_dim_v = number("head_dim_v", 0);
+  layer.window = number("window", 0);
+  layer.shares_layer = number("shares_layer", -1);
+  return layer;
+}
+
+std::vector<LayerSpec> layers_of(const OptionTable &request) {
+  std::vector<LayerSpec> layers;
+  if (const Option *found = config::find_option(request, "layers"))
+    for (const Option &item : std::get<OptionArray>(found->value))
+      layers.push_back(layer_of(std::get<OptionTable>(item.value)));
+  return layers;
+}
+
+std::shared_ptr<Host> make_host(const config::RunConfig &run) {
+  HostOptions options;
+  options.memory_budget = run.memory_budget.value_or(0);
+  if (options.memory_budget == 0) {
+    options.memory_budget = usable_memory();
+    options.budget_name = "usable memory";
+  }
+  auto host = std::make_shared<Host>(options);
+  host->offer(KVERN_ATTENTION_1, attention_extension());
+  host->offer(KVERN_PARALLEL_1, parallel_extension());
+  host->offer(KVERN_COMPOSE_1, compose_extension(run.plugin_path));
+  host->offer(KVERN_ROPE_1, refused_rope());
+  return host;
+}
+
+Dtype dtype_of(const std::string &name) {
+  if (const auto dtype = float_dtype_from_name(name)) return *dtype;
+  throw Error(ErrorKind::config,
+              "kvern.Cache: dtype " + name +
+                  ": a cache holds float32, bfloat16 or float16; set cache_dtype to one of these");
+}
+
+}  // namespace
+
+Cache open_cache(const char *run, const char *file, const std::string &request) {
+  const config::RunConfig config = read_run(run, file);
+  const OptionTable asked = config::parse_json(request, "request");
+  const FoundPlugin found = find_plugin(config.cache_implementation, config.plugin_path);
+  check_options(*found.plugin, config.cache_config);
+  CacheSpec spec;
+  spec.layers = layers_of(asked);
+  spec.dtype = dtype_of(config.cache_dtype.value_or(text(asked, "dtype")));
+  spec.max_rows = integer(asked, "max_rows", 0);
+  spec.max_tokens = integer(asked, "max_tokens", 0);
+  spec.options = config.cache_config;
+  return Cache::create(make_host(config), *found.plugin, spec);
+}
+
+PluginPath split_folders(const char *folders) {
+  PluginPath path;
+  std::stringstream list(folders ? folders : "");
+  for (std::string folder; std::getline(list, folder, ':');)
+    if (!folder.empty()) path.emplace_back(folder);
+  return path;
+}
+
+}  // namespace kvern::python

@@ -1,0 +1,204 @@
+"""What caches for transformers 4 and 5 have in common."""
+from __future__ import annotations
+
+import torch
+
+from . import hooks
+from .errors import ConfigError, UnsupportedError
+from .layers import decoder_config, layers_of
+from .native import IMPORT, NativeCache
+from .steps import Steps
+
+DTYPE_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+
+
+def _name_of(dtype):
+    if isinstance(dtype, str):
+        return dtype
+    if dtype not in DTYPE_NAMES:
+        raise ConfigError(f"dtype {dtype}: a cache holds float32, bfloat16 or float16; give dtype= one of these")
+    return DTYPE_NAMES[dtype]
+
+
+def _check_device(model):
+    device = getattr(model, "device", None)
+    if device is not None and device.type not in ("cpu", "meta"):
+        raise UnsupportedError(f"the model is on {device}: kvern's caches are on the CPU; use model.to('cpu'), or transformers' caches")
+
+
+class KvernCache:
+    """The verbs of a cache, whatever the version of transformers. Tensors are ``[B, H, T, D]``."""
+
+    def _setup(self, model, run, file, dtype, max_rows, max_tokens):
+        config = getattr(model, "config", model)
+        _check_device(model)
+        layers = layers_of(config)
+        dtype = dtype or getattr(model, "dtype", None) or getattr(config, "torch_dtype", None) or torch.float32
+        request = {"layers": layers, "dtype": _name_of(dtype), "max_rows": max_rows, "max_tokens": max_tokens}
+        native = NativeCache.open(run, file, request)
+        self._adopt(decoder_config(config), native, layers, (run, None if file is None else str(file), request))
+        if isinstance(model, torch.nn.Module):
+            hooks.watch(model)
+
+    def _adopt(self, config, native, layers, made_by):
+        self._config, self._made_by = config, made_by
+        self._steps = Steps(native, layers, try_tentative=self._crops_unannounced)
+
+    @property
+    def implementation(self) -> str:
+        """The name of the cache plugin."""
+        return self._steps.native.name
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of keys and values as they are held; a quantized cache says what it takes and gives."""
+        return self._steps.native.dtype
+
+    # -- one layer of one pass
+
+    def _serve(self, key_states, value_states, layer_idx):
+        """All keys and values of a layer after the new ones."""
+        steps = self._steps
+        k, v = self._checked(key_states, value_states, layer_idx)
+        keys, values = steps.update(layer_idx, k, v)
+        return keys.to(key_states.dtype), values.to(value_states.dtype)
+
+    def _checked(self, k, v, layer):
+        """The new keys and values of a layer as the bridge takes them."""
+        layers, dtype = self._steps.layers, self._steps.native.dtype
+        if not 0 <= layer < len(layers) or layers[layer]["kind"] == "none":
+            raise ConfigError(f"layer {layer}: the cache was made for a model of {len(layers)} layers, "
+                              "of which this is none with keys: it belongs to another model")
+        spec = layers[layer]
+        wanted = (spec["kv_heads"], spec["head_dim_k"], spec["head_dim_v"])
+        found = (k.shape[1], k.shape[3], v.shape[3])
+        if found != wanted and spec["latent"] and self._steps.next is None and not self._steps.done:
+            self._reopen(found)
+        elif found != wanted:
+            raise ConfigError("layer {}: keys of {} heads of {} (values of {}), but the cache was made for {} heads of {} ({}): it belongs to "
+                              "another model".format(layer, *found, *wanted))
+        if k.device.type != "cpu":
+            raise UnsupportedError(f"keys on {k.device}: kvern's caches are on the CPU; use model.to('cpu'), or transformers' caches")
+        if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad):
+            raise UnsupportedError("a kvern cache keeps no graph for autograd: call the model within torch.no_grad(), or train without a cache")
+        return _unit_stride(k.detach().to(dtype)), _unit_stride(v.detach().to(dtype))
+
+    def _reopen(self, dims):
+        """The same cache for the layers of latent attention as this version of transformers caches them."""
+        run, file, request = self._made_by
+        named = dict(zip(("kv_heads", "head_dim_k", "head_dim_v"), dims))
+        layers = [{**layer, **named} if layer.get("latent") else layer for layer in self._steps.layers]
+        self._steps.settle()
+        self._made_by = run, file, {**request, "layers": layers}
+        self._steps.native, self._steps.layers = NativeCache.open(*self._made_by), layers
+
+    # -- verbs
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Tokens held, padding included; a pass under way is not counted."""
+        return self._steps.seq_length()
+
+    def reorder_cache(self, beam_idx) -> None:
+        """Row i becomes what row ``beam_idx[i]`` was."""
+        self._steps.gather(beam_idx.tolist())
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Repeats each row ``repeats`` times."""
+        self._steps.settle()
+        self._steps.gather([row for row in range(len(self._steps.next or ())) for _ in range(repeats)])
+
+    def batch_select_indices(self, indices) -> None:
+        """Keeps the rows ``indices`` (numbers, or a mask of bools)."""
+        self._steps.settle()
+        self._steps.gather(torch.arange(len(self._steps.next or ()))[indices].tolist())
+
+    def batch_split(self, full_batch_size: int, split_size: int, num_hidden_layers=None) -> list:
+        """Caches of ``split_size`` rows each; this one stays as it is."""
+        parts = []
+        for begin in range(0, full_batch_size, split_size):
+            part = self._twin(self._clone())
+            part._steps.gather(list(range(begin, min(begin + split_size, full_batch_size))))
+            parts.append(part)
+        return parts
+
+    @classmethod
+    def from_batch_splits(cls, splits, num_hidden_layers=None):
+        """The rows of several caches of as many tokens in one; they stay as they are."""
+        joined = splits[0]._twin(splits[0]._clone())
+        for part in splits[1:]:
+            joined._steps.append(part._steps)
+        return joined
+
+    def reset(self) -> None:
+        """Forgets all tokens and rows. Memory may be kept for reuse."""
+        self._steps.reset()
+
+    def info(self) -> dict:
+        """``tokens`` (positions of the longest row), ``capacity`` (-1: no limit), ``rows``, ``bytes_device`` (held), ``bytes_used``
+        (needed by the tokens; -1: unknown), ``rollback``, ``max_new``."""
+        self._steps.settle()
+        return self._steps.native.info()
+
+    # -- copies
+
+    def _clone(self):
+        self._steps.settle()
+        if self._steps.native.offers("clone"):
+            return self._steps.native.clone()
+        copy = self._steps.native.empty_like()
+        copy.load(self._steps.native.save())
+        return copy
+
+    def _twin(self, native):
+        twin = self._bare(len(self._steps.layers))
+        twin._adopt(self._config, native, self._steps.layers, self._made_by)
+        twin._steps.copy_count(self._steps)
+        return twin
+
+    def __deepcopy__(self, memo):
+        return self._twin(self._clone())
+
+    def __copy__(self):
+        raise TypeError("a shallow copy would be two caches on one memory: use copy.deepcopy(cache)")
+
+    def __reduce__(self):
+        self._steps.settle()
+        steps = self._steps
+        held = None if steps.next is None else steps.native.save()
+        return _restore, (type(self), self._config, self._made_by, held, (steps.columns, steps.next, steps.pads, steps.recording))
+
+    def to_legacy_cache(self) -> tuple:
+        """Copies of all keys and values: one pair ``[B, Hkv, T, D]`` for each layer, as transformers 4 exchanges them."""
+        return tuple(self._steps.export())
+
+    def fill(self, past_key_values):
+        """Fills an empty cache with the keys and values of another one: pairs for each layer, or a DynamicCache. Returns itself."""
+        if self._steps.seq_length():
+            raise ConfigError(f"the cache holds {self._steps.seq_length()} tokens: call reset() first")
+        pairs = [self._checked(k, v, i) if k is not None else None for i, (k, v) in enumerate(_pairs_of(past_key_values))]
+        if len(pairs) != len(self._steps.layers):
+            raise ConfigError(f"{len(pairs)} layers of keys for a cache of {len(self._steps.layers)}: they belong to another model")
+        self._steps.import_(pairs, IMPORT)
+        return self
+
+
+def _pairs_of(past):
+    if hasattr(past, "layers"):  # transformers 5
+        return [(layer.keys, layer.values) for layer in past.layers]
+    return [tuple(pair[:2]) if pair is not None else (None, None) for pair in past]
+
+
+def _unit_stride(t):
+    return t if t.stride(-1) == 1 else t.contiguous()
+
+
+def _restore(cls, config, made_by, held, count):
+    native = NativeCache.open(*made_by)
+    layers = made_by[2]["layers"]
+    cache = cls._bare(len(layers))
+    cache._adopt(config, native, layers, made_by)
+    steps = cache._steps
+    steps.columns, steps.next, steps.pads, steps.recording = count
+    if held is not None:
+        native.load(held)
+    return cache

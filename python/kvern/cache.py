@@ -1,0 +1,54 @@
+"""kvern.Cache: any cache plugin as the cache of a transformers model."""
+from __future__ import annotations
+
+import transformers
+
+from .errors import ConfigError
+
+MAJOR = int(transformers.__version__.split(".")[0])
+if MAJOR >= 5:
+    from .cache5 import Cache5 as _Base
+else:
+    from .cache4 import Cache4 as _Base
+
+
+class Cache(_Base):
+    """The cache of a model, served by a kvern plugin.
+
+        cache = kvern.Cache(model, "quantized", nbits=4)
+        model.generate(**inputs, past_key_values=cache)
+
+    Args:
+        model: a transformers model on the CPU, or its configuration.
+        implementation: the name of a cache plugin (``kvern.caches()`` lists them) or the path of its library (with a '/').
+        cache_config: the plugin's options as a dictionary; keyword arguments are added to it.
+        dtype: of keys and values: ``torch.float32``, ``bfloat16`` or ``float16``; without it, the model's.
+        plugin_path: folders that are searched first.
+        memory_budget: what the cache may hold at most, bytes or text ("2GB"); without it, what the process may use.
+        max_rows, max_tokens: what is expected, for caches that take memory once (``static``); 0: unknown.
+
+    Raises:
+        ConfigError: no such cache or option, with the nearest name. PluginError: the plugin is refused.
+        UnsupportedError: a model or a cache that cannot be served in Python, with what would be right.
+    """
+
+    def __init__(self, model, implementation="dynamic", cache_config=None, *, dtype=None, plugin_path=(), memory_budget=None,
+                 max_rows=0, max_tokens=0, **options):
+        run = {"cache_implementation": implementation, "cache_config": {**(cache_config or {}), **options}}
+        if plugin_path:
+            run["plugin_path"] = [str(folder) for folder in ([plugin_path] if isinstance(plugin_path, str) else plugin_path)]
+        if memory_budget is not None:
+            run["memory_budget"] = memory_budget
+        try:
+            self._setup(model, run, None, dtype, max_rows, max_tokens)
+        except TypeError as error:  # json.dumps
+            raise ConfigError(f"kvern.Cache: {error}: options are numbers, strings, lists and dictionaries of these") from None
+
+    @classmethod
+    def from_toml(cls, model, file, *, dtype=None, max_rows=0, max_tokens=0) -> Cache:
+        """The cache that a configuration file of the command line describes (TOML or JSON): its ``cache_implementation``,
+        ``cache_config``, ``cache_layers``, ``cache_dtype``, ``plugin_path`` and ``memory_budget``. Model, generation and threads are the
+        caller's. Raises ConfigError with file and line."""
+        cache = cls.__new__(cls)
+        cache._setup(model, None, file, dtype, max_rows, max_tokens)
+        return cache

@@ -1,0 +1,104 @@
+"""What the tests share: models, caches that keep everything, and the table of what was the same."""
+import copy
+import os
+import pathlib
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForCausalLM
+
+import kvern
+
+MAJOR = int(transformers.__version__.split(".")[0])
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+LOSSLESS = {"dynamic": {}, "static": {"max_cache_len": 160}, "batching": {"max_cache_len": 160}, "paged": {"block_size": 32}, "offloaded": {},
+            "hybrid": {}, "evicting": {"budget_tokens": 4096}, "quantized": {"nbits": 8, "residual_length": 256}}
+MODES = ("update", "attend") if MAJOR >= 5 else ("update",)
+TABLE = {}  # (family, plugin, mode): {what: outcome}
+
+
+def folders():
+    """Folders of reference models: the project's own and those of KVERN_REFERENCE_DIRS."""
+    roots = [SOURCE / "tests/reference/decoders", SOURCE / "tests/reference/recent"]
+    roots += [SOURCE / "tests/reference/decoder_options"] if MAJOR >= 5 else []  # options that transformers 4 has not, or not as documented
+    roots += [pathlib.Path(part) for part in os.environ.get("KVERN_REFERENCE_DIRS", "").split(":") if part]
+    found = {}
+    for root in roots:
+        for folder in sorted((root / "models").glob("*/")):
+            name = folder.name
+            if not (folder / "model.safetensors").is_file() or name.endswith("_assistant") or (MAJOR >= 5 and name.endswith("_v4")):
+                continue
+            found.setdefault(name, folder)
+    return found
+
+
+def folder_of(name):
+    return folders()[name]
+
+
+def served_folders():
+    """Those of models that this transformers knows and whose layers hold keys alone."""
+    names = []
+    for name, folder in folders().items():
+        try:
+            config = AutoConfig.from_pretrained(folder)
+            kvern.layers_of(config)
+            model = AutoModelForCausalLM.from_config(config)
+        except (ValueError, KeyError, kvern.UnsupportedError):
+            continue  # unknown to this version, or refused: test_errors
+        positions = getattr(config, "max_position_embeddings", None) or 64
+        if positions >= 64 and (MAJOR >= 5 or model._supports_cache_class):
+            names.append(name)
+    return sorted(names)
+
+
+_loaded = {}
+
+
+def load(folder, **more):
+    """A fresh model: dynamic NTK keeps a state in it."""
+    key = (folder, tuple(more))
+    if key not in _loaded:
+        _loaded[key] = AutoModelForCausalLM.from_pretrained(folder, **more).eval()
+        _loaded[key].generation_config = transformers.GenerationConfig(pad_token_id=0)
+    return copy.deepcopy(_loaded[key])
+
+
+def prompts(model, rows, length, seed=0):
+    return torch.randint(5, model.config.vocab_size, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+def left_padded(ids, pads):
+    ids, mask = ids.clone(), torch.ones_like(ids)
+    for row, pad in enumerate(pads):
+        ids[row, :pad], mask[row, :pad] = 0, 0
+    return ids, mask
+
+
+def generate(model, ids, cache, n=20, **more):
+    more.setdefault("do_sample", False)
+    return model.generate(ids, past_key_values=cache, max_new_tokens=n, **more)
+
+
+def feed(model, ids, cache):
+    """Logits of one pass, [B, n, V]."""
+    return model(ids, past_key_values=cache, use_cache=True).logits
+
+
+def crop(cache, n):
+    cache.crop(-n)
+
+
+def note(family, plugin, mode, what, outcome):
+    TABLE.setdefault((family, plugin, mode), {})[what] = outcome
+
+
+def write_table(folder):
+    """build/python-table-<transformers>.md: by family and plugin, what the ids were beside DynamicCache's."""
+    if not TABLE or not folder.is_dir():
+        return
+    columns = list(dict.fromkeys(what for row in TABLE.values() for what in row))
+    lines = ["| family | cache | mode | " + " | ".join(columns) + " |", "| --- " * (3 + len(columns)) + "|"]
+    for (family, plugin, mode), row in sorted(TABLE.items()):
+        lines.append(f"| {family} | {plugin} | {mode} | " + " | ".join(row.get(what, "") for what in columns) + " |")
+    (folder / f"python-table-{transformers.__version__}.md").write_text("\n".join(lines) + "\n")
