@@ -12,20 +12,23 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import statistics
-import subprocess
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE / "sidebyside"))
+
+import machine  # noqa: E402
+from programs import run_timed  # noqa: E402
+
 GPT2, QWEN = "gpt2-124m-f32", "qwen2-0.5b-f32"
 PROMPT, NEW = 8, 1000
 
 
 def run(a, *words):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([a.kvern, *map(str, words), "--threads", "1", "--output", "json"], check=True, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return json.loads(done.stdout), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    text, seconds = run_timed([a.kvern, *words, "--threads", 1, "--output", "json"])
+    return json.loads(text), seconds
 
 
 def steps(a, model, cache, depths, new):
@@ -72,8 +75,7 @@ def main():
     load = os.getloadavg()[0]
     middle = lambda rows, i: statistics.median(row[i] for row in rows)  # noqa: E731
     generation, decoding = list(gpt2(a)), list(qwen2(a))
-    processor = next(line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    print(f"{processor}, 1 thread, processor time, float32 weights and cache, {a.rounds} rounds, load {load:.0f} to {os.getloadavg()[0]:.0f}\n")
+    print(f"{machine.processor()}, 1 thread, processor time, float32 weights and cache, {a.rounds} rounds, load {load:.0f} to {os.getloadavg()[0]:.0f}\n")
     print("| what | with a cache | without | faster by |\n|---|---|---|---|")
     print(f"| {GPT2}, {NEW} new tokens, s | {middle(generation, 0):.1f} | {middle(generation, 1):.0f} | "
           f"{statistics.median(without / kept for kept, without in generation):.1f} |")

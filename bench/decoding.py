@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What ways of decoding cost: both sides of each ratio in turn within one run, medians over the rounds, as Markdown.
 
-  decoding.py assisted --models DIR   a draft model, against greedy decoding; the same for --cache of your choice
+  decoding.py assisted --models DIR   a draft model, against greedy decoding; the same for --caches of your choice
   decoding.py lookup --models DIR     prompt lookup on a text that repeats itself, against greedy decoding
   decoding.py beams --model DIR       beams of 4 and 8 on a prompt of 2048: `paged`, `dynamic` and, with --transformers, transformers
   decoding.py sampling --model DIR    logits processors, as a share of a step (needs `kvern_processor_bench` beside kvern)
@@ -13,32 +13,23 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import statistics
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE / "sidebyside"))
 
-from programs import Worker  # noqa: E402
+import machine  # noqa: E402
+from programs import Worker, run_timed  # noqa: E402
 
 GREEDY = ["--set", "generation.do_sample=false", "--set", "generation.eos_token_id=[]"]
 
 
-def cpu_seconds_of_children():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def run(command):
-    """What it printed, and the processor time that it took."""
-    before = cpu_seconds_of_children()
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))[:300]}\n{done.stderr}")
-    return json.loads(done.stdout), cpu_seconds_of_children() - before
+    """The report that it printed, and the processor time that it took."""
+    text, seconds = run_timed(command)
+    return json.loads(text), seconds
 
 
 def generate(a, model, ids, new, options):
@@ -54,8 +45,7 @@ def ms_per_token(a, model, ids, options):
 
 
 def header(loads, text):
-    processor = next(line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    print(f"{processor}, 1 thread, processor time, {text}, load {min(loads):.0f} to {max(loads):.0f}\n")
+    print(f"{machine.processor()}, 1 thread, processor time, {text}, load {min(loads):.0f} to {max(loads):.0f}\n")
 
 
 def faster_than_greedy(a, model, ids, caches, options, what):

@@ -8,22 +8,24 @@ Each round runs the programs one after the other, the order alternating: a prefi
 of them, two that are not counted before). Prints for each figure the median of the rounds' medians and the best step, and how often
 faster kvern is, as a Markdown table. Models with recurrent states run with the cache `mamba`, others with `dynamic`, in float32.
 Where a model's file lies beside it as gguf/NAME.gguf (peers/make_gguf.py), llama.cpp runs too, keys and values in f32, with and
-without flash attention. `--bound` adds what memory allows: the bytes that a step reads over the speed of reading memory, measured
-in every round. Standard library only; the other programs need what peers/ says.
+without flash attention. `--bound` adds what memory allows: the bytes of weights and cache that a step reads over the speed of
+reading memory, measured in every round. Standard library only; the other programs need what peers/ says.
 """
 import argparse
 import json
+import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE / "sidebyside"))
 
-from programs import Worker  # noqa: E402
-from shapes import Shape  # noqa: E402
+import machine  # noqa: E402
+from programs import Worker, compile_llama_worker, gguf_of, run  # noqa: E402
+from shapes import read_bytes  # noqa: E402
 
 PROMPT = 512
 PEER = """
@@ -54,17 +56,14 @@ print(json.dumps({"prefill": [1000 * prefill], "decode": steps[2:]}))
 STATES = ("mamba", "jamba", "bamba", "falcon_h1", "lfm2", "qwen3_next", "granitemoehybrid")
 
 
-def run(command):
-    return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout
-
-
 def kvern(a, model):
     kind = json.loads((model / "config.json").read_text())["model_type"]
     cache = "mamba" if kind in STATES else "dynamic"
     text = run([a.build / "bin/kvern", "bench", "--model", model, "--cache", cache, "--cache-dtype", "float32", "--threads", a.threads,
                 "--depths", PROMPT, "--fill", "prefill", "--prefill", PROMPT, "--new", a.new, "--repeats", 1, "--output", "json"])
     result = json.loads(text)["results"][0]
-    return {"prefill": [p["cpu_ms_median"] for p in result["prefill"]], "decode": [t for d in result["decode"] for t in d["cpu_ms"]]}
+    return {"prefill": [p["cpu_ms_median"] for p in result["prefill"]], "decode": [t for d in result["decode"] for t in d["cpu_ms"]],
+            "cache": [d["cache_bytes_used"] for d in result["decode"]]}
 
 
 def transformers(a, model):
@@ -74,18 +73,13 @@ def transformers(a, model):
 class Llama:
     """llama.cpp by peers/llama_worker.cpp."""
 
-    def __init__(self, a, flash):
-        self.a, self.flash = a, flash
-        self.program = pathlib.Path(tempfile.mkdtemp()) / "llama_worker"
-        lib = a.llama_prefix / "lib"
-        run(["g++", "-O2", "-std=c++20", HERE / "peers/llama_worker.cpp", "-I", a.llama_prefix / "include", "-L", lib, "-lllama", "-lggml",
-             "-lggml-base", f"-Wl,-rpath,{lib.resolve()}", "-o", self.program])
+    def __init__(self, program, flash):
+        self.program, self.flash = program, flash
 
     def __call__(self, a, model):
-        file = model.parent / "gguf" / f"{model.name}.gguf"
-        if not file.exists():
+        if not gguf_of(model).exists():
             return {}
-        worker = Worker([self.program, file])
+        worker = Worker([self.program, gguf_of(model)])
         cache = f"f32/f32/{self.flash}"
         prefill = worker.ask("prefill", cache, a.threads, PROMPT)
         steps = worker.ask("batch", cache, a.threads, a.new, 1, PROMPT)
@@ -93,17 +87,11 @@ class Llama:
         return {"prefill": [1000 * prefill["cpu_seconds"]], "decode": steps["cpu_ms"]}
 
 
-def bandwidth(a):
-    """Bytes a millisecond that one thread reads at best."""
-    speeds = json.loads(run([a.build / "bin/kvern_bandwidth"]))
-    return 1e6 * max(v for k, v in speeds.items() if k.startswith("threads_1_"))
-
-
 def measure(a, model, programs):
     samples, speeds = {}, []
     for number in range(a.rounds):
         if a.bound:
-            speeds.append(bandwidth(a))
+            speeds.append(machine.fastest_read(json.loads(run([a.build / "bin/kvern_bandwidth"]))))
         for name in list(programs) if number % 2 == 0 else list(programs)[::-1]:
             for figure, times in programs[name](a, model).items():
                 median, best = samples.setdefault((figure, name), ([], []))
@@ -120,10 +108,11 @@ def print_figures(model, samples, speeds):
                 faster = "" if name == "kvern" else f"{statistics.median(median) / ours:.2f}"
                 print(f"| {model.name} | {text} | {name} | {statistics.median(median):.1f} | {min(best):.1f} | {faster} |", flush=True)
         if figure == "decode" and speeds:
-            bytes_read = Shape(model).read_bytes
-            least = bytes_read / statistics.median(speeds)
-            print(f"| {model.name} | {bytes_read / 1e6:.0f} MB of weights at {statistics.median(speeds) / 1e6:.1f} GB/s | | {least:.1f} | | "
-                  f"{least / ours:.2f} |", flush=True)
+            speed = statistics.median(speeds)
+            bytes_read = read_bytes(model) + statistics.median(samples["cache", "kvern"][0])
+            least = 1e3 * bytes_read / speed
+            print(f"| {model.name} | {bytes_read / 1e6:.0f} MB of weights and cache at {speed / 1e9:.1f} GB/s | bound | "
+                  f"{least:.1f} | | {least / ours:.2f} |", flush=True)
 
 
 def main():
@@ -141,7 +130,9 @@ def main():
     if a.transformers:
         programs["transformers"] = transformers
     if a.llama_prefix:
-        programs |= {"llama.cpp": Llama(a, "off"), "llama.cpp, flash attention": Llama(a, "on")}
+        program = compile_llama_worker(a.llama_prefix, tempfile.mkdtemp())
+        programs |= {"llama.cpp": Llama(program, "off"), "llama.cpp, flash attention": Llama(program, "on")}
+    print(f"{machine.processor()}, {a.threads} thread(s), processor time, {a.rounds} rounds, load {os.getloadavg()[0]:.0f}\n")
     print("| model | figure | program | median, ms | best, ms | kvern is faster by |\n|---|---|---|---|---|---|")
     for model in a.models:
         print_figures(model, *measure(a, model, programs))

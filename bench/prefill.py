@@ -9,11 +9,16 @@ that of a process that does three less that of one that does one, by two: loadin
 import argparse
 import os
 import pathlib
-import resource
 import statistics
-import subprocess
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE / "sidebyside"))
+
+import machine  # noqa: E402
+from programs import run_timed  # noqa: E402
+
 POLICIES = ("h2o", "snapkv", "tova", "window+random")
 
 
@@ -22,11 +27,8 @@ def caches(length):
 
 
 def cpu_seconds(a, cache, length, repeats):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([a.kvern, "bench", "--model", a.model, "--threads", "1", "--prefill", str(length), "--depths", "", "--repeats",
-                    str(repeats), "--caches", cache, "--set", f"cache_dtype={a.cache_dtype}", "--output", "json"], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return run_timed([a.kvern, "bench", "--model", a.model, "--threads", 1, "--prefill", length, "--depths", "", "--repeats", repeats,
+                      "--caches", cache, "--set", f"cache_dtype={a.cache_dtype}", "--output", "json"])[1]
 
 
 def main():
@@ -45,8 +47,7 @@ def main():
             for cache in a.caches or caches(length):
                 once, thrice = (cpu_seconds(a, cache, length, repeats) for repeats in (1, 3))
                 seconds.setdefault((length, cache), []).append((thrice - once) / 2)
-    processor = next(line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    print(f"{processor}, 1 thread, {a.model.name}, cache {a.cache_dtype}, {a.rounds} rounds, load {min(loads):.0f} to {max(loads):.0f}\n")
+    print(f"{machine.processor()}, 1 thread, {a.model.name}, cache {a.cache_dtype}, {a.rounds} rounds, load {min(loads):.0f} to {max(loads):.0f}\n")
     print("| prompt | cache | seconds, median (best) | tokens/s | against the first |\n|---|---|---|---|---|")
     for (length, cache), times in seconds.items():
         first = next(t for (n, _), t in seconds.items() if n == length)

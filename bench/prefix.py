@@ -5,7 +5,7 @@
             [--folder DIR]
 
 The prefix is made of random bytes until it has about that many tokens (of wide-cache-f32 a megabyte each). The page cache is dropped for the file before each reading. The
-file is read in blocks of 4 MiB, told to be sequential; the time of kvern is that of the whole restoration: reading, check sums, filling the cache.
+file is read in blocks of 4 MiB, told to be sequential; the time of kvern is that of the whole restoration: reading, checksums, filling the cache.
 """
 import argparse
 import json

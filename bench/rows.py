@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE / "sidebyside"))
 
-from programs import Worker, compile_llama_worker  # noqa: E402
+from programs import Worker, compile_llama_worker, gguf_of  # noqa: E402
 
 
 def numbers(text):
@@ -79,8 +79,7 @@ def programs(args, folder):
     """(name, program, caches)"""
     yield "kvern", Kvern(args), args.caches
     if args.llama_prefix:
-        gguf = args.model.parent / "gguf" / f"{args.model.name}.gguf"
-        yield "llama.cpp", Peer(args, [compile_llama_worker(args.llama_prefix, folder), gguf]), ["f16/f16/off", "f16/f16/on"]
+        yield "llama.cpp", Peer(args, [compile_llama_worker(args.llama_prefix, folder), gguf_of(args.model)]), ["f16/f16/off", "f16/f16/on"]
     dtype = {"f32": "float32", "bf16": "bfloat16"}[args.model.name.split("-")[-1]]
     for python in args.transformers:
         peer = Peer(args, [python, HERE / "peers" / "transformers_worker.py", args.model, dtype])

@@ -12,13 +12,17 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import statistics
 import struct
-import subprocess
 import sys
 import time
 import wave
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "sidebyside"))
+
+import machine  # noqa: E402
+from programs import run, run_timed  # noqa: E402
 
 NEW_TOKENS = 100
 D, FF, HEADS, LAYERS, VOCAB, MELS, SOURCE, TARGET = 384, 1536, 6, 4, 51865, 80, 1500, 448
@@ -101,19 +105,15 @@ def run_kvern(build, folder, sound):
     command = [str(build / "bin/kvern"), "generate", "--model", str(folder), "--audio", str(sound), "--language", "en", "--threads",
                "1", "--min-new-tokens", str(NEW_TOKENS), "--max-new-tokens", str(NEW_TOKENS), "--cache", "encoder_decoder",
                "--output", "json"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    text, processor = run_timed(command)
+    result = json.loads(text)
     assert len(result["windows"]) == 1 and len(result["windows"][0]["output_ids"]) == NEW_TOKENS, result
-    processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return result["timings"]["total_seconds"], processor
 
 
 def run_transformers(python, folder, sound):
-    command = [python, __file__, "--worker", str(folder), str(sound)]
     environment = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    out = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-    result = json.loads(out.splitlines()[-1])
+    result = json.loads(run([python, __file__, "--worker", folder, sound], env=environment).splitlines()[-1])
     return result["seconds"], result["processor_seconds"]
 
 
@@ -158,6 +158,7 @@ def main():
     for number in range(arguments.rounds):
         for name in list(programs) if number % 2 == 0 else list(programs)[::-1]:
             figures[name].append(programs[name]())
+    print(f"{machine.processor()}, {arguments.rounds} rounds, load {os.getloadavg()[0]:.0f}")
     for index, kind in enumerate(("on the clock", "processor time")):
         of = {name: [pair[index] for pair in pairs] for name, pairs in figures.items()}
         for name, seconds in of.items():

@@ -17,7 +17,7 @@ import report
 import settings
 from overhead import overhead
 from parts import PARTS, Bench, say
-from programs import Failed, Kvern, Worker, compile_llama_worker
+from programs import Failed, Kvern, Worker, compile_llama_worker, gguf_of
 from shapes import Shape
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -72,10 +72,6 @@ def attempt(what, start):
     except (Failed, OSError) as failure:
         say(f"skipped: {what}: {failure}")
         return None
-
-
-def gguf_of(folder):
-    return folder.parent / "gguf" / f"{folder.name}.gguf"
 
 
 def start_kvern(options, folder):

@@ -28,6 +28,11 @@ def forget(path):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def fastest_read(speeds, threads=1):
+    """Bytes a second by so many threads over the number of streams that is fastest, of what kvern_bandwidth printed."""
+    return max(speed["median"] for name, speed in speeds.items() if name.startswith(f"threads_{threads}_"))
+
+
 def describe():
     return {"part": "machine", "date": str(datetime.date.today()), "processor": processor(),
             "instruction_sets": instruction_sets(), "processors": os.cpu_count(), "load": os.getloadavg()[0]}

@@ -6,11 +6,12 @@ import pathlib
 import tempfile
 import unittest
 
+import machine
 import parts
 import settings
 import testing
 from programs import Failed
-from shapes import Shape
+from shapes import Shape, read_bytes
 
 CONFIG = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64,
           "max_position_embeddings": 32768}
@@ -109,6 +110,15 @@ class Measuring(unittest.TestCase):
         testing.write_model(self.model, config, {"model.embed_tokens.weight": EMBEDDING, **experts})
         shape = Shape(self.model)
         self.assertEqual(shape.weight_bytes - shape.read_bytes, 3 * 25600)
+
+    def test_a_model_without_heads_has_bytes_too(self):
+        testing.write_model(self.model, {"model_type": "mamba", "num_hidden_layers": 1}, {"backbone.embeddings.weight": EMBEDDING})
+        self.assertEqual(read_bytes(self.model), 25600)
+
+    def test_memory_is_as_fast_as_its_fastest_median(self):
+        speeds = {"threads_1_streams_1": {"best": 9e9, "median": 1e9}, "threads_1_streams_4": {"best": 3e9, "median": 2e9},
+                  "threads_2_streams_1": {"best": 9e9, "median": 8e9}}
+        self.assertEqual((machine.fastest_read(speeds), machine.fastest_read(speeds, 2)), (2e9, 8e9))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import resource
 import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -16,6 +17,19 @@ def run(command, **more):
     if done.returncode != 0:
         raise Failed(done.stderr.strip()[-400:] or f"exit code {done.returncode}")
     return done.stdout
+
+
+def run_timed(command):
+    """What it printed, and the seconds of processor time that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    text = run(command)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return text, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def gguf_of(folder):
+    """Where peers/make_gguf.py writes a model for llama.cpp."""
+    return folder.parent / "gguf" / f"{folder.name}.gguf"
 
 
 class Kvern:

@@ -15,15 +15,21 @@ def tensor_bytes(path):
     return {name: math.prod(t["shape"]) * SIZES[t["dtype"]] for name, t in header.items() if name != "__metadata__"}
 
 
+def read_bytes(folder):
+    """Of the weights of a model of any family: what a step of one token reads."""
+    sizes = tensor_bytes(folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    return sum(sizes.values()) - unread_bytes(sizes) - unread_experts(sizes, config)
+
+
 class Shape:
     def __init__(self, folder):
         config = json.loads((folder / "config.json").read_text())
         self.folder = folder
         self.name, self.short_dtype = folder.name.rsplit("-", 1)
         self.dtype = {"f32": "float32", "bf16": "bfloat16"}[self.short_dtype]
-        sizes = tensor_bytes(folder / "model.safetensors")
-        self.weight_bytes = sum(sizes.values())
-        self.read_bytes = self.weight_bytes - unread_bytes(sizes) - unread_experts(sizes, config)
+        self.weight_bytes = sum(tensor_bytes(folder / "model.safetensors").values())
+        self.read_bytes = read_bytes(folder)
         layers = config.get("num_hidden_layers") or config["n_layer"]
         heads = config.get("num_attention_heads") or config["n_head"]
         width = config.get("hidden_size") or config["n_embd"]

@@ -8,12 +8,6 @@ namespace {
 
 constexpr size_t kMaxGrammarStates = 2'000'000;
 
-CharSet must_be_escaped() {
-  CharSet set = CharSet::of(0, 0x1F);
-  set |= CharSet::of('"');
-  return set |= CharSet::of('\\');
-}
-
 std::string json_escape(char32_t c) {
   switch (c) {
     case '"':
@@ -38,6 +32,15 @@ std::string json_escape(char32_t c) {
 }
 
 }  // namespace
+
+const CharSet &must_be_escaped() {
+  static const CharSet set = [] {
+    CharSet all = CharSet::of(0, 0x1F);
+    all |= CharSet::of('"');
+    return all |= CharSet::of('\\');
+  }();
+  return set;
+}
 
 Grammar::StateId Grammar::add_state() {
   if (states_.size() >= kMaxGrammarStates)

@@ -19,6 +19,9 @@ enum class Spelling {
   json_string  ///< as JSON writes them between quotation marks, escaped where it must be
 };
 
+/// What a JSON string spells by escapes: quotation marks, backslashes and control characters.
+const CharSet &must_be_escaped();
+
 class Grammar {
  public:
   using StateId = uint32_t;
@@ -52,7 +55,6 @@ class Grammar {
   StateId start_of(RuleId rule) const { return rules_[rule]; }
   const State &state(StateId id) const { return states_[id]; }
   size_t size() const { return states_.size(); }
-  size_t rules() const { return rules_.size(); }
 
   // Each adds what leads from `from` to `to`, or to a new state that is returned.
   void add_empty(StateId from, StateId to);

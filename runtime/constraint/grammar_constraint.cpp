@@ -37,9 +37,8 @@ class GrammarConstraint : public TokenConstraint {
   bool complete(int64_t state) override { return machine_.complete(static_cast<ByteMachine::State>(state)); }
 
   std::span<const uint64_t> allowed(int64_t state) override {
-    const auto [found, is_new] = masks_.try_emplace(state);
-    if (!is_new) return found->second;
-    found->second = compute(static_cast<ByteMachine::State>(state));
+    if (const auto found = masks_.find(state); found != masks_.end()) return found->second;
+    masks_.emplace(state, compute(static_cast<ByteMachine::State>(state)));
     order_.push_back(state);
     if (order_.size() > kMaxMasks) {
       masks_.erase(order_.front());

@@ -19,22 +19,31 @@ CharSet united(std::initializer_list<CharSet> sets) {
 Reading same(const CharSet &set) { return {set, set}; }
 Reading inverse(const Reading &reading) { return {~reading.wide, ~reading.narrow}; }
 
-Reading digits() { return {CharSet::of('0', '9'), property_set("Nd")}; }
+const Reading &digits() {
+  static const Reading reading = {CharSet::of('0', '9'), property_set("Nd")};
+  return reading;
+}
 
-Reading words() {
-  const CharSet ascii =
+const Reading &words() {
+  static const CharSet ascii =
       united({CharSet::of('0', '9'), CharSet::of('A', 'Z'), CharSet::of('a', 'z'), CharSet::of('_')});
-  return {ascii, united({ascii, property_set("Alphabetic"), property_set("L"), property_set("M"),
-                         property_set("N"), property_set("Pc"), property_set("Join_Control")})};
+  static const Reading reading = {
+      ascii, united({ascii, property_set("Alphabetic"), property_set("L"), property_set("M"),
+                     property_set("N"), property_set("Pc"), property_set("Join_Control")})};
+  return reading;
 }
 
-Reading spaces() {
-  const CharSet ascii = united({CharSet::of('\t', '\r'), CharSet::of(' ')});
-  return {ascii, united({ascii, CharSet::of(0x1C, 0x1F), property_set("White_Space"), CharSet::of(0xFEFF)})};
+const Reading &spaces() {
+  static const CharSet ascii = united({CharSet::of('\t', '\r'), CharSet::of(' ')});
+  static const Reading reading = {
+      ascii, united({ascii, CharSet::of(0x1C, 0x1F), property_set("White_Space"), CharSet::of(0xFEFF)})};
+  return reading;
 }
 
-CharSet line_ends() {
-  return united({CharSet::of('\n'), CharSet::of('\r'), CharSet::of(0x85), CharSet::of(0x2028, 0x2029)});
+const CharSet &line_ends() {
+  static const CharSet set =
+      united({CharSet::of('\n'), CharSet::of('\r'), CharSet::of(0x85), CharSet::of(0x2028, 0x2029)});
+  return set;
 }
 
 Reading property(RegexReader &in, bool negated) {
@@ -105,7 +114,7 @@ Reading escape(RegexReader &in, bool in_class) {
     default:
       break;
   }
-  if (c >= '1' && c <= '9') in.fail("references to groups are not supported: no automaton can follow them");
+  if (c >= '1' && c <= '9') in.fail("backreferences are not supported: no automaton can follow them");
   if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
     in.fail(std::string("the escape \\") + static_cast<char>(c) + " is not known");
   return same(CharSet::of(c));

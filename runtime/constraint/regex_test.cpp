@@ -78,7 +78,7 @@ TEST_CASE("What is wrong with a pattern, or beyond automata, is said with its pl
   CHECK(says("a{9999}{9999}", "quantifier behind a quantifier"));
   CHECK(says("(a{9999}){9999}", "more than"));
   CHECK(says("(?=a)b", "look-around"));
-  CHECK(says("(a)\\1", "references to groups"));
+  CHECK(says("(a)\\1", "backreferences"));
   CHECK(says("\\bword\\b", "word boundaries"));
   CHECK(says("a*+", "possessive"));
   CHECK(says("\\p{Nonsense}", "no character property 'Nonsense'"));

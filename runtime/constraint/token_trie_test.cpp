@@ -93,3 +93,24 @@ TEST_CASE("Equal futures have equal states: a loop of a pattern, and items of a 
   state = items->next(items->next(items->start(), 2), 1);
   CHECK(items->next(state, 1) == state);
 }
+
+TEST_CASE("A mask that cannot be made is refused every time it is asked for") {
+  Grammar grammar;
+  const auto rule = grammar.add_rule();
+  const auto ways = grammar.add_state(), end = grammar.add_state();
+  grammar.add_bytes(grammar.start_of(rule), {'a', 'a'}, ways);
+  for (int i = 0; i < 100'001; ++i) {
+    const auto way = grammar.add_state();
+    grammar.add_empty(ways, way);
+    grammar.add_bytes(way, {'b', 'b'}, end);
+  }
+  grammar.set_returns(end);
+  const auto bytes = std::make_shared<const TokenBytes>(TokenBytes{"a"});
+  const auto constraint =
+      make_token_constraint(grammar, rule, std::make_shared<const TokenTrie>(*bytes), bytes);
+  for (int time = 0; time < 2; ++time) {
+    INFO(time);
+    CHECK_THROWS_WITH(constraint->allowed(constraint->start()),
+                      Catch::Matchers::Contains("more than 100000 ways"));
+  }
+}

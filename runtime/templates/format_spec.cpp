@@ -81,41 +81,45 @@ class SpecParser {
   FormatSpec spec_;
 };
 
-/// Separators between the digits of the whole part of `number` (sign and prefix not included).
-std::string group_digits(const std::string &number, char separator, size_t every) {
-  size_t whole = 0;
-  while (whole < number.size() && std::isxdigit(static_cast<unsigned char>(number[whole]))) ++whole;
-  std::string out = number.substr(whole);
+/// How many digits stand between separators.
+size_t group_of(const FormatSpec &spec) { return std::string_view("xXob").find(spec.type) < 4 ? 4 : 3; }
+
+/// The digits in front of a point or an exponent.
+size_t whole_digits(const std::string &number, bool hexadecimal) {
+  const auto end = std::find_if_not(number.begin(), number.end(), [&](unsigned char c) {
+    return hexadecimal ? std::isxdigit(c) : std::isdigit(c);
+  });
+  return static_cast<size_t>(end - number.begin());
+}
+
+/// How many zeros in front make a number with separators fill `room`.
+size_t missing_zeros(size_t whole, size_t behind, size_t group, size_t room) {
+  size_t digits = whole;
+  while (digits + (digits - 1) / group + behind < room) ++digits;
+  return digits - whole;
+}
+
+/// Separators between the first `whole` characters of `number` (sign and prefix not included).
+std::string group_digits(const std::string &number, size_t whole, char separator, size_t group) {
+  std::string out;
+  out.reserve(number.size() + whole / group);
   for (size_t i = 0; i < whole; ++i) {
-    if (i && i % every == 0) out.insert(out.begin(), separator);
-    out.insert(out.begin(), number[whole - 1 - i]);
+    if (i && (whole - i) % group == 0) out += separator;
+    out += number[i];
   }
-  return out;
+  return out + number.substr(whole);
 }
 
-std::string sign_of(bool negative, char sign) {
-  return negative ? "-" : sign == '-' ? "" : std::string(1, sign);
-}
-
-/// Digits with sign, prefix, separators and padding; zeros that fill are separated too.
-std::string finish_number(Runtime &runtime, const std::string &sign, const std::string &prefix,
-                          std::string digits, const FormatSpec &spec) {
-  const size_t every = spec.type == 'x' || spec.type == 'X' || spec.type == 'o' || spec.type == 'b' ? 4 : 3;
-  if (spec.grouping && spec.fill == U'0' && spec.align == '=') {
-    runtime.budget().make(spec.width);
-    const auto room = static_cast<size_t>(std::max<int64_t>(0, spec.width)) -
-                      std::min(static_cast<size_t>(spec.width), sign.size() + prefix.size());
-    while (group_digits(digits, spec.grouping, every).size() < room) {
-      runtime.budget().step(static_cast<int64_t>(digits.size()));
-      digits.insert(digits.begin(), '0');
-    }
+/// With separators; zeros that fill `room` are separated too.
+std::string separated(Runtime &runtime, const std::string &digits, const FormatSpec &spec, size_t room) {
+  size_t whole = whole_digits(digits, group_of(spec) == 4);
+  if (whole == 0) return digits;  // "inf", "nan"
+  size_t zeros = 0;
+  if (spec.fill == U'0' && spec.align == '=') {
+    runtime.budget().make(static_cast<int64_t>(room));
+    zeros = missing_zeros(whole, digits.size() - whole, group_of(spec), room);
   }
-  if (spec.grouping) digits = group_digits(digits, spec.grouping, every);
-  if (spec.align != '=') return pad(runtime, sign + prefix + digits, spec, '>');
-  FormatSpec inner = spec;
-  inner.align = '>';
-  inner.width = std::max<int64_t>(0, spec.width - static_cast<int64_t>(sign.size() + prefix.size()));
-  return sign + prefix + pad(runtime, digits, inner, '>');
+  return group_digits(std::string(zeros, '0') + digits, zeros + whole, spec.grouping, group_of(spec));
 }
 
 std::string format_text(Runtime &runtime, const Value &value, const FormatSpec &spec) {
@@ -173,6 +177,20 @@ std::string format_integer(Runtime &runtime, const Value &value, const FormatSpe
 
 FormatSpec parse_format_spec(std::string_view text, const std::string &type_name) {
   return SpecParser(text, type_name).run();
+}
+
+std::string sign_of(bool negative, char sign) {
+  return negative ? "-" : sign == '-' ? "" : std::string(1, sign);
+}
+
+std::string finish_number(Runtime &runtime, const std::string &sign, const std::string &prefix,
+                          std::string digits, const FormatSpec &spec) {
+  FormatSpec inner = spec;
+  inner.align = '>';
+  inner.width = std::max<int64_t>(0, spec.width - static_cast<int64_t>(sign.size() + prefix.size()));
+  if (spec.grouping) digits = separated(runtime, digits, spec, static_cast<size_t>(inner.width));
+  if (spec.align != '=') return pad(runtime, sign + prefix + digits, spec, '>');
+  return sign + prefix + pad(runtime, digits, inner, '>');
 }
 
 std::string format_integer_digits(uint64_t magnitude, char type) {

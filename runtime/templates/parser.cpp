@@ -109,34 +109,6 @@ ExpressionPtr ExpressionParser::conditional() {
   return node;
 }
 
-ExpressionPtr ExpressionParser::either() {
-  Nesting nesting(*this);
-  ExpressionPtr left = both();
-  while (stream_.is_name("or")) {
-    nesting.deepen();
-    ExpressionPtr node = make(ExpressionKind::binary, stream_.take().line);
-    node->name = "or";
-    node->items.push_back(std::move(left));
-    node->items.push_back(both());
-    left = std::move(node);
-  }
-  return left;
-}
-
-ExpressionPtr ExpressionParser::both() {
-  Nesting nesting(*this);
-  ExpressionPtr left = negation();
-  while (stream_.is_name("and")) {
-    nesting.deepen();
-    ExpressionPtr node = make(ExpressionKind::binary, stream_.take().line);
-    node->name = "and";
-    node->items.push_back(std::move(left));
-    node->items.push_back(negation());
-    left = std::move(node);
-  }
-  return left;
-}
-
 ExpressionPtr ExpressionParser::negation() {
   if (!stream_.is_name("not")) return comparison();
   const Nesting nesting(*this);
@@ -177,8 +149,9 @@ ExpressionPtr ExpressionParser::chain(ExpressionPtr (ExpressionParser::*operand)
   Nesting nesting(*this);
   ExpressionPtr left = (this->*operand)();
   const auto follows = [&] {
-    return std::any_of(symbols.begin(), symbols.end(),
-                       [&](std::string_view symbol) { return stream_.is_op(symbol); });
+    return std::any_of(symbols.begin(), symbols.end(), [&](std::string_view symbol) {
+      return stream_.is_op(symbol) || stream_.is_name(symbol);
+    });
   };
   while (follows()) {
     nesting.deepen();
@@ -191,6 +164,8 @@ ExpressionPtr ExpressionParser::chain(ExpressionPtr (ExpressionParser::*operand)
   return left;
 }
 
+ExpressionPtr ExpressionParser::either() { return chain(&ExpressionParser::both, {"or"}); }
+ExpressionPtr ExpressionParser::both() { return chain(&ExpressionParser::negation, {"and"}); }
 ExpressionPtr ExpressionParser::sum() { return chain(&ExpressionParser::concatenation, {"+", "-"}); }
 ExpressionPtr ExpressionParser::product() { return chain(&ExpressionParser::power, {"*", "/", "//", "%"}); }
 ExpressionPtr ExpressionParser::power() { return chain(&ExpressionParser::unary_with_filters, {"**"}); }

@@ -151,16 +151,6 @@ class PrintfFormatter {
     return padded_text(format_value(runtime_, Value(value.as_int()), "c"), spec);
   }
 
-  /// The digits and sign of a number in the field's width.
-  std::string field(bool negative, const std::string &digits, const FormatSpec &spec) {
-    const std::string sign = negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
-    if (spec.align != '=') return pad(runtime_, sign + digits, spec, '>');
-    FormatSpec inner = spec;
-    inner.align = '>';
-    inner.width = std::max<int64_t>(0, spec.width - static_cast<int64_t>(sign.size()));
-    return sign + pad(runtime_, digits, inner, '>');
-  }
-
   std::string integer(const Value &value, const FormatSpec &spec) {
     require_defined(value);
     const bool truncates = value.is_float() && (spec.type == 'd' || spec.type == 'i' || spec.type == 'u');
@@ -178,8 +168,9 @@ class PrintfFormatter {
       if (digits.size() < static_cast<size_t>(*spec.precision))
         digits.insert(0, static_cast<size_t>(*spec.precision) - digits.size(), '0');
     }
-    if (spec.alternate && digits_have_prefix(spec.type)) digits = std::string("0") + spec.type + digits;
-    return field(number < 0, digits, spec);
+    const std::string prefix =
+        spec.alternate && digits_have_prefix(spec.type) ? std::string("0") + spec.type : "";
+    return finish_number(runtime_, sign_of(number < 0, spec.sign), prefix, std::move(digits), spec);
   }
 
   static bool digits_have_prefix(char type) { return type == 'x' || type == 'X' || type == 'o'; }
@@ -189,9 +180,9 @@ class PrintfFormatter {
     if (!value.is_number()) type_error("must be real number, not " + value.type_name());
     const double number = value.as_double();
     if (!std::isfinite(number) && spec.align == '=') spec.align = '>', spec.fill = U' ';
-    return field(std::signbit(number) && !std::isnan(number),
-                 format_float(std::fabs(number), spec.type, spec.precision.value_or(6), spec.alternate),
-                 spec);
+    return finish_number(
+        runtime_, sign_of(std::signbit(number) && !std::isnan(number), spec.sign), "",
+        format_float(std::fabs(number), spec.type, spec.precision.value_or(6), spec.alternate), spec);
   }
 
   Runtime &runtime_;

@@ -2,8 +2,8 @@
 
 #include <cmath>
 #include <kvern/error.hpp>
-#include <set>
 
+#include "runtime/support/json_keys.hpp"
 #include "runtime/support/printable.hpp"
 
 namespace kvern::constraint {
@@ -54,15 +54,9 @@ Subschema Subschema::child(const std::string &key, const std::string &name) cons
 }
 
 SchemaDocument::SchemaDocument(std::string_view text, std::string name) : name_(std::move(name)) {
-  std::vector<std::set<std::string>> names;
-  std::string twice;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json &value) {
+  const auto watch = [&](int depth, Json::parse_event_t, Json &) {
     if (depth > kMaxDepth)
       throw Error(ErrorKind::config, name_ + ": nested more than " + std::to_string(kMaxDepth) + " deep");
-    if (event == Json::parse_event_t::object_start) names.emplace_back();
-    if (event == Json::parse_event_t::object_end) names.pop_back();
-    if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second)
-      twice = value.get<std::string>();
     return true;
   };
   try {
@@ -70,8 +64,8 @@ SchemaDocument::SchemaDocument(std::string_view text, std::string name) : name_(
   } catch (const nlohmann::json::exception &e) {
     throw Error(ErrorKind::config, name_ + ": no JSON: " + printable(e.what(), 200));
   }
-  if (!twice.empty())
-    throw Error(ErrorKind::config, name_ + ": the key " + in_quotes(twice) + " occurs twice in one object");
+  if (const auto key = repeated_key<Json>(text))
+    throw Error(ErrorKind::config, name_ + ": the key " + in_quotes(*key) + " occurs twice in one object");
 }
 
 Subschema SchemaDocument::resolve(const Subschema &from, const std::string &reference) const {

@@ -140,31 +140,27 @@ class ObjectCompiler {
   struct PatternOfPart {
     Subschema part;
     std::string pattern;
-    CharAutomaton names;
+    CharAutomaton names, others;  // that match, that do not
   };
 
-  std::vector<PatternOfPart> all_patterns() const {
+  std::vector<PatternOfPart> all_patterns(const std::string &where) const {
     std::vector<PatternOfPart> list;
     for (const Subschema &part : merged_.parts)
-      for (const std::string &pattern : name_patterns(document_, part))
-        list.push_back({part, pattern, names_of_pattern(document_, part, pattern)});
-    if (list.size() > kMaxPatterns)
-      document_.fail(place(), "patternProperties",
-                     "supported are at most " + std::to_string(kMaxPatterns) + " patterns");
+      for (const std::string &pattern : name_patterns(document_, part)) {
+        if (list.size() == kMaxPatterns)
+          document_.fail(place(), "patternProperties",
+                         "supported are at most " + std::to_string(kMaxPatterns) + " patterns");
+        CharAutomaton names = names_of_pattern(document_, part, pattern);
+        CharAutomaton others = complement(names, where);
+        list.push_back({part, pattern, std::move(names), std::move(others)});
+      }
     return list;
-  }
-
-  /// Characters of made-up names: those that need no escape, so that a name is spelled in one way.
-  static CharSet name_chars() {
-    CharSet excluded = CharSet::of(0, 0x1F);
-    excluded |= CharSet::of('"');
-    excluded |= CharSet::of('\\');
-    return ~excluded;
   }
 
   /// Names that the schema does not give and propertyNames allows.
   CharAutomaton new_names(const std::string &where) const {
-    CharAutomaton names = of_length(name_chars(), 1, {}, where);
+    // without characters that need an escape: a name is spelled in one way
+    CharAutomaton names = of_length(~must_be_escaped(), 1, {}, where);
     const std::vector<std::string_view> known(names_.begin(), names_.end());
     if (!known.empty()) names = intersection(names, complement(one_of_texts(known), where), where);
     const SchemaMerger merger(document_);
@@ -183,14 +179,12 @@ class ObjectCompiler {
   }
 
   /// Members whose names match the patterns of `set` and no others.
-  void add_members_of(unsigned set, const std::vector<PatternOfPart> &patterns, Grammar::StateId from,
-                      Grammar::StateId to) {
-    const std::string where = document_.name() + ": " + place().path + "/patternProperties";
-    CharAutomaton names = new_names(where);
+  void add_members_of(unsigned set, const std::vector<PatternOfPart> &patterns, CharAutomaton names,
+                      const std::string &where, Grammar::StateId from, Grammar::StateId to) {
     std::vector<Subschema> schemas;
     for (size_t i = 0; i < patterns.size(); ++i) {
       const bool in = (set >> i & 1u) != 0;
-      names = intersection(names, in ? patterns[i].names : complement(patterns[i].names, where), where);
+      names = intersection(names, in ? patterns[i].names : patterns[i].others, where);
       if (in) schemas.push_back(patterns[i].part.child("patternProperties", patterns[i].pattern));
     }
     bool asked = set != 0 || (patterns.empty() && names_.empty());
@@ -212,12 +206,14 @@ class ObjectCompiler {
   }
 
   Grammar::RuleId member_rule() {
-    const auto patterns = all_patterns();
+    const std::string where = document_.name() + ": " + place().path + "/patternProperties";
+    const auto patterns = all_patterns(where);
     const auto rule = grammar_.add_rule();
     const auto to = grammar_.add_state();
     grammar_.set_returns(to);
+    const CharAutomaton names = new_names(where);
     for (unsigned set = 0; set < 1u << patterns.size(); ++set)
-      add_members_of(set, patterns, grammar_.start_of(rule), to);
+      add_members_of(set, patterns, names, where, grammar_.start_of(rule), to);
     return rule;
   }
 
