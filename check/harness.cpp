@@ -8,6 +8,14 @@ namespace kvern::conformance {
 
 void violated(const std::string &text, const char *rule) { throw Violation(text, rule); }
 
+kvern_layer latent_layer(int32_t window) {
+  kvern_layer layer = attention_layer(window);
+  layer.flags = KVERN_VALUES_IN_KEYS;
+  layer.kv_heads = 1;
+  layer.head_dim_v = 6;
+  return layer;
+}
+
 kvern_layer layer_of_kind(uint32_t kind) {
   kvern_layer layer{};
   layer.struct_size = sizeof layer;
@@ -35,6 +43,7 @@ kvern_layer state_layer() {
 }
 
 kvern_status make_cache(const Subject &subject, TestHost &host, kvern_cache **out, std::string *message) {
+  host.set_layers(subject.layers);
   std::vector<const kvern_layer *> layers;
   for (const kvern_layer &layer : subject.layers) layers.push_back(&layer);
   kvern_create create{};

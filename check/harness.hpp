@@ -61,6 +61,8 @@ struct Subject {
 };
 
 kvern_layer attention_layer(int32_t window = 0);
+/// Its values lie in its keys, as the latents of multi-head latent attention.
+kvern_layer latent_layer(int32_t window = 0);
 kvern_layer layer_of_kind(uint32_t kind);
 /// One state of kStateDim elements.
 kvern_layer state_layer();
@@ -144,8 +146,8 @@ class CacheHarness {
   mutable kvern_error error{};
 
  private:
-  struct Open;      // a step in progress
-  struct Exported;  // what update exported on a device, to be compared when it has come
+  struct Open;     // a step in progress
+  struct Pending;  // what update exported or attend computed on a device, to be compared when it has come
   Outcome run_layers(const StepPlan &plan, Open &open);
   void state_layer_step(int layer, Open &open);
   std::vector<float> states_on_host(const DLTensor &states) const;
@@ -161,6 +163,8 @@ class CacheHarness {
                       const DLTensor &v) const;
   Softmax attend_view(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
                       const DLTensor &v, int64_t r, int h, int64_t i) const;
+  void download_attended(int layer, const Open &open, const kvern_view &view, const DLTensor &out,
+                         const DLTensor *lse);
   void compare_exported(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
                         const DLTensor &v);
   void compare_update(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
@@ -180,7 +184,7 @@ class CacheHarness {
   std::mt19937_64 engine_;
   mutable kvern_cache_ops watched_{};
   std::vector<std::shared_ptr<void>> kept_;  // what was borrowed in earlier steps
-  std::vector<std::shared_ptr<Exported>> exported_;
+  std::vector<std::shared_ptr<Pending>> pending_;
 };
 
 }  // namespace kvern::conformance

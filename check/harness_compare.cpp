@@ -13,7 +13,7 @@ std::vector<double> CacheHarness::query(int layer, const Open &open, const kvern
   for (int d = 0; d < shape.head_dim_k; ++d) q[d] = test_value(open.token(r, i), layer, Kind::query, h, d);
   const int owner = shape.shares_layer >= 0 ? shape.shares_layer : layer;
   if (!raw && shape.kind != KVERN_LAYER_CROSS)
-    rotate(owner, q.data(), shape.head_dim_k, open.query_position(view, r, i));
+    rotate(shape, owner, q.data(), open.query_position(view, r, i));
   return q;
 }
 
@@ -111,13 +111,8 @@ void CacheHarness::compare_update(int layer, const Open &open, const kvern_view 
 }
 
 /// A step and its view as they were when the model's kernels were given to the device.
-struct CacheHarness::Exported {
-  Exported(int layer, const Open &from, const kvern_view &view, int64_t heads, const DLTensor &k,
-           const DLTensor &v)
-      : layer(layer),
-        k(k.dtype, k.shape[0], k.shape[1], k.shape[2], k.shape[3]),
-        v(v.dtype, v.shape[0], v.shape[1], v.shape[2], v.shape[3]),
-        view(view) {
+struct CacheHarness::Pending {
+  Pending(int layer, const Open &from, const kvern_view &view, int64_t heads) : layer(layer), view(view) {
     open.step = from.step, open.pos = from.pos, open.count = from.count, open.fed = from.fed;
     for (int64_t r = 0; r < open.step.rows; ++r) {
       for (int64_t h = 0; h < heads; ++h) {
@@ -132,9 +127,11 @@ struct CacheHarness::Exported {
 
   int layer;
   Open open;
-  Tensor4 k, v;
   std::vector<int64_t> positions, queries;
   kvern_view view;
+  std::optional<Tensor4> k, v;  // what update exported
+  std::optional<Tensor4> out;   // or what attend computed
+  std::vector<float> lse{};
 };
 
 void CacheHarness::compare_exported(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
@@ -145,17 +142,39 @@ void CacheHarness::compare_exported(int layer, const Open &open, const kvern_vie
   }
   expect(k.ndim == 4 && v.ndim == 4, "update exported tensors of other than four axes",
          Place{layer, 0, 0, 0});
-  exported_.push_back(std::make_shared<Exported>(layer, open, view, subject.layers[layer].kv_heads, k, v));
-  host.device()->download(k, exported_.back()->k.dl);
-  host.device()->download(v, exported_.back()->v.dl);
+  const auto made = std::make_shared<Pending>(layer, open, view, subject.layers[layer].kv_heads);
+  made->k.emplace(k.dtype, k.shape[0], k.shape[1], k.shape[2], k.shape[3]);
+  made->v.emplace(v.dtype, v.shape[0], v.shape[1], v.shape[2], v.shape[3]);
+  host.device()->download(k, made->k->dl);
+  host.device()->download(v, made->v->dl);
+  pending_.push_back(made);
+}
+
+void CacheHarness::download_attended(int layer, const Open &open, const kvern_view &view, const DLTensor &out,
+                                     const DLTensor *lse) {
+  const auto made = std::make_shared<Pending>(layer, open, view, subject.layers[layer].kv_heads);
+  made->out.emplace(out.dtype, out.shape[0], out.shape[1], out.shape[2], out.shape[3]);
+  host.device()->download(out, made->out->dl);
+  if (lse) {
+    made->lse.resize(static_cast<std::size_t>(lse->shape[0] * lse->shape[1] * lse->shape[2]));
+    DLTensor to = *lse;
+    to.data = made->lse.data();
+    host.device()->download(*lse, to);
+  }
+  pending_.push_back(made);
 }
 
 void CacheHarness::settle() {
-  if (exported_.empty()) return;
+  if (pending_.empty()) return;
   host.device()->finish();
-  for (const auto &one : std::exchange(exported_, {})) {
-    check_exported(one->layer, one->open, one->view, one->k.dl, one->v.dl);
-    compare_update(one->layer, one->open, one->view, one->k.dl, one->v.dl);
+  for (const auto &one : std::exchange(pending_, {})) {
+    if (one->out) {
+      compare_attend(one->layer, one->open, one->view, one->out->dl,
+                     one->lse.empty() ? nullptr : one->lse.data());
+      continue;
+    }
+    check_exported(one->layer, one->open, one->view, one->k->dl, one->v->dl);
+    compare_update(one->layer, one->open, one->view, one->k->dl, one->v->dl);
   }
 }
 

@@ -195,7 +195,7 @@ void CacheHarness::fill_keys(int owner, const Open &open, const kvern_view &view
       for (int h = 0; h < shape.kv_heads; ++h) {
         for (int d = 0; d < shape.head_dim_k; ++d) x[d] = test_value(token, owner, Kind::key, h, d);
         if (!cross && !(view.flags & KVERN_VIEW_RAW_K))
-          rotate(owner, x.data(), shape.head_dim_k, open.query_position(view, r, i));
+          rotate(shape, owner, x.data(), open.query_position(view, r, i));
         for (int d = 0; d < shape.head_dim_k; ++d) write_element(k, r, h, i, d, filler ? NAN : x[d]);
         for (int d = 0; d < shape.head_dim_v; ++d) {
           write_element(v, r, h, i, d, filler ? NAN : test_value(token, owner, Kind::value, h, d));
@@ -223,7 +223,9 @@ Outcome CacheHarness::keys_layer_step(int layer, const StepPlan &plan, Open &ope
     for (const DLTensor **given : {&new_k, &new_v})
       if (*given) *given = &open.uploaded.emplace_back(*host.device(), **given).dl;
   }
-  if (attend && ops().attend && !host.device() && try_attend(layer, open, view, new_k, new_v))
+  // on a device: keys that are taken at the cache's word would have to be read back at once
+  const bool comparable = !host.device() || (!subject.own_word && length > 0);
+  if (attend && ops().attend && comparable && try_attend(layer, open, view, new_k, new_v))
     return Outcome::done;
   DLTensor out_k, out_v;
   const kvern_status status = ops().update(cache, owner, new_k, new_v, &out_k, &out_v, &error);
@@ -268,6 +270,9 @@ bool CacheHarness::try_attend(int layer, Open &open, const kvern_view &view, con
   std::vector<float> lse(static_cast<std::size_t>(n_rows * shape.q_heads * n + 1), NAN);
   int64_t lse_shape[3] = {n_rows, shape.q_heads, n};
   DLTensor lse_tensor{lse.data(), {kDLCPU, 0}, 3, single, lse_shape, nullptr, 0};
+  DLTensor *given_q = &q, *given_out = &out, *given_lse = &lse_tensor;
+  for (DLTensor **given : {&given_q, &given_out, &given_lse})
+    if (host.device()) *given = &open.uploaded.emplace_back(*host.device(), **given).dl;
   const bool want_lse = random(0, 1) == 1;
   kvern_attend request{};
   request.struct_size = sizeof request;
@@ -275,15 +280,18 @@ bool CacheHarness::try_attend(int layer, Open &open, const kvern_view &view, con
   request.window = shape.window;
   request.causal = shape.kind != KVERN_LAYER_CROSS;
   request.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape.head_dim_k)));
-  request.q = &q;
+  request.q = given_q;
   request.k = k;
   request.v = v;
-  request.out = &out;
-  request.lse = want_lse ? &lse_tensor : nullptr;
+  request.out = given_out;
+  request.lse = want_lse ? given_lse : nullptr;
   const kvern_status status = ops().attend(cache, &request, &error);
   if (status == KVERN_UNSUPPORTED) return false;
   expect(status == KVERN_OK, std::string("attend: ") + error.message);
-  compare_attend(layer, open, view, out, want_lse ? lse.data() : nullptr);
+  if (host.device())
+    download_attended(layer, open, view, *given_out, request.lse);
+  else
+    compare_attend(layer, open, view, out, want_lse ? lse.data() : nullptr);
   ++counts.attend;
   return true;
 }

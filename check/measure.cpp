@@ -7,6 +7,7 @@
 #include <map>
 
 #include "check/harness_open.hpp"
+#include "check/host_extensions.hpp"
 
 namespace kvern::conformance {
 namespace {
@@ -31,9 +32,7 @@ class Measurement {
     layer.q_heads = shape.q_heads, layer.kv_heads = shape.kv_heads;
     layer.head_dim_k = layer.head_dim_v = shape.head_dim;
     subject_.layers.assign(static_cast<std::size_t>(shape.layers), layer);
-    host_.offer(KVERN_ROPE_1, rope_extension());
-    host_.offer(KVERN_PARALLEL_1, parallel_extension());
-    host_.offer("kvern.compose/1", compose_extension());
+    offer_extensions(host_);
     error_.struct_size = sizeof error_;
     std::string message;
     expect(make_cache(subject_, host_, &cache_, &message) == KVERN_OK, "create: " + message);

@@ -25,7 +25,7 @@ class StoredKeys {
   std::vector<double> key(int64_t column, int64_t position) const {
     std::vector<double> k(static_cast<std::size_t>(layer_.head_dim_k));
     for (int d = 0; d < layer_.head_dim_k; ++d) k[d] = test_value(token(column), owner_, Kind::key, head_, d);
-    if (!cross()) rotate(owner_, k.data(), layer_.head_dim_k, position);
+    if (!cross()) rotate(layer_, owner_, k.data(), position);
     return k;
   }
   std::vector<double> value(int64_t column, int64_t position) const {

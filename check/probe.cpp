@@ -30,15 +30,12 @@ const std::vector<Layout> &layouts() {
 }
 
 std::vector<kvern_layer> many_kinds() {
-  kvern_layer shared = attention_layer(), latent = attention_layer(), narrow = attention_layer();
+  kvern_layer shared = attention_layer(), narrow = attention_layer();
   shared.kind = KVERN_LAYER_NONE;
   shared.shares_layer = 0;
   shared.window = 6;
-  latent.flags = KVERN_VALUES_IN_KEYS;
-  latent.kv_heads = 1;
-  latent.head_dim_v = 6;
   narrow.head_dim_v = 12;
-  return {attention_layer(6), shared, latent, narrow};
+  return {attention_layer(6), shared, latent_layer(), narrow};
 }
 
 /// Whether a cache can be made, or why not.

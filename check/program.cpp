@@ -38,13 +38,6 @@ std::string failing(int64_t after) { return after < 0 ? "" : ", " + std::to_stri
 
 }  // namespace
 
-void offer_extensions(TestHost &host) {
-  host.offer(KVERN_ROPE_1, rope_extension());
-  host.offer(KVERN_ATTENTION_1, attention_extension());
-  host.offer(KVERN_PARALLEL_1, parallel_extension());
-  host.offer("kvern.compose/1", compose_extension());
-}
-
 Program::Program(const Subject &subject, bool moving)
     : subject_(subject), own_host_(std::make_unique<TestHost>(moving)), host_(*own_host_), done_(own_done_) {
   offer_extensions(host_);

@@ -1,6 +1,7 @@
 // Operations on one cache, one call each, every answer compared: what random sequences are made of, and the form in which a
 // sequence that fails is printed.
 #pragma once
+#include "check/host_extensions.hpp"
 #include "check/random_operations.hpp"
 
 namespace kvern::conformance {
@@ -59,8 +60,5 @@ class Program {
   std::unique_ptr<CacheHarness> harness_;
   bool has_encoder_ = false;
 };
-
-/// Offers rope/1, attention/1, parallel/1 and compose/1.
-void offer_extensions(TestHost &host);
 
 }  // namespace kvern::conformance

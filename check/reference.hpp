@@ -1,9 +1,6 @@
 // Reference implementation in double precision: a model whose keys are hashes of tokens, and attention over its whole history.
-// Also the host extensions rope/1, attention/1 and parallel/1.
 #pragma once
-#include <kvern/abi/attention.h>
-#include <kvern/abi/parallel.h>
-#include <kvern/abi/rope.h>
+#include <kvern/abi/cache_abi.h>
 
 #include <algorithm>
 #include <cmath>
@@ -27,8 +24,12 @@ enum class Kind { query = 0, key = 1, value = 2, state = 3 };
 /// Element of a token's vector in this layer and head: -1 .. 1, before rotation.
 double test_value(uint32_t token, int layer, Kind kind, int head, int dim);
 
-/// Applies RoPE to x [dim]; the base differs by layer.
-void rotate(int layer, double *x, int dim, int64_t position);
+/// Elements of a key that are rotated: all of them, or those behind the values that lie in it.
+int rotary_dim_of(const kvern_layer &shape);
+/// Of one pair of `dim` elements; the base differs by layer.
+double angle(int layer, int pair, int dim, int64_t position);
+/// Applies RoPE to x [head_dim_k].
+void rotate(const kvern_layer &shape, int layer, double *x, int64_t position);
 
 /// Softmax attention of one query, its keys given one by one.
 class Softmax {
@@ -72,12 +73,6 @@ Softmax attend_all(const Row &row, const kvern_layer &layer, int number, int hea
 
 /// State [dim] of a recurrent layer after the first `columns` tokens.
 std::vector<double> state_after(const Row &row, int layer, int64_t columns, int dim);
-
-/// Host extensions in scalar loops; static lifetime.
-const kvern_rope_1 *rope_extension();
-const kvern_attention_1 *attention_extension();
-/// One thread that runs the ranges from the last to the first.
-const kvern_parallel_1 *parallel_extension();
 
 /// The float in a tensor [B, H, T, D].
 float &at(const DLTensor &tensor, int64_t row, int64_t head, int64_t token, int64_t dim);

@@ -40,4 +40,7 @@ void use_all_verbs(const Subject &subject, TestHost &host);
 /// Feeds n tokens to two fresh rows, one of them padded.
 void feed_tokens(CacheHarness &harness, int64_t n = 5);
 
+/// One more token in each row. Throws Violation where that is refused.
+void expect_decodes(CacheHarness &harness);
+
 }  // namespace kvern::conformance

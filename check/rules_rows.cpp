@@ -6,12 +6,6 @@ namespace {
 
 const StepPlan kOneMore{{1, 1}, StepPlan::kAll, {}, -1, 0, {}};
 
-void expect_decodes(CacheHarness &harness) {
-  const StepPlan plan{std::vector<int64_t>(harness.rows.size(), 1), StepPlan::kAll, {}, -1, 0, {}};
-  expect(harness.step_or_single(plan) == Outcome::done,
-         std::string("the cache cannot go on: ") + harness.error.message);
-}
-
 void gather_needs_no_memory(const Subject &subject) {
   FullHost host;
   CacheHarness harness(subject, host, 11);

@@ -8,11 +8,6 @@ namespace {
 
 const StepPlan kOneMore{{1, 1}, StepPlan::kAll, {}, -1, 0, {}};
 
-void expect_decodes(CacheHarness &harness) {
-  expect(harness.step_or_single(kOneMore) == Outcome::done,
-         std::string("the cache cannot go on: ") + harness.error.message);
-}
-
 /// One begin of which the n-th allocation fails; false if there was no n-th. grow: the cache holds tokens already and the
 /// step is a large one; else it is the first.
 bool begin_fails_at(const Subject &subject, int64_t n, bool for_ever, bool grow) {

@@ -6,12 +6,6 @@
 namespace kvern::conformance {
 namespace {
 
-void expect_decodes(CacheHarness &harness) {
-  const StepPlan plan{std::vector<int64_t>(harness.rows.size(), 1), StepPlan::kAll, {}, -1, 0, {}};
-  expect(harness.step_or_single(plan) == Outcome::done,
-         std::string("the cache cannot go on: ") + harness.error.message);
-}
-
 bool streams(const CacheHarness &harness) { return harness.ops().save && harness.ops().load; }
 
 void what_was_saved_comes_back(const Subject &subject) {

@@ -24,6 +24,12 @@ void feed_tokens(CacheHarness &harness, int64_t n) {
          std::string("a first step was refused: ") + harness.error.message);
 }
 
+void expect_decodes(CacheHarness &harness) {
+  const StepPlan plan{std::vector<int64_t>(harness.rows.size(), 1), StepPlan::kAll, {}, -1, 0, {}};
+  expect(harness.step_or_single(plan) == Outcome::done,
+         std::string("the cache cannot go on: ") + harness.error.message);
+}
+
 void check_required_verbs(const kvern_cache &cache) {
   expect(cache.ops != nullptr, "create makes a cache without verbs", kRequired);
   const kvern_cache_ops ops = watched(*cache.ops);

@@ -40,6 +40,19 @@ void SimulatedDevice::download(const DLTensor &from, const DLTensor &to) {
   launch(stream(main), "the test", {source}, [source, target] { target.write(source.read().data()); });
 }
 
+void SimulatedDevice::run(void *stream, const char *what, const std::vector<DLTensor> &uses,
+                          const std::function<void()> &work) {
+  std::vector<Strided> tensors;
+  for (const DLTensor &tensor : uses) {
+    const Strided &used = tensors.emplace_back(tensor);
+    if (used.empty() || memory_.place(used.data) == kDLCUDA) continue;
+    violations_.push_back(std::string(what) + ": a tensor that is not on the device");
+    return;
+  }
+  std::erase_if(tensors, [](const Strided &tensor) { return tensor.empty(); });
+  launch(stream, what, std::move(tensors), work);
+}
+
 void SimulatedDevice::launch(void *stream, const char *what, std::vector<Strided> uses, Run run) {
   const auto guarded = [this, what, uses = std::move(uses), run = std::move(run)] {
     const bool open = std::all_of(uses.begin(), uses.end(), [&](const Strided &tensor) {

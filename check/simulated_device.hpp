@@ -46,6 +46,9 @@ class SimulatedDevice {
   std::byte *upload(const DLTensor &from);
   /// Host memory is filled when the main stream gets there.
   void download(const DLTensor &from, const DLTensor &to);
+  /// Work of a host extension, all of whose tensors must be on the device.
+  void run(void *stream, const char *what, const std::vector<DLTensor> &uses,
+           const std::function<void()> &work);
   /// Does all that the main stream was given, and what that waits for.
   void finish() { finish(stream(main)); }
 

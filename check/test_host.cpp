@@ -81,6 +81,14 @@ TestHost::~TestHost() {
   for (Memory *memory : live_) delete memory;
 }
 
+void TestHost::run(void *stream, const char *what, const std::vector<DLTensor> &uses,
+                   const std::function<void()> &work) {
+  if (device_)
+    device_->run(stream, what, uses, work);
+  else
+    work();
+}
+
 void TestHost::fail_alloc(int64_t successes, bool for_ever) {
   until_failure_ = successes;
   fail_for_ever_ = for_ever;

@@ -4,6 +4,7 @@
 #include <kvern/abi/cache_abi.h>
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -34,6 +35,19 @@ class TestHost {
 
   /// Before the first cache is made; the table is borrowed.
   void offer(const std::string &id, const void *table) { extensions_[id] = table; }
+  /// A table that lives as long as the host.
+  template <class Table>
+  const Table *keep(const Table &table) {
+    kept_.push_back(std::make_shared<Table>(table));
+    return static_cast<const Table *>(kept_.back().get());
+  }
+  /// Work of an extension on these tensors: at once, or on the device in the order of the stream.
+  void run(void *stream, const char *what, const std::vector<DLTensor> &uses,
+           const std::function<void()> &work);
+
+  /// The model's layers, for extensions.
+  void set_layers(const std::vector<kvern_layer> &layers) { layers_ = layers; }
+  const kvern_layer &layer(int32_t number) const { return layers_.at(static_cast<std::size_t>(number)); }
 
   /// After `successes` more allocations one fails, or with for_ever all that follow. Negative: none.
   void fail_alloc(int64_t successes, bool for_ever = false);
@@ -92,6 +106,8 @@ class TestHost {
   std::set<Memory *> live_;
   std::set<std::string> asked_;
   std::map<std::string, const void *> extensions_;
+  std::vector<std::shared_ptr<const void>> kept_;
+  std::vector<kvern_layer> layers_;
   std::vector<std::string> violations_, lines_;
   std::unique_ptr<SimulatedDevice> device_;
 };

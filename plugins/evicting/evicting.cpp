@@ -23,11 +23,7 @@ struct RowState {
 std::vector<int> numbers_of(const sdk::Create &create) {
   std::vector<int> numbers;
   for (std::size_t i = 0; i < create.layers.size(); ++i) {
-    if (create.layers[i].kind != KVERN_LAYER_ATTENTION) continue;
-    if (create.layers[i].values_in_keys())
-      sdk::fail(KVERN_UNSUPPORTED, "layer ", i,
-                " has its values in its keys, which this cache does not evict");
-    numbers.push_back(static_cast<int>(i));
+    if (create.layers[i].kind == KVERN_LAYER_ATTENTION) numbers.push_back(static_cast<int>(i));
   }
   return numbers;
 }
@@ -46,12 +42,14 @@ class Evicting {
   static constexpr const char *name = "evicting", *version = "1.0.0",
                               *summary =
                                   "keeps the keys that attention looks at, within a budget for each head";
+  static constexpr bool runs_on_device = true;
   static std::vector<sdk::Option> options() { return declared_options(); }
 
   explicit Evicting(const sdk::Create &create)
       : settings_(read_settings(create)),
         numbers_((sdk::require_attention_layers(create), numbers_of(create))),
-        attention_(attention_of(create, settings_)),
+        host_(create.host),
+        observer_(attention_of(create, settings_), create, settings_),
         storage_(create, numbers_, {.expected_slots = create.max_tokens}, true),
         masses_(create.layers.size()) {}
 
@@ -60,7 +58,13 @@ class Evicting {
     int64_t need = 0;
     for (const RowState &row : rows) need = std::max(need, row.count + row.fresh);
     const int64_t limit = settings_.budget + kBlock;
-    storage_.reserve({step.rows, held(), need - held(), std::min(need, limit), limit});
+    try {
+      reserve_step(step, need);
+      storage_.reserve({step.rows, held(), need - held(), std::min(need, limit), limit});
+    } catch (...) {
+      free_step();
+      throw;
+    }
     fresh_rows_ = rows_.empty();
     rows_ = std::move(rows);
     step_ = &step;
@@ -82,7 +86,7 @@ class Evicting {
       sdk::fail(KVERN_UNSUPPORTED,
                 "this policy needs attention mass, which is not reported where scores have a bias: ",
                 "use policy = \"window+random\"");
-    if (k) store(number, *k, *v);
+    if (k) store(number, *k, v);
     if (out_k) storage_.read(number, {step_->rows, size_}, out_k, out_v);
   }
 
@@ -91,19 +95,18 @@ class Evicting {
       refused_ = settings_.needs_mass();
       sdk::fail(KVERN_UNSUPPORTED, "attention with a bias is the host's");
     }
-    if (request.k) store(request.layer, *request.k, *request.v);
+    if (request.k) store(request.layer, *request.k, request.v);
     DLTensor k, v;
     storage_.read(request.layer, {step_->rows, size_}, &k, &v);
     HeadLayer &layer = storage_.layer(request.layer);
     StepMass &mass = masses_[request.layer];
     if (settings_.needs_mass())
-      mass.reset(step_->tentative() ? step_->n_new : 1, step_->rows, layer.heads(), size_);
-    const Observer observer(attention_, settings_);
+      mass.start(observer_.mover(), planes(*step_), step_->rows, layer.heads(), size_);
     for (int64_t r = 0; r < step_->rows; ++r) {
       const RowState &row = rows_[r];
-      observer.attend({request, k, v, r, size_, row.begin, row.begin + row.fresh, step_->row_pos[r],
-                       layer.positions(r, 0), layer.stride()},
-                      step_->tentative(), mass);
+      observer_.attend({request, k, v, r, size_, row.begin, row.begin + row.fresh, step_->row_pos[r],
+                        layer.positions(r, 0), layer.stride()},
+                       step_->tentative(), mass);
     }
   }
 
@@ -200,7 +203,8 @@ class Evicting {
   Evicting(const Evicting &other)
       : settings_(other.settings_),
         numbers_(other.numbers_),
-        attention_(other.attention_),
+        host_(other.host_),
+        observer_(other.observer_),
         storage_(other.storage_, other.used()),
         masses_(other.masses_.size()),
         rows_(other.rows_) {}
@@ -241,6 +245,20 @@ class Evicting {
     return rows;
   }
 
+  /// Queries that are observed apart.
+  static int64_t planes(const sdk::Step &step) { return step.tentative() ? step.n_new : 1; }
+
+  void reserve_step(const sdk::Step &step, int64_t slots) {
+    observer_.begin(step);
+    if (!settings_.needs_mass() || !observer_.mover().on_device()) return;
+    for (const int number : numbers_)
+      masses_[number].reserve(host_, planes(step), step.rows, storage_.layer(number).heads(), slots);
+  }
+  void free_step() {
+    observer_.end();
+    for (StepMass &mass : masses_) mass.clear();
+  }
+
   /// Positions of the open step's keys; the other slots are of no key.
   void place_step(HeadLayer &layer) {
     for (int64_t r = 0; r < step_->rows; ++r) {
@@ -252,10 +270,9 @@ class Evicting {
         std::fill(layer.scores(r, head) + row.count, layer.scores(r, head) + size_, 0.0f);
       }
     }
-    for (StepMass &mass : masses_) mass.mass.clear();
   }
 
-  void store(int number, const DLTensor &k, const DLTensor &v) {
+  void store(int number, const DLTensor &k, const DLTensor *v) {
     if (k.shape[2] != step_->n_new)
       sdk::fail(KVERN_UNSUPPORTED, "this cache imports all tokens of a layer or none");
     HeadLayer &layer = storage_.layer(number);
@@ -269,6 +286,7 @@ class Evicting {
   template <class Keep>
   void close(Keep keep) {
     int64_t most = 0;
+    for (StepMass &mass : masses_) mass.finish(observer_.mover());
     for (int64_t r = 0; r < step_->rows; ++r) {
       const int64_t kept = std::min<int64_t>(keep(r), step_->row_new[r]);
       most = std::max(most, kept);
@@ -280,7 +298,7 @@ class Evicting {
     }
     if (fresh_rows_ && most == 0) rows_.clear();
     storage_.commit(used(), {});
-    for (StepMass &mass : masses_) std::vector<float>().swap(mass.mass);
+    free_step();
     step_ = nullptr;
   }
 
@@ -288,8 +306,8 @@ class Evicting {
   void score(int64_t r, int64_t kept) {
     const RowState &row = rows_[r];
     for (const int number : numbers_) {
-      StepMass &mass = masses_[number];
-      if (mass.mass.empty()) continue;
+      const StepMass &mass = masses_[number];
+      if (!mass.is_known()) continue;
       if (!step_->tentative()) {
         add_scores(storage_.layer(number), r, mass, 0, observed_queries(settings_, row.fresh));
         continue;
@@ -297,7 +315,7 @@ class Evicting {
       for (int64_t i = row.begin; i < kept; ++i) add_scores(storage_.layer(number), r, mass, i, 1);
     }
   }
-  void add_scores(HeadLayer &layer, int64_t r, StepMass &mass, int64_t plane, int64_t queries) {
+  void add_scores(HeadLayer &layer, int64_t r, const StepMass &mass, int64_t plane, int64_t queries) {
     if (queries == 0) return;
     for (int64_t head = 0; head < layer.heads(); ++head) {
       const float *from = mass.of(plane, r, head);
@@ -368,7 +386,8 @@ class Evicting {
 
   Settings settings_;
   std::vector<int> numbers_;
-  const kvern_attention_1 &attention_;
+  sdk::Host host_;
+  Observer observer_;
   Storage storage_;
   std::vector<StepMass> masses_;  // [layers] of the open step
   std::vector<RowState> rows_;

@@ -57,6 +57,7 @@ class Driven {
     const auto rows = std::ssize(next);
     kvern_step step{};
     step.struct_size = sizeof step;
+    step.stream = host_.stream();
     if (keep >= 0) step.flags = KVERN_STEP_TENTATIVE;
     step.rows = rows;
     step.n_new = n;
@@ -79,6 +80,7 @@ class Driven {
   std::vector<int64_t> positions(int layer, int64_t row, int64_t head) {
     kvern_step step{};
     step.struct_size = sizeof step;
+    step.stream = host_.stream();
     step.rows = std::ssize(next);
     step.row_pos = next.data();
     check(ops().begin(cache_, &step, &error_));
@@ -118,6 +120,10 @@ class Driven {
     DLTensor tensors[4];
     for (int i = 0; i < 4; ++i)
       tensors[i] = {data[i], {kDLCPU, 0}, 4, {kDLFloat, 32, 1}, shapes[i], nullptr, 0};
+    const DLTensor on_host = tensors[3];
+    SimulatedDevice *device = host_.device();
+    for (DLTensor &tensor : tensors)
+      if (device) tensor.data = device->upload(tensor), tensor.device = SimulatedDevice::kDevice;
     kvern_attend call{};
     call.struct_size = sizeof call;
     call.layer = number;
@@ -125,6 +131,10 @@ class Driven {
     call.scale = 1;
     call.q = &tensors[0], call.k = &tensors[1], call.v = &tensors[2], call.out = &tensors[3];
     check(ops().attend(cache_, &call, &error_));
+    if (!device) return out;
+    device->download(tensors[3], on_host);
+    for (const DLTensor &tensor : tensors) device->give_back(static_cast<std::byte *>(tensor.data));
+    device->finish();
     return out;
   }
 
@@ -185,6 +195,57 @@ TEST_CASE("evicting equals full attention within its budget, whatever is done to
       INFO(policy << ": " << verb);
       CHECK(done[verb] > 0);
     }
+  }
+}
+
+TEST_CASE("evicting holds latents, whose values lie in their keys, within its budget and beyond it") {
+  for (const char *policy : kPolicies) {
+    INFO(policy);
+    EvictingSubject made(policy, {latent_layer(), attention_layer()}), small(policy, {latent_layer()});
+    check_rules(made.subject);
+    small.integer("budget_bytes", 32 * 8 * 4);
+    FullHost host;
+    CacheHarness harness(small.subject, host, 1);
+    REQUIRE(harness.ops().attend != nullptr);
+    small.subject.own_word = true;
+    small.subject.keeps_all = false;
+    harness.rows.assign(1, Row{});
+    for (int64_t n : {90, 1, 1, 5})
+      REQUIRE(harness.step(StepPlan{{n}, StepPlan::kAll, {}, -1, 0, StepPlan::Path::attend}) ==
+              Outcome::done);
+    CHECK(host.live_bytes() <= (32 + kBlock) * 8 * 4);
+  }
+}
+
+TEST_CASE("evicting attends, scores and evicts on a device, in every order of its streams") {
+  for (const char *policy : kPolicies) {
+    INFO(policy);
+    EvictingSubject made(policy, {attention_layer(), latent_layer()});
+    made.subject.device = true;
+    check_rules(made.subject);
+    Done done;
+    for (uint64_t seed = 0; seed < 3; ++seed)
+      random_operations_on_device(made.subject, {seed, static_cast<int>(seed) * 50}, 30, done);
+    CHECK(done["attend"] > 10);
+    CHECK(done["update"] > 10);
+  }
+}
+
+TEST_CASE("On a device the same keys are evicted as on the CPU") {
+  for (const char *policy : kPolicies) {
+    EvictingSubject made(policy);
+    made.integer("budget_tokens", 40);
+    FullHost cpu, host(Schedule{7, 50});
+    Driven wanted(made, cpu), cache(made, host);
+    for (const int64_t n : {90, 1, 3, 1, 40, 1}) {
+      INFO(policy << " " << n);
+      CHECK(cache.feed(n) == wanted.feed(n));
+      CHECK(cache.feed(5, 2) == wanted.feed(5, 2));
+      for (const int layer : {0, 1})
+        for (const int64_t head : {0, 1})
+          CHECK(cache.positions(layer, 0, head) == wanted.positions(layer, 0, head));
+    }
+    CHECK(host.violations().empty());
   }
 }
 

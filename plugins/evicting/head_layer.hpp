@@ -8,7 +8,8 @@ namespace sdk = kvern::sdk;
 
 class HeadLayer : public sdk::DenseLayer {
  public:
-  explicit HeadLayer(const sdk::LayerCreate &layer) : DenseLayer(layer), heads_(layer.layer.kv_heads) {}
+  explicit HeadLayer(const sdk::LayerCreate &layer)
+      : DenseLayer(layer), mover_(layer.create.host), heads_(layer.layer.kv_heads) {}
 
   int64_t heads() const { return heads_; }
   int64_t stride() const { return extent_.slots; }  ///< of a head's positions and scores
@@ -30,13 +31,14 @@ class HeadLayer : public sdk::DenseLayer {
     }
   }
 
-  /// Writes n tokens of a row from column `first` of k and v to slots slot .. slot + n - 1.
-  void store_row(int64_t row, int64_t slot, const DLTensor &k, const DLTensor &v, int64_t first, int64_t n) {
+  /// Writes n tokens of a row from column `first` of k and v to slots slot .. slot + n - 1. v: nullptr where values lie in keys.
+  void store_row(int64_t row, int64_t slot, const DLTensor &k, const DLTensor *v, int64_t first, int64_t n) {
     const DLTensor *from = &k;
     each([&](sdk::DenseTensor &part) {
-      part.change_block(extent_.rows, slot, slot + n,
-                        [&](const DLTensor &to) { copy_row(*from, row, first, to, row, 0, n); });
-      from = &v;
+      part.change_block(extent_.rows, slot, slot + n, [&](const DLTensor &to) {
+        copy_tokens(sdk::TensorSlice(*from, {row, 1}, {first, n}), sdk::TensorSlice(to, {row, 1}, {0, n}));
+      });
+      from = v;
     });
   }
 
@@ -44,7 +46,7 @@ class HeadLayer : public sdk::DenseLayer {
   void compact(int64_t row, int64_t used, const std::vector<std::vector<int64_t>> &keep) {
     each([&](sdk::DenseTensor &part) {
       part.change_block(extent_.rows, 0, used, [&](const DLTensor &x) {
-        for (int64_t head = 0; head < heads_; ++head) compact_head(x, row, head, keep[head]);
+        for (int64_t head = 0; head < heads_; ++head) compact_head(x, row, head, used, keep[head]);
       });
     });
     for (int64_t head = 0; head < heads_; ++head) {
@@ -69,7 +71,7 @@ class HeadLayer : public sdk::DenseLayer {
     copy_tables(row, other, used);
   }
   HeadLayer copy(const sdk::Extent &used) const {
-    HeadLayer made(DenseLayer::copy(used), heads_);
+    HeadLayer made(DenseLayer::copy(used), *this);
     made.extent_ = made.allocated();
     made.allocate_tables();
     if (!used.empty()) made.copy_tables(0, *this, used);
@@ -92,10 +94,12 @@ class HeadLayer : public sdk::DenseLayer {
   }
 
  private:
-  HeadLayer(DenseLayer keys, int64_t heads) : DenseLayer(std::move(keys)), heads_(heads) {}
+  /// These keys and no tables yet.
+  HeadLayer(DenseLayer keys, const HeadLayer &like)
+      : DenseLayer(std::move(keys)), mover_(like.mover_), heads_(like.heads_) {}
   /// Tables alone, empty ones of this extent.
   HeadLayer(const HeadLayer &like, const sdk::Extent &extent)
-      : DenseLayer(like.DenseLayer::copy({})), heads_(like.heads_), extent_(extent) {
+      : DenseLayer(like.DenseLayer::copy({})), mover_(like.mover_), heads_(like.heads_), extent_(extent) {
     allocate_tables();
   }
 
@@ -126,25 +130,29 @@ class HeadLayer : public sdk::DenseLayer {
     }
   }
 
-  static std::byte *address(const DLTensor &x, int64_t row, int64_t head, int64_t slot) {
+  void copy_tokens(const sdk::TensorSlice &from, const sdk::TensorSlice &to) const {
+    DLTensor target = to.tensor();
+    if (mover_.on_device()) return mover_.copy(from.tensor(), &target);
+    sdk::copy_block(sdk::block_of(from.tensor()), sdk::block_of(target), 1, heads_, target.shape[2],
+                    target.shape[3] * sdk::element_bytes(target.dtype));
+  }
+  /// x [rows, heads, slots, dim]
+  void compact_head(const DLTensor &x, int64_t row, int64_t head, int64_t used,
+                    const std::vector<int64_t> &keep) const {
     const sdk::Block block = sdk::block_of(x);
-    return block.data + row * block.row_stride + head * block.head_stride + slot * block.slot_stride;
-  }
-  void copy_row(const DLTensor &from, int64_t from_row, int64_t first, const DLTensor &to, int64_t to_row,
-                int64_t slot, int64_t n) const {
-    const auto bytes = static_cast<std::size_t>(to.shape[3] * sdk::element_bytes(to.dtype));
-    for (int64_t head = 0; head < heads_; ++head) {
-      for (int64_t i = 0; i < n; ++i)
-        std::memcpy(address(to, to_row, head, slot + i), address(from, from_row, head, first + i), bytes);
+    std::byte *data = block.data + row * block.row_stride + head * block.head_stride;
+    const int64_t dim = x.shape[3], width = dim * sdk::element_bytes(x.dtype);
+    if (mover_.on_device()) {
+      const sdk::Placed from(data, x.device, x.dtype, {used, dim}, {dim, 1});
+      sdk::Placed to(data, x.device, x.dtype, {std::ssize(keep), dim}, {dim, 1});
+      return mover_.take_rows(from.tensor(), keep, to.out());
     }
-  }
-  static void compact_head(const DLTensor &x, int64_t row, int64_t head, const std::vector<int64_t> &keep) {
-    const auto bytes = static_cast<std::size_t>(x.shape[3] * sdk::element_bytes(x.dtype));
-    for (int64_t i = 0; i < std::ssize(keep); ++i) {
-      if (keep[i] != i) std::memcpy(address(x, row, head, i), address(x, row, head, keep[i]), bytes);
-    }
+    for (int64_t i = 0; i < std::ssize(keep); ++i)
+      if (keep[i] != i)
+        std::memcpy(data + i * width, data + keep[i] * width, static_cast<std::size_t>(width));
   }
 
+  sdk::Mover mover_;
   int64_t heads_;
   sdk::Extent extent_;              // of the tables
   std::vector<int64_t> positions_;  // [rows, heads, slots]

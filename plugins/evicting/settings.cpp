@@ -18,7 +18,8 @@ int64_t token_bytes(const sdk::Create &create) {
   int64_t bytes = 1;
   for (const sdk::Layer &layer : create.layers) {
     if (layer.kind != KVERN_LAYER_ATTENTION) continue;
-    bytes = std::max(bytes, (layer.head_dim_k + layer.head_dim_v) * sdk::element_bytes(create.type));
+    const int64_t elements = layer.head_dim_k + (layer.values_in_keys() ? 0 : layer.head_dim_v);
+    bytes = std::max(bytes, elements * sdk::element_bytes(create.type));
   }
   return bytes;
 }

@@ -81,6 +81,18 @@ TEST_CASE("offloaded of dynamic, sliding_window and static is right in every sch
   }
 }
 
+TEST_CASE(
+    "offloaded of sink and evicting, whose attention is the host's on the device, is right in every "
+    "schedule") {
+  Config config;
+  Subject sink = offloaded(config, "sink", layers_of(3),
+                           {config.integer("window_length", 9), config.integer("num_sink_tokens", 2)});
+  sink.semantics.sink_window = 9, sink.semantics.sink_tokens = 2;
+  sink.first_tokens = 12;
+  CHECK(run_on_device(sink, 3)["attend"] > 0);
+  CHECK(run_on_device(offloaded(config, "evicting", layers_of(3)), 3)["attend"] > 0);
+}
+
 TEST_CASE("offloaded of quantized works on the CPU and refuses a device as quantized does") {
   Config config;
   Subject subject = offloaded(config, "quantized", layers_of(2),

@@ -10,14 +10,6 @@ namespace {
 constexpr int64_t kDense =
     2 * 2 * 8 * 4;  // bytes of a token of one layer: keys and values, two heads of 8 floats
 
-kvern_layer latent_layer() {
-  kvern_layer latent = attention_layer();
-  latent.flags = KVERN_VALUES_IN_KEYS;
-  latent.kv_heads = 1;
-  latent.head_dim_v = 6;
-  return latent;
-}
-
 struct PackedSubject {
   explicit PackedSubject(int64_t bits, int64_t residual = 0, int64_t axis = 0,
                          std::vector<kvern_layer> layers = {attention_layer(), attention_layer()})

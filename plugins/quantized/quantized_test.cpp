@@ -28,14 +28,6 @@ struct Case {
   Subject subject;
 };
 
-kvern_layer latent_layer() {
-  kvern_layer latent = attention_layer();
-  latent.flags = KVERN_VALUES_IN_KEYS;
-  latent.kv_heads = 1;
-  latent.head_dim_v = 6;
-  return latent;
-}
-
 /// Every first step is so long that blocks of it are packed, at 8 bits, so that a wrong token shows.
 void check_packed(int64_t axis_key, int64_t axis_value, int64_t group, int64_t residual, int64_t first,
                   const std::vector<kvern_layer> &layers = {attention_layer(), attention_layer()}) {

@@ -1,5 +1,7 @@
 #include "plugins/sink/rotation.hpp"
 
+#include <kvern/sdk/stream_scope.hpp>
+
 namespace kvern::sink {
 
 Rotation::Rotation(const sdk::Create &create)
@@ -23,7 +25,9 @@ Rotation::Rotation(const sdk::Create &create)
 void Rotation::rotate(int layer, const DLTensor &x, const int64_t *by, DLTensor *out) const {
   kvern_error error = sdk::empty_error();
   // the factor of yarn is on x already
-  sdk::require(rope_->rotate(rope_->ctx, layer, &x, by, x.shape[2], 1, nullptr, out, &error), error);
+  sdk::require(
+      rope_->rotate(rope_->ctx, layer, &x, by, x.shape[2], 1, sdk::StreamScope::current(), out, &error),
+      error);
 }
 
 }  // namespace kvern::sink

@@ -1,7 +1,7 @@
 // Attention sinks (StreamingLLM, Xiao et al. 2023): the first tokens of a row and the most recent ones, at positions counted inside
 // the window; with positions = "absolute" as transformers 4.47's SinkCache has them.
-#include <kvern/abi/attention.h>
 #include <kvern/abi/positions.h>
+#include <kvern/sdk/host_attention.hpp>
 #include <kvern/sdk/key_cache.hpp>
 #include <kvern/sdk/plugin.hpp>
 
@@ -18,6 +18,7 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
   static constexpr const char *name = "sink", *version = "1.0.0",
                               *summary =
                                   "keeps the first tokens and the most recent ones, in a text without end";
+  static constexpr bool runs_on_device = true;
   static std::vector<sdk::Option> options() { return declared_options(); }
 
   explicit Sink(const sdk::Create &create) : Sink(create, read_settings(create)) {}
@@ -28,11 +29,21 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
   void begin(const sdk::Step &step) {
     if (settings_.absolute && step.tentative() && is_past(step))
       sdk::fail(KVERN_UNSUPPORTED, "tentative steps beyond the window: keys that are rotated stay so");
-    sdk::Scratch keys;
-    const bool exports = settings_.absolute || exported_ || step.n_new == 0;
-    if (exports && is_past(step)) keys = exported_keys(step);
-    KeyCache::begin(step);
+    sdk::Scratch keys, queries;
+    const bool exports = settings_.absolute || exported_ || step.n_new == 0, past = is_past(step);
+    if (exports && past) keys = exported_keys(step);
+    if (attention_ && past && step.n_new > 0) {
+      queries = sdk::Scratch(host_, -1, kSingle, {step.rows, max_query_, step.n_new});
+      attention_->begin(step);
+    }
+    try {
+      KeyCache::begin(step);
+    } catch (...) {
+      if (attention_) attention_->end();
+      throw;
+    }
     keys_ = std::move(keys);
+    queries_ = std::move(queries);
     exported_ = planned_ = false;
   }
 
@@ -75,13 +86,13 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
     commit([n_keep](int64_t) { return n_keep; });
     after_first_ = slots().held() == 0;
     KeyCache::end(n_keep);
-    keys_ = sdk::Scratch();
+    free_step();
   }
   void end_rows(sdk::Rows keep) {
     commit([keep](int64_t row) { return keep[row]; });
     after_first_ = slots().held() == 0;
     KeyCache::end_rows(keep);
-    keys_ = sdk::Scratch();
+    free_step();
   }
 
   void truncate(sdk::Rows row_pos) {
@@ -121,6 +132,8 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
   std::unique_ptr<Sink> clone() const { return std::unique_ptr<Sink>(new Sink(*this)); }
 
  private:
+  static constexpr DLDataType kSingle{kDLFloat, 32, 1};
+
   Sink(const sdk::Create &create, const Settings &settings)
       : KeyCache(create, {.expected_slots = create.max_tokens}, settings.retention()),
         host_(create.host),
@@ -129,11 +142,13 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
         settings_(settings),
         span_{sizeof span_, 0, settings.counts_inside ? settings.window_length : 0},
         places_(settings),
-        rotation_(create) {
-    if (!settings.absolute)
-      attention_ = &create.host.required_extension<kvern_attention_1>(KVERN_ATTENTION_1);
+        rotation_(create),
+        mover_(create.host) {
+    if (!settings.absolute) attention_.emplace(create);
     for (std::size_t i = 0; i < create.layers.size(); ++i) {
-      if (create.layers[i].kind == KVERN_LAYER_ATTENTION && create.layers[i].values_in_keys())
+      const sdk::Layer &layer = create.layers[i];
+      max_query_ = std::max<int64_t>(max_query_, layer.q_heads * key_shape_.dim);
+      if (layer.kind == KVERN_LAYER_ATTENTION && layer.values_in_keys())
         sdk::fail(KVERN_UNSUPPORTED, "layer ", i, " has its values in its keys, which are rotated here");
     }
   }
@@ -220,9 +235,16 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
     }
     view.key_pos = seen_pos_.data();
   }
-  static void clear(const DLTensor &keys) {
+  void clear(DLTensor &keys) const {
+    if (mover_.on_device()) return mover_.zero(&keys);
     const int64_t elements = keys.shape[0] * keys.shape[1] * keys.shape[2] * keys.shape[3];
     std::memset(keys.data, 0, static_cast<std::size_t>(elements * sdk::element_bytes(keys.dtype)));
+  }
+
+  void free_step() {
+    keys_ = sdk::Scratch();
+    queries_ = sdk::Scratch();
+    if (attention_) attention_->end();
   }
 
   /// transformers rotates what is stored at each update; here when the step ends.
@@ -242,46 +264,33 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
   void attend_to_groups(const kvern_attend &request) {
     DLTensor k, v;
     read(request.layer, &k, &v);
-    const int64_t rows = step().rows, n_new = step().n_new, heads = request.q->shape[1];
-    std::vector<int64_t> q_pos;
-    for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t i = 0; i < n_new; ++i) q_pos.push_back(step().row_pos[row] + i);
-    }
-    std::vector<float> lse_data(request.lse ? 0 : static_cast<std::size_t>(rows * heads * n_new));
-    int64_t lse_shape[3] = {rows, heads, n_new};
-    DLTensor lse{lse_data.data(), {kDLCPU, 0}, 3, {kDLFloat, 32, 1}, lse_shape, nullptr, 0};
-    kvern_attend call = request;
-    if (!call.lse) call.lse = &lse;
+    auto with_lse = attention_->with_lse(request);
     bool merge = false;
     for (const KeyGroup &group : groups_) {
-      run(call, group, k, v, q_pos, merge);
+      run(with_lse.call, group, k, v, merge);
       merge = true;
-      call.sinks = nullptr;
+      with_lse.call.sinks = nullptr;
     }
   }
 
   /// The host's attention over one group, its queries rotated to where they see it.
-  void run(kvern_attend call, const KeyGroup &group, const DLTensor &k, const DLTensor &v,
-           const std::vector<int64_t> &q_pos, bool merge) {
+  void run(kvern_attend call, const KeyGroup &group, const DLTensor &k, const DLTensor &v, bool merge) {
     const sdk::TensorSlice::Range rows{0, step().rows}, slots{group.begin, group.end - group.begin};
     const sdk::TensorSlice keys(k, rows, slots), values(v, rows, slots);
     const DLTensor &q = *call.q;
-    std::vector<float> rotated;
     sdk::OutTensor desc;
-    DLTensor turned;
+    DLTensor rotated;
     if (group.rotates && rotation_.exists(call.layer)) {
-      rotated.resize(static_cast<std::size_t>(q.shape[0] * q.shape[1] * q.shape[2] * q.shape[3]));
-      desc.export_to(&turned, rotated.data(), host_.device(), {kDLFloat, 32, 1},
+      desc.export_to(&rotated, queries_.fill({0, 0, step().rows}), host_.device(), kSingle,
                      {q.shape[0], q.shape[1], q.shape[2], q.shape[3]});
-      rotation_.rotate(call.layer, q, group.query_by.data(), &turned);
-      call.q = &turned;
+      rotation_.rotate(call.layer, q, group.query_by.data(), &rotated);
+      call.q = &rotated;
     }
     call.window = group.sinks ? 0 : static_cast<int32_t>(places_.recent());
-    const kvern_piece_1 piece{
-        &keys.tensor(), &values.tensor(), nullptr, group.key_pos.data(), slots.count, 0, 0, step().rows};
-    kvern_error error = sdk::empty_error();
-    sdk::require(attention_->run(attention_->ctx, &call, q_pos.data(), &piece, 1, merge, nullptr, &error),
-                 error);
+    attention_->run(
+        call,
+        {&keys.tensor(), &values.tensor(), nullptr, group.key_pos.data(), slots.count, 0, 0, step().rows},
+        merge);
   }
 
   template <class Visit>
@@ -298,11 +307,14 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
   kvern_cache_positions_1 span_;
   WindowPlaces places_;
   Rotation rotation_;
-  const kvern_attention_1 *attention_ = nullptr;
+  std::optional<sdk::HostAttention> attention_;  // with positions inside the window
+  sdk::Mover mover_;
+  int64_t max_query_ = 1;  // elements of all heads' queries of a token
 
   bool after_first_ = false;  // the last step was the first: transformers' length is all of it
   bool exported_ = false;     // the last step exported rotated keys
   sdk::Scratch keys_;         // of one layer, rotated
+  sdk::Scratch queries_;      // of one layer, rotated to where they see a group
   sdk::OutTensor desc_;
   bool planned_ = false, past_ = false;  // of the open step, as what follows
   std::vector<int64_t> key_pos_, key_by_, q_pos_, seen_pos_;

@@ -102,6 +102,40 @@ TEST_CASE("sink is exact where the stored positions begin anew, after 8192 and 1
   }
 }
 
+TEST_CASE("sink rotates and attends on a device, in every order of its streams") {
+  SinkSubject made(9, 2);
+  made.subject.device = true;
+  made.subject.first_tokens = 12;
+  check_rules(made.subject);
+  Done done;
+  for (uint64_t seed = 0; seed < 6; ++seed)
+    random_operations_on_device(made.subject, {seed, static_cast<int>(seed % 3) * 50}, 30, done);
+  CHECK(done["attend"] > 20);
+  CHECK(done["update"] > 20);
+}
+
+TEST_CASE("With the text's positions keys beyond the window are rotated on a device as on the CPU") {
+  SinkSubject made(24, 4);
+  made.positions("absolute");
+  made.subject.semantics = {};
+  made.subject.tolerance = 1e6;  // the results are transformers'; here both places are compared
+  FullHost cpu, device(Schedule{3, 50});
+  std::string saved[2];
+  for (FullHost *host : {&cpu, &device}) {
+    CacheHarness harness(made.subject, *host, 1);
+    harness.rows.assign(2, Row{});
+    harness.rows[1].pad = 3;
+    for (uint64_t step = 0; step < 9; ++step) {
+      harness.reseed(step);
+      REQUIRE(harness.step(step == 0 ? 30 : 2) == Outcome::done);
+    }
+    saved[host == &device] = harness.save();
+  }
+  CHECK(saved[0].size() > 24 * kToken);
+  CHECK(saved[0] == saved[1]);
+  CHECK(device.violations().empty());
+}
+
 TEST_CASE("sink holds the same memory after 200 turns as after 20") {
   SinkSubject made(64, 4, {attention_layer()});
   FullHost host;

@@ -1,6 +1,6 @@
 // Sliding window attention (Beltagy et al. 2020): keys and values that no later query sees are dropped and their memory is used
 // again.
-#include <kvern/abi/attention.h>
+#include <kvern/sdk/host_attention.hpp>
 #include <kvern/sdk/key_cache.hpp>
 #include <kvern/sdk/plugin.hpp>
 #include <kvern/sdk/retention/window.hpp>
@@ -26,16 +26,30 @@ class SlidingWindow : public sdk::KeyCache<sdk::Dense, sdk::Window> {
       const sdk::Layer &layer = create.layers[i];
       const bool attention = layer.kind == KVERN_LAYER_ATTENTION;
       narrowed_.push_back(attention && is_narrower(retention(static_cast<int>(i)).length, layer));
-      if (narrowed_.back() && create.host.device().device_type != kDLCPU)
-        sdk::fail(KVERN_UNSUPPORTED, "a window that the model does not have is masked on the CPU: layer ", i,
-                  " cannot be forced to one on another device");
-      if (narrowed_.back())
-        attention_ = &create.host.required_extension<kvern_attention_1>(KVERN_ATTENTION_1);
+      if (narrowed_.back() && !attention_) attention_.emplace(create);
     }
   }
 
   /// attend exists for windows that the model does not mask itself.
-  bool offers(sdk::Verb verb) const { return verb != sdk::Verb::attend || attention_; }
+  bool offers(sdk::Verb verb) const { return verb != sdk::Verb::attend || attention_.has_value(); }
+
+  void begin(const sdk::Step &step) {
+    if (attention_) attention_->begin(step);
+    try {
+      KeyCache::begin(step);
+    } catch (...) {
+      free_step();
+      throw;
+    }
+  }
+  void end(int64_t n_keep) {
+    KeyCache::end(n_keep);
+    free_step();
+  }
+  void end_rows(sdk::Rows keep) {
+    KeyCache::end_rows(keep);
+    free_step();
+  }
 
   void view(int layer, kvern_view &view) {
     KeyCache::view(layer, view);
@@ -58,7 +72,10 @@ class SlidingWindow : public sdk::KeyCache<sdk::Dense, sdk::Window> {
     read(layer, &k, &v);
     kvern_view view{};
     SlidingWindow::view(layer, view);
-    run(request, {&k, &v, view.first_pos, view.key_pos, view.row_stride, 0, 0, step().rows});
+    auto with_lse = attention_->with_lse(request);
+    with_lse.call.window = static_cast<int32_t>(retention(layer).length);
+    attention_->run(with_lse.call, {&k, &v, view.first_pos, view.key_pos, view.row_stride, 0, 0, step().rows},
+                    false);
   }
 
   void save(sdk::Writer &out) const {
@@ -100,22 +117,8 @@ class SlidingWindow : public sdk::KeyCache<sdk::Dense, sdk::Window> {
     view.row_stride = view.kv_len;
   }
 
-  /// The host's attention under this layer's window.
-  void run(const kvern_attend &request, const kvern_piece_1 &piece) {
-    const int64_t rows = step().rows, n_new = step().n_new, heads = request.q->shape[1];
-    q_pos_.clear();
-    for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t i = 0; i < n_new; ++i) q_pos_.push_back(step().row_pos[row] + i);
-    }
-    lse_.resize(static_cast<std::size_t>(rows * heads * n_new));
-    int64_t shape[3] = {rows, heads, n_new};
-    DLTensor lse{lse_.data(), {kDLCPU, 0}, 3, {kDLFloat, 32, 1}, shape, nullptr, 0};
-    kvern_attend call = request;
-    call.window = static_cast<int32_t>(retention(request.layer).length);
-    if (!call.lse) call.lse = &lse;
-    kvern_error error = sdk::empty_error();
-    sdk::require(attention_->run(attention_->ctx, &call, q_pos_.data(), &piece, 1, 0, nullptr, &error),
-                 error);
+  void free_step() {
+    if (attention_) attention_->end();
   }
 
   template <class Visit>
@@ -125,10 +128,9 @@ class SlidingWindow : public sdk::KeyCache<sdk::Dense, sdk::Window> {
     }
   }
 
-  std::vector<char> narrowed_;  // [layers] the window is narrower than the model's
-  const kvern_attention_1 *attention_ = nullptr;
-  std::vector<int64_t> key_pos_, q_pos_;
-  std::vector<float> lse_;
+  std::vector<char> narrowed_;                   // [layers] the window is narrower than the model's
+  std::optional<sdk::HostAttention> attention_;  // where a window is
+  std::vector<int64_t> key_pos_;
 };
 
 }  // namespace

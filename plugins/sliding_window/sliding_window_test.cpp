@@ -1,6 +1,5 @@
-#include <list>
-
 #include "tests/conformance/check_rules.hpp"
+#include "check/config.hpp"
 #include "check/random_operations.hpp"
 
 using namespace kvern::conformance;
@@ -15,25 +14,24 @@ class WindowSubject {
     subject.plugin = built_plugin("sliding_window");
     subject.layers = std::move(layers);
   }
-  WindowSubject &option(const char *key, int32_t type, int64_t value) {
-    kvern_option &made = options_.emplace_back();
-    made.struct_size = sizeof made;
-    made.type = type;
-    made.key = key;
-    made.i = value;
-    subject.options.push_back(&made);
+  WindowSubject &integer(const char *key, int64_t value) {
+    subject.options.push_back(config_.integer(key, value));
+    return *this;
+  }
+  WindowSubject &force() {
+    subject.options.push_back(config_.boolean("force", true));
     return *this;
   }
   /// A window that the model does not have.
   WindowSubject &forced(int64_t length) {
     subject.semantics.window = length;
-    return option("window_length", KVERN_INT, length).option("force", KVERN_BOOL, 1);
+    return integer("window_length", length).force();
   }
 
   Subject subject;
 
  private:
-  std::list<kvern_option> options_;
+  Config config_;
 };
 
 std::string refusal(const WindowSubject &made, kvern_status status) {
@@ -84,6 +82,7 @@ TEST_CASE("A forced window keeps every rule and masks layers that have none") {
     WindowSubject made({attention_layer(), attention_layer(20)});
     made.forced(7);
     made.subject.first_tokens = first;
+    made.subject.device = true;
     check_rules(made.subject);
     Done done = run(made.subject);
     CHECK(done["attend"] > 100);
@@ -94,11 +93,7 @@ TEST_CASE("sliding_window serves layers that share keys, and values that lie in 
   kvern_layer shared = attention_layer(6);
   shared.kind = KVERN_LAYER_NONE;
   shared.shares_layer = 0;
-  kvern_layer latent = attention_layer(6);
-  latent.flags = KVERN_VALUES_IN_KEYS;
-  latent.kv_heads = 1;
-  latent.head_dim_v = 6;
-  WindowSubject made({attention_layer(6), shared, latent});
+  WindowSubject made({attention_layer(6), shared, latent_layer(6)});
   made.subject.first_tokens = 30;
   run(made.subject);
 }
@@ -123,21 +118,21 @@ TEST_CASE("A layer without a window is refused, unless a window is set and anoth
   const std::string message = refusal(full, KVERN_UNSUPPORTED);
   CHECK_THAT(message,
              Catch::Contains("layer 1") && Catch::Contains("force = true") && Catch::Contains("dynamic"));
-  full.option("window_length", KVERN_INT, 6);
+  full.integer("window_length", 6);
   CHECK_THAT(refusal(full, KVERN_UNSUPPORTED), Catch::Contains("layer 1"));
-  full.option("force", KVERN_BOOL, 1);
+  full.force();
   FullHost host;
   CHECK_NOTHROW(CacheHarness(full.subject, host, 1));
   WindowSubject force_alone({attention_layer()});
-  force_alone.option("force", KVERN_BOOL, 1);
+  force_alone.force();
   CHECK_THAT(refusal(force_alone, KVERN_UNSUPPORTED), Catch::Contains("window_length"));
 }
 
 TEST_CASE("A window shorter than the layer's is another model, a longer one changes nothing") {
   WindowSubject shorter({attention_layer(8)}), longer({attention_layer(8)});
-  shorter.option("window_length", KVERN_INT, 4);
+  shorter.integer("window_length", 4);
   CHECK_THAT(refusal(shorter, KVERN_UNSUPPORTED), Catch::Contains("layer 0 sees 8"));
-  longer.option("window_length", KVERN_INT, 100);
+  longer.integer("window_length", 100);
   longer.subject.first_tokens = 30;
   run(longer.subject);
 }
@@ -145,7 +140,7 @@ TEST_CASE("A window shorter than the layer's is another model, a longer one chan
 TEST_CASE("A window of 0 or less is refused with the option's name") {
   for (const int64_t length : {0, -3}) {
     WindowSubject made({attention_layer(8)});
-    made.option("window_length", KVERN_INT, length);
+    made.integer("window_length", length);
     CHECK_THAT(refusal(made, KVERN_INVALID_ARGUMENT),
                Catch::Contains("window_length") && Catch::Contains("at least 1"));
   }

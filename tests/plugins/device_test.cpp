@@ -125,14 +125,6 @@ TEST_CASE("A cache that works on keys in the memory of the CPU refuses another d
   std::string message;
   CHECK(make_cache(subject, host, &cache, &message) == KVERN_UNSUPPORTED);
   CHECK_THAT(message, Catch::Contains("quantized") && Catch::Contains("CPU"));
-  Subject forced = subject_of("sliding_window", {attention_layer()});
-  kvern_option length{}, force{};
-  length.struct_size = force.struct_size = sizeof length;
-  length.key = "window_length", length.type = KVERN_INT, length.i = 4;
-  force.key = "force", force.type = KVERN_BOOL, force.i = 1;
-  forced.options = {&length, &force};
-  CHECK(make_cache(forced, host, &cache, &message) == KVERN_UNSUPPORTED);
-  CHECK_THAT(message, Catch::Contains("layer 0"));
 }
 
 TEST_CASE("Recurrent states are cleared and taken where they are") {

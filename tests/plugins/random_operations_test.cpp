@@ -1,4 +1,5 @@
 // Random sequences of all verbs for every plugin, compared with attention over the whole history.
+#include "check/config.hpp"
 #include "check/random_operations.hpp"
 
 #include <cstdlib>
@@ -54,11 +55,7 @@ TEST_CASE("dynamic serves windowed layers, layers that share keys, and values th
   kvern_layer shared = attention_layer();
   shared.kind = KVERN_LAYER_NONE;
   shared.shares_layer = 0;
-  kvern_layer latent = attention_layer();
-  latent.flags = KVERN_VALUES_IN_KEYS;
-  latent.kv_heads = 1;
-  latent.head_dim_v = 6;
-  run(subject("dynamic", {attention_layer(6), shared, attention_layer(), latent}));
+  run(subject("dynamic", {attention_layer(6), shared, attention_layer(), latent_layer()}));
 }
 
 TEST_CASE("static keeps every token until it is full") {
@@ -70,21 +67,14 @@ TEST_CASE("static keeps every token until it is full") {
 }
 
 TEST_CASE("quantized keeps every token within the error of 8 bits through random sequences of all verbs") {
-  kvern_option options[5]{};
-  const std::pair<const char *, int64_t> written[] = {
-      {"nbits", 8}, {"residual_length", 0}, {"axis_key", 1}, {"axis_value", 1}, {"q_group_size", 32}};
-  kvern_layer latent = attention_layer();
-  latent.flags = KVERN_VALUES_IN_KEYS;
-  latent.kv_heads = 1;
-  latent.head_dim_v = 6;
-  Subject s = subject("quantized", {attention_layer(), attention_layer(20), latent});
-  for (std::size_t i = 0; i < std::size(options); ++i) {
-    options[i].struct_size = sizeof options[i];
-    options[i].type = KVERN_INT;
-    options[i].key = written[i].first;
-    options[i].i = written[i].second;
-    s.options.push_back(&options[i]);
-  }
+  Subject s = subject("quantized", {attention_layer(), attention_layer(20), latent_layer()});
+  Config config;
+  for (const auto &[key, value] : {std::pair{"nbits", 8},
+                                   {"residual_length", 0},
+                                   {"axis_key", 1},
+                                   {"axis_value", 1},
+                                   {"q_group_size", 32}})
+    s.options.push_back(config.integer(key, value));
   s.first_tokens = 130;
   s.tolerance = 0.03;
   Done done = run(s, 30);
@@ -95,13 +85,9 @@ TEST_CASE("quantized keeps every token within the error of 8 bits through random
 
 TEST_CASE("paged and batching keep every token through random sequences of all verbs") {
   for (const char *name : {"paged", "batching"}) {
-    kvern_layer latent = attention_layer();
-    latent.flags = KVERN_VALUES_IN_KEYS;
-    latent.kv_heads = 1;
-    latent.head_dim_v = 6;
     kvern_layer narrow = attention_layer();
     narrow.head_dim_v = 12;
-    Subject s = subject(name, {attention_layer(6), attention_layer(), latent, narrow});
+    Subject s = subject(name, {attention_layer(6), attention_layer(), latent_layer(), narrow});
     s.max_tokens = 500;
     Done done = run(s, 60);
     require_all(done,
