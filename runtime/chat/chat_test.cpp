@@ -1,4 +1,6 @@
 // Conversations with the built-in model: what is computed, what is kept, and that answers are those of a fresh computation.
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -182,6 +184,51 @@ TEST_CASE("Another cache takes over a conversation, and answers go on as they wo
   }
 }
 
+TEST_CASE(
+    "A conversation whose cache finds no memory goes on with the next one, and answers as it would have") {
+  const auto talk_of = [](const Session &session) {
+    Conversation talk = conversation(session);
+    std::vector<std::string> replies;
+    for (const int sentences : {12, 9, 5}) replies.push_back(say(talk, story(sentences)).text);
+    return std::tuple(replies, std::string(talk.cache().plugin().name), talk.cache().host().memory().peak);
+  };
+  const auto [expected, paged, budget] = talk_of(Session(config_of("paged", "block_size = 32")));
+  auto config = config_of("dynamic");
+  CHECK(std::get<2>(talk_of(Session(config))) > budget);
+  config.memory_budget = budget;
+  config.fallback = {{"paged", {{"block_size", {int64_t{32}, ""}}}}};
+  const auto [replies, cache, peak] = talk_of(Session(config));
+  CHECK(replies == expected);
+  CHECK(cache == "paged");
+  CHECK(peak <= budget);
+}
+
+TEST_CASE("The ids of a prefix come before those of the text, also when the conversation was forgotten") {
+  const test::TemporaryFolder folder;
+  auto config = config_of("dynamic");
+  const Session plain(config);
+  config.prefix.text = "There was a mill by the river.\n";
+  config.prefix.folder = folder.path();
+  const Session session(config);
+  Conversation talk = conversation(session);
+  const auto ids = prefix_ids(session);
+  const auto expect_prefix = [&](const Reply &reply, bool restored) {
+    REQUIRE(reply.prefix);
+    CHECK(reply.prefix->restored == restored);
+    CHECK(reply.reused == std::ssize(ids));
+    CHECK(std::equal(ids.begin(), ids.end(), reply.prompt.begin()));
+    Cache cache = session.open_cache(1, 200);
+    const auto anew = generate(session.model(), cache, {{reply.prompt}, {}}, session.generation()).sequences;
+    CHECK(anew == reply.result.sequences);
+  };
+  expect_prefix(say(talk, story(2)), false);
+  const Reply second = say(talk, "And then?");
+  CHECK_FALSE(second.prefix);
+  CHECK(second.reused > std::ssize(ids) + 20);
+  talk.reset();
+  expect_prefix(say(talk, story(2)), true);
+}
+
 TEST_CASE("Messages come from a list, or an object that has one; what is wrong is named with its place") {
   const test::TemporaryFolder folder;
   const auto file = folder.path() / "m.json";
@@ -226,5 +273,10 @@ TEST_CASE("A conversation is written whole or not at all, and reads back as it w
   CHECK(again[1].as_dict().find("content")->str() == "Grüße\n🦊");
   CHECK_THROWS_AS(write_messages(folder.path() / "absent" / "a.json", messages), Error);
   CHECK_THROWS_AS(write_messages(folder.path(), messages), Error);
+  const auto pipe = folder.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(write_messages(pipe, messages), Catch::Contains("it is a device or a pipe"));
+  CHECK(std::filesystem::is_fifo(pipe));
+  std::filesystem::remove(pipe);
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/generation/driver.hpp"
+#include "runtime/run/run_resources.hpp"
 
 namespace kvern::chat {
 namespace {
@@ -36,7 +37,10 @@ Conversation::Conversation(const Session &session, templates::ChatTemplate chat_
   if (session.model().info().encoder != EncoderKind::none)
     throw Error(ErrorKind::input, "the model '" + session.model().info().model_type +
                                       "' has an encoder; a conversation is one text");
+  prefix_ = prefix_ids(session);
+  fills_prefix_ = !prefix_.empty();
   cache_.emplace(open(cache_config_));
+  fall_back_ = session_.fall_back(cache_rows_per_prompt(generation()), expected_tokens());
 }
 
 GenerationConfig Conversation::generation() const {
@@ -45,10 +49,14 @@ GenerationConfig Conversation::generation() const {
   return config;
 }
 
-Cache Conversation::open(const config::RunConfig &config) const {
+int64_t Conversation::expected_tokens() const {
   const int64_t limit = session_.model().info().max_positions;
-  const int64_t tokens = limit > 0 ? std::min(limit, kExpectedTokens) : kExpectedTokens;
-  return open_cache(session_.model(), cache_request(config, cache_rows_per_prompt(generation()), tokens));
+  return limit > 0 ? std::min(limit, kExpectedTokens) : kExpectedTokens;
+}
+
+Cache Conversation::open(const config::RunConfig &config) const {
+  return open_cache(session_.model(),
+                    cache_request(config, cache_rows_per_prompt(generation()), expected_tokens()));
 }
 
 bool Conversation::take_back_reply() {
@@ -72,7 +80,7 @@ std::string Conversation::render() const {
   templates::Dict variables = special_tokens(*session_.tokenizer());
   variables.set("messages", Value::list(messages_));
   variables.set("tools", input_.tools);
-  variables.set("documents", input_.documents);
+  variables.set("documents", Value());
   variables.set("add_generation_prompt", true);
   for (const auto &[name, value] : input_.more.entries()) variables.set(name, value);
   return template_.render(variables, input_.started);
@@ -83,15 +91,25 @@ void Conversation::forget() {
   if (cache_->lost()) {
     cache_.reset();
     cache_.emplace(open(cache_config_));
+    fall_back_ = session_.fall_back(cache_rows_per_prompt(generation()), expected_tokens());
   } else {
     cache_->reset();
   }
 }
 
+/// A cache that holds nothing begins with the prefix, where it may be on disk.
+void Conversation::fill_with_prefix(Reply &reply) {
+  if (!fills_prefix_ || cache_->info().tokens > 0) return;
+  reply.prefix = fill_prefix(session_, *cache_, prefix_);
+  fills_prefix_ = reply.prefix->bytes > 0;
+}
+
 /// Takes back what the cache holds beyond the beginning that it has in common with the prompt.
-void Conversation::keep_prefix(Reply &reply) {
+void Conversation::keep_common(Reply &reply) {
   const int64_t tokens = cache_->info().tokens, prompt = static_cast<int64_t>(reply.prompt.size());
-  const int64_t common = std::min(common_prefix(held_.ids(), reply.prompt), tokens);
+  const auto before = static_cast<int64_t>(prefix_.size());
+  const auto text = std::span(reply.prompt).subspan(prefix_.size());
+  const int64_t common = std::min(before + common_prefix(held_.ids(), text), tokens);
   if (common < tokens) {
     Driver(session_.model(), *cache_).truncate({common});
     const int64_t kept = cache_->info().tokens;
@@ -111,16 +129,14 @@ std::string Conversation::why_recomputed(int64_t common, int64_t tokens, int64_t
 
 GenerationResult Conversation::generate_reply(const Reply &reply, const GenerationEvents &events) {
   const GenerationConfig config = generation();
-  GenerationResources resources;
-  resources.text = [&](std::span<const int64_t> ids) { return session_.tokenizer()->text(ids, false); };
-  const auto constraint = session_.constraint();
-  resources.constraint = constraint.get();
-  if (session_.assistant()) {
-    assistant_cache_.emplace(
-        session_.open_assistant_cache(length_limit(config, static_cast<int64_t>(reply.prompt.size()))));
-    resources.assistant = session_.assistant();
-    resources.assistant_cache = &*assistant_cache_;
-  }
+  const auto length = static_cast<int64_t>(reply.prompt.size());
+  const RunResources of_run(session_, cache_rows_per_prompt(config), length_limit(config, length));
+  GenerationResources resources = of_run.get();
+  if (fall_back_)
+    resources.fall_back = [this](Cache &cache, const std::vector<int64_t> &ends, const CacheError &why) {
+      fills_prefix_ = false;
+      return fall_back_(cache, ends, why);
+    };
   Prompt prompt;
   prompt.input_ids = {reply.prompt};
   return generate(session_.model(), *cache_, prompt, config, events, resources);
@@ -133,18 +149,23 @@ void Conversation::hold(const std::string &text, const Reply &reply) {
   const auto &sequence = reply.result.sequences.front();
   const auto begin = sequence.begin() + static_cast<std::ptrdiff_t>(reply.prompt.size());
   std::vector<int64_t> made(begin, begin + reply.result.new_tokens.front());
+  const std::vector<int64_t> asked(reply.prompt.begin() + std::ssize(prefix_), reply.prompt.end());
   if (!made.empty() && session_.tokenizer()->is_special(made.back())) made.pop_back();
-  held_.assign(*session_.tokenizer(), text, reply.prompt, made);
+  held_.assign(*session_.tokenizer(), text, asked, made);
 }
 
 Reply Conversation::reply(const GenerationEvents &events) {
   const std::string text = render();
   Reply reply;
-  reply.prompt = prompt_ = held_.encode(*session_.tokenizer(), text);
-  if (reply.prompt.empty())
+  const auto ids = held_.encode(*session_.tokenizer(), text);
+  if (ids.empty())
     throw Error(ErrorKind::input, template_.file() + ": the template makes no text of these messages");
+  reply.prompt = prefix_;
+  reply.prompt.insert(reply.prompt.end(), ids.begin(), ids.end());
+  prompt_ = reply.prompt;
   try {
-    keep_prefix(reply);
+    fill_with_prefix(reply);
+    keep_common(reply);
     reply.result = generate_reply(reply, events);
   } catch (...) {
     forget();

@@ -7,6 +7,7 @@
 
 #include "runtime/chat/held_tokens.hpp"
 #include "runtime/chat/messages.hpp"
+#include "runtime/run/prefix.hpp"
 #include "runtime/run/session.hpp"
 #include "runtime/templates/chat_template.hpp"
 
@@ -14,14 +15,15 @@ namespace kvern::chat {
 
 /// What a template sees beside the messages.
 struct TemplateInput {
-  Value tools, documents;  ///< None: absent
-  templates::Dict more;    ///< further variables
-  std::tm started{};  ///< the clock: it stands still, so that the beginning of the text stays what it was
+  Value tools;           ///< None: absent
+  templates::Dict more;  ///< further variables
+  std::tm started{};     ///< the clock: it stands still, so that the beginning of the text stays what it was
 };
 
 struct Reply {
   std::string text;                       ///< special tokens left out
-  std::vector<int64_t> prompt;            ///< ids of the whole conversation
+  std::vector<int64_t> prompt;            ///< ids of the whole conversation, behind those of the prefix
+  std::optional<PrefixUse> prefix;        ///< where it was filled for this reply
   int64_t reused = 0;                     ///< of them, not computed again
   std::optional<std::string> recomputed;  ///< why a part that the cache held is computed again
   GenerationResult result;
@@ -35,7 +37,8 @@ struct Move {
 
 class Conversation {
  public:
-  /// The session outlives it. Throws Error(input) where the model has no tokenizer, or an encoder. The cache is opened.
+  /// The session outlives it. Throws Error(input) where the model has no tokenizer, or an encoder. The cache is opened. The ids of the
+  /// configured prefix, if there is one, come before those of the template's text.
   Conversation(const Session &session, templates::ChatTemplate chat_template, TemplateInput input);
 
   const std::vector<Value> &messages() const { return messages_; }
@@ -63,11 +66,12 @@ class Conversation {
   const std::vector<int64_t> &prompt() const { return prompt_; }
   GenerationConfig generation() const;
   Cache &cache() { return *cache_; }
-  const config::RunConfig &cache_config() const { return cache_config_; }
 
  private:
+  int64_t expected_tokens() const;
   Cache open(const config::RunConfig &config) const;
-  void keep_prefix(Reply &reply);
+  void fill_with_prefix(Reply &reply);
+  void keep_common(Reply &reply);
   std::string why_recomputed(int64_t common, int64_t tokens, int64_t kept) const;
   GenerationResult generate_reply(const Reply &reply, const GenerationEvents &events);
   void forget();
@@ -78,9 +82,11 @@ class Conversation {
   TemplateInput input_;
   config::RunConfig cache_config_;
   std::vector<Value> messages_;
-  std::optional<Cache> cache_, assistant_cache_;
-  HeldTokens held_;
-  std::vector<int64_t> prompt_;
+  std::optional<Cache> cache_;
+  FallBack fall_back_;  // of the whole conversation: a cache that has had its turn is not tried again
+  HeldTokens held_;     // behind the prefix
+  std::vector<int64_t> prefix_, prompt_;
+  bool fills_prefix_ = false;  // the cache is the configured one, and may have the prefix on disk
   int64_t replies_ = 0;
 };
 

@@ -86,8 +86,11 @@ void write_messages(const fs::path &file, const std::vector<Value> &messages) {
     fs::remove(part, ignored);
     return Error(ErrorKind::output, "cannot write " + file.string() + ": " + reason);
   };
-  if (fs::is_directory(file))
-    throw Error(ErrorKind::output, "cannot write " + file.string() + ": it is a folder");
+  std::error_code absent;
+  const fs::file_status there = fs::status(file, absent);
+  if (fs::exists(there) && !fs::is_regular_file(there))
+    throw Error(ErrorKind::output, "cannot write " + file.string() + ": it is a " +
+                                       (fs::is_directory(there) ? "folder" : "device or a pipe, no file"));
   std::ofstream out(part, std::ios::binary);
   if (!out) throw failed();
   out << templates::to_json(Value::list(messages)) << '\n' << std::flush;

@@ -28,6 +28,7 @@ Move Conversation::move_to(const config::RunConfig &config) {
   if (move.why_not) next.reset();
   cache_.emplace(std::move(next));
   cache_config_ = config;
+  fills_prefix_ = false;
   return move;
 }
 

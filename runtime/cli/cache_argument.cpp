@@ -15,6 +15,7 @@ void take_file(const std::string &path, config::RunConfig &to) {
   to.cache_config = std::move(file.cache_config);
   if (file.cache_dtype) to.cache_dtype = file.cache_dtype;
   if (file.memory_budget) to.memory_budget = file.memory_budget;
+  if (file.host_memory_budget) to.host_memory_budget = file.host_memory_budget;
   to.plugin_path.insert(to.plugin_path.begin(), file.plugin_path.begin(), file.plugin_path.end());
 }
 

@@ -54,13 +54,18 @@ ShownReply make_reply(const Session &session, chat::Conversation &conversation, 
     if (done == total) progress.reset();
   };
   const bool token_by_token = streams && cache_rows_per_prompt(conversation.generation()) == 1;
+  ShownReply shown;
+  if (const auto top = session.config().logprobs) {
+    shown.logprobs.emplace(*top, conversation.generation());
+    events.on_logits = [&](int64_t, const at::Tensor &logits) { shown.logprobs->on_logits(logits); };
+  }
   events.on_tokens = [&](const std::vector<int64_t> &next) {
+    if (shown.logprobs) shown.logprobs->on_tokens(next);
     progress.reset();
     if (token_by_token) stream.push(next[0]);
   };
   const Interrupt interrupt(Interrupt::Second::waits);
   events.stop_requested = Interrupt::requested;
-  ShownReply shown;
   try {
     shown.reply = conversation.reply(events);
   } catch (...) {
@@ -84,17 +89,23 @@ std::string reply_summary(const chat::Reply &reply) {
   if (timings.decode_tokens > 0 && timings.decode_seconds > 0)
     out << std::fixed << std::setprecision(1) << " at "
         << static_cast<double>(timings.decode_tokens) / timings.decode_seconds << " tokens/s";
+  if (reply.prefix)
+    out << "; prefix of " << reply.prefix->tokens << " tokens "
+        << (reply.prefix->restored ? "restored from disk" : "computed");
   if (reply.recomputed) out << " (" << *reply.recomputed << ")";
   return out.str();
 }
 
 std::string reply_json(const Session &session, chat::Conversation &conversation, const ShownReply &shown) {
   const auto config = conversation.generation();
-  const GenerationReport report{
-      session, shown.reply.prompt, config, shown.reply.result, conversation.cache(), shown.interrupted};
-  auto json = nlohmann::json::parse(as_json(report));
-  json["message"] = {{"role", "assistant"}, {"content", shown.reply.text}};
-  json["reused_tokens"] = shown.reply.reused;
+  const chat::Reply &reply = shown.reply;
+  GenerationReport report{session,      reply.prompt,         config,
+                          reply.result, conversation.cache(), shown.interrupted};
+  if (reply.prefix) report.prefix = &*reply.prefix;
+  if (shown.logprobs) report.logprobs = &*shown.logprobs;
+  auto json = json_of(report);
+  json["message"] = {{"role", "assistant"}, {"content", reply.text}};
+  json["reused_tokens"] = reply.reused;
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

@@ -3,12 +3,14 @@
 #include <string>
 
 #include "runtime/chat/conversation.hpp"
+#include "runtime/cli/logprobs.hpp"
 
 namespace kvern::cli {
 
 struct ShownReply {
   chat::Reply reply;
   bool interrupted = false;
+  std::optional<Logprobs> logprobs;  ///< where they are configured
 };
 
 /// Generates a reply; `streams`: its text goes to standard output as it is made, and a line break at the end.

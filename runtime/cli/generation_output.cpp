@@ -83,7 +83,7 @@ std::string as_text(const GenerationReport &f, const std::optional<std::string> 
   return text;
 }
 
-std::string as_json(const GenerationReport &f) {
+Json json_of(const GenerationReport &f) {
   const auto &t = f.result.timings;
   const auto info = f.cache.info();
   Json json = sequence(f, 0);
@@ -115,7 +115,11 @@ std::string as_json(const GenerationReport &f) {
   json["threads"] = threads();
   json["peak_resident_bytes"] = peak_resident_bytes();
   if (samples(f.config)) json["seed"] = f.result.seed;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json;
+}
+
+std::string as_json(const GenerationReport &f) {
+  return json_of(f).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string prefix_text(const PrefixUse &use) {

@@ -1,6 +1,7 @@
 // What `kvern generate` prints: text or JSON on standard output, figures on standard error.
 #pragma once
 #include <kvern/generation.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -31,7 +32,8 @@ std::vector<int64_t> new_ids(const GenerationReport &f, size_t r);
 std::string as_text(const GenerationReport &f, const std::optional<std::string> &prompt_text);
 
 /// output_ids, text (what follows the prompt's), finish_reason (of every sequence, the first one's also at the top), timings, cache bytes; docs/cli.md.
-std::string as_json(const GenerationReport &f);
+nlohmann::json json_of(const GenerationReport &f);
+std::string as_json(const GenerationReport &f);  ///< json_of as text
 
 /// A few lines for people.
 std::string statistics(const GenerationReport &f);

@@ -59,6 +59,8 @@ class LibeditEditor : public LineEditor {
     functions_.set(editor_, EL_PROMPT, prompt_of);
     functions_.set(editor_, EL_SIGNAL, 1);  // a signal finds the terminal as it was
     functions_.set(editor_, EL_EDITOR, "emacs");
+    // Between two reads the terminal is in line mode, where Ctrl-D arrives as NUL.
+    functions_.set(editor_, EL_BIND, "^@", "em-delete-or-list", nullptr);
     functions_.set(editor_, EL_HIST, functions_.history, history_);
   }
   ~LibeditEditor() override {

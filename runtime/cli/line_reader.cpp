@@ -12,23 +12,6 @@
 namespace kvern::cli {
 namespace {
 
-/// Ctrl-C ends a call that reads, and nothing else.
-class InterruptedReads {
- public:
-  InterruptedReads() {
-    struct sigaction action {};
-    action.sa_handler = [](int) {};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &before_);
-  }
-  ~InterruptedReads() { sigaction(SIGINT, &before_, nullptr); }
-  InterruptedReads(const InterruptedReads &) = delete;
-  InterruptedReads &operator=(const InterruptedReads &) = delete;
-
- private:
-  struct sigaction before_ {};
-};
-
 /// Bytes up to the line break, without a library.
 LineReader::Line read_plainly() {
   LineReader::Line line;
@@ -46,6 +29,15 @@ LineReader::Line read_plainly() {
 
 }  // namespace
 
+InterruptedReads::InterruptedReads() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &before_);
+}
+
+InterruptedReads::~InterruptedReads() { sigaction(SIGINT, &before_, nullptr); }
+
 LineReader::LineReader() : is_terminal_(::isatty(STDIN_FILENO) == 1) {
   if (is_terminal_) editor_ = LineEditor::open();
 }
@@ -53,7 +45,6 @@ LineReader::LineReader() : is_terminal_(::isatty(STDIN_FILENO) == 1) {
 LineReader::~LineReader() = default;
 
 LineReader::Line LineReader::read(const std::string &prompt) {
-  const InterruptedReads interrupted;
   Line line =
       editor_ ? editor_->read(prompt) : (is_terminal_ ? write_terminal(prompt) : void(), read_plainly());
   if (line.text.ends_with('\r')) line.text.pop_back();

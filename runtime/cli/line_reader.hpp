@@ -1,5 +1,7 @@
 // Lines that a person types: with editing and history where standard input is a terminal, as they come where it is not.
 #pragma once
+#include <signal.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,6 +9,18 @@
 namespace kvern::cli {
 
 class LineEditor;
+
+/// While it lives Ctrl-C ends a call that reads, and nothing else: between two reads it does nothing.
+class InterruptedReads {
+ public:
+  InterruptedReads();
+  ~InterruptedReads();
+  InterruptedReads(const InterruptedReads &) = delete;
+  InterruptedReads &operator=(const InterruptedReads &) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
 
 class LineReader {
  public:
@@ -27,6 +41,7 @@ class LineReader {
   bool is_terminal() const { return is_terminal_; }
 
  private:
+  const InterruptedReads interrupted_reads_;
   bool is_terminal_;
   std::unique_ptr<LineEditor> editor_;  // nullptr: no terminal, or the library is not installed
 };

@@ -1,11 +1,11 @@
 #include "runtime/cli/prompts.hpp"
 
+#include <algorithm>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "core/support/memory.hpp"
 #include "devices/cpu/threads.hpp"
 #include "runtime/cli/generation_output.hpp"
 #include "runtime/cli/interrupt.hpp"
@@ -15,6 +15,7 @@
 #include "runtime/cli/prompts_output.hpp"
 #include "runtime/cli/text_file.hpp"
 #include "runtime/run/prompt_batch.hpp"
+#include "runtime/run/run_resources.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -29,11 +30,12 @@ std::optional<std::filesystem::path> output_file(const po::variables_map &map) {
 /// Lines that remain to be done, and what came of the others.
 class Prompts {
  public:
-  Prompts(const Session &run, std::vector<PromptLine> lines, const std::vector<int64_t> &finished)
+  Prompts(const Session &run, std::vector<PromptLine> lines, std::vector<int64_t> finished)
       : run_(run), prefix_(prefix_ids(run)) {
+    std::sort(finished.begin(), finished.end());
     int64_t skipped = 0;
     for (PromptLine &line : lines) {
-      if (std::find(finished.begin(), finished.end(), line.number) != finished.end()) {
+      if (std::binary_search(finished.begin(), finished.end(), line.number)) {
         ++skipped;
         continue;
       }
@@ -46,6 +48,7 @@ class Prompts {
 
   /// A line that has no result.
   void report(int64_t number, const std::string &message, ErrorKind kind) {
+    Progress::erase_now();
     std::cerr << "kvern: error: " << message << '\n';
     bad.push_back(number);
     code_ = kind == ErrorKind::out_of_memory && code_ != static_cast<int>(ErrorKind::input)
@@ -140,29 +143,18 @@ std::string statistics(const PromptBatchReport &report, int64_t done, const Prom
   speed("decode   ", t.decode_tokens, t.decode_seconds, report.decode_cpu_seconds);
   out << "cache    " << cache.plugin().name << " (" << dtype_name(cache.dtype()) << "), at most "
       << byte_text(cache.host().memory().peak);
-  if (run.config().memory_budget) out << " of " << byte_text(*run.config().memory_budget);
+  if (run.config().memory_budget || run.config().host_memory_budget)
+    out << " of " << byte_text(limits_of(cache_request(run.config(), 0, 0)).memory_budget);
   out << "\nmemory   peak " << byte_text(peak_resident_bytes()) << ", weights "
       << byte_text(run.model().info().weight_bytes) << '\n';
   return out.str();
-}
-
-/// What a strategy with a draft model needs; the cache is kept beside it.
-void add_resources(const Session &run, int64_t longest, GenerationResources &to,
-                   std::optional<Cache> &of_assistant, TokenConstraint *constraint) {
-  if (run.tokenizer())
-    to.text = [&run](std::span<const int64_t> ids) { return run.tokenizer()->text(ids, false); };
-  to.constraint = constraint;
-  if (!run.assistant()) return;
-  of_assistant = run.open_assistant_cache(longest);
-  to.assistant = run.assistant();
-  to.assistant_cache = &*of_assistant;
 }
 
 int run_all(const Session &run, Prompts &prompts, PromptsOutput &output, bool stats) {
   if (prompts.jobs.empty()) return prompts.code();
   const int64_t longest = prompts.longest(), rows = run.config().max_batch;
   const Cache pattern = run.open_cache(rows, longest);
-  std::optional<Cache> prefix, of_assistant;
+  std::optional<Cache> prefix;
   PromptBatchSetup setup;
   setup.pattern = &pattern;
   if (!prompts.prefix().empty()) {
@@ -172,10 +164,9 @@ int run_all(const Session &run, Prompts &prompts, PromptsOutput &output, bool st
     setup.prefix = &*prefix;
   }
   setup.max_batch = rows;
-  setup.memory_budget = run.config().memory_budget.value_or(usable_memory());
-  const auto constraint = run.constraint();
-  add_resources(run, longest, setup.resources, of_assistant, constraint.get());
-  if (!run.config().fallback.empty()) setup.fall_back = [&] { return run.fall_back(1, longest); };
+  setup.memory_budget = limits_of(cache_request(run.config(), rows, longest)).memory_budget;
+  const RunResources resources(run, 1, longest);
+  setup.resources = resources.get();
 
   int64_t done = 0;
   Progress progress("prompts:");
@@ -190,7 +181,10 @@ int run_all(const Session &run, Prompts &prompts, PromptsOutput &output, bool st
     ++done;
     output.put(line.number, result_line(run, line, prompts.jobs[outcome.job], outcome.result));
   };
-  events.on_note = [](const std::string &note) { std::cerr << "kvern: warning: " << note << '\n'; };
+  events.on_note = [](const std::string &note) {
+    Progress::erase_now();
+    std::cerr << "kvern: warning: " << note << '\n';
+  };
   events.on_step = [&](int64_t ended, int64_t) {
     progress.show(ended, static_cast<int64_t>(prompts.jobs.size()));
   };
@@ -218,7 +212,7 @@ po::options_description prompts_options() {
 
 void check_prompts_options(const po::variables_map &map) {
   if (!map.count("prompts")) {
-    for (const char *option : {"output-file", "resume"})
+    for (const char *option : {"output-file", "resume", "max-batch"})
       if (map.count(option)) throw Error(ErrorKind::usage, std::string("--") + option + " needs --prompts");
     return;
   }
@@ -238,14 +232,14 @@ int generate_prompts(const po::variables_map &map, config::RunConfig config) {
   auto lines = read_prompt_lines(read_text_file("--prompts", name), name);
   const auto file = output_file(map);
   const bool resume = map.count("resume") > 0;
-  const auto finished = resume ? finished_lines(*file, lines) : std::vector<int64_t>();
+  auto finished = resume ? finished_lines(*file, lines) : std::vector<int64_t>();
   const Session run(std::move(config));
   if (run.model().info().encoder != EncoderKind::none)
     throw Error(ErrorKind::usage, "--prompts: the model '" + run.model().info().model_type +
                                       "' has an encoder; give --encoder-prompt or --audio");
   for (const auto &note : generation_notes(run, run.generation()))
     std::cerr << "kvern: warning: " << note << '\n';
-  Prompts prompts(run, std::move(lines), finished);
+  Prompts prompts(run, std::move(lines), std::move(finished));
   PromptsOutput output(prompts.numbers, file, resume);
   for (const int64_t number : prompts.bad) output.put(number, {});
   return run_all(run, prompts, output, map.count("stats") > 0);

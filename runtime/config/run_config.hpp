@@ -8,6 +8,7 @@
 //   seed = 1
 //   plugin_path = ["plugins"]          # folders searched first for cache plugins
 //   memory_budget = "2GB"              # of all caches together; a number is bytes
+//   host_memory_budget = "8GB"         # of what they keep in the host's memory
 //   cache_implementation = "quantized"
 //   fallback = ["paged"]               # caches that go on where it has no memory
 //   assistant_model = "models/draft"   # assisted decoding
@@ -47,7 +48,8 @@ struct RunConfig {
   bool allow_beyond_context = false;  ///< no limit of positions where they are computed
   std::optional<int64_t> seed;
   std::vector<std::filesystem::path> plugin_path;
-  std::optional<int64_t> memory_budget;                    ///< bytes
+  std::optional<int64_t> memory_budget;                    ///< bytes of caches where the model computes
+  std::optional<int64_t> host_memory_budget;               ///< bytes of caches in the host's memory
   std::string cache_implementation = "dynamic";            ///< a name, or a path to a library (it has a '/')
   std::vector<CacheText> fallback;                         ///< caches that go on where that one has no memory
   std::optional<std::filesystem::path> assistant_model;    ///< draft model of assisted decoding

@@ -118,6 +118,13 @@ std::optional<Option> get_memory_budget(const RunConfig &config) {
   return integer_option(config.memory_budget);
 }
 
+void store_host_memory_budget(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.host_memory_budget = bytes_of(value);
+}
+std::optional<Option> get_host_memory_budget(const RunConfig &config) {
+  return integer_option(config.host_memory_budget);
+}
+
 // A name, or, with a '/' in it, a path to a library.
 bool is_path(const std::string &cache) { return cache.find('/') != std::string::npos; }
 void store_cache(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
@@ -268,6 +275,16 @@ constexpr RunOption kOptions[] = {
      .value_name = "SIZE",
      .store = store_memory_budget,
      .get = get_memory_budget},
+    {.declared = {.name = "host_memory_budget",
+                  .help = "memory limit of what caches keep in the host's memory, as `offloaded` does; on a "
+                          "CPU, where that is all of it, the smaller of both limits holds",
+                  .accepts = is_memory_budget,
+                  .form = "bytes or an amount like \"2GB\" or \"512MiB\"",
+                  .type = OptionType::tree},
+     .flag = "host-memory-budget",
+     .value_name = "SIZE",
+     .store = store_host_memory_budget,
+     .get = get_host_memory_budget},
     {.declared = {.name = "cache_implementation",
                   .default_value = std::string_view("dynamic"),
                   .help = "name of a cache plugin, as listed by `kvern caches`, or a path to one",

@@ -5,6 +5,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "runtime/support/block_sum.hpp"
+
 namespace kvern {
 namespace {
 
@@ -34,22 +36,6 @@ bool holds_keys(const LayerSpec &layer) {
 }
 
 int64_t element_bytes(const DLTensor &tensor) { return tensor.dtype.bits * tensor.dtype.lanes / 8; }
-
-uint64_t mixed(uint64_t state, uint64_t word) {
-  state = (state ^ word) * 0x9E3779B97F4A7C15ull;
-  return state ^ (state >> 29);
-}
-
-uint64_t sum_of(const std::byte *data, int64_t bytes, uint64_t state) {
-  for (; bytes >= 8; bytes -= 8, data += 8) {
-    uint64_t word;
-    std::memcpy(&word, data, 8);
-    state = mixed(state, word);
-  }
-  uint64_t rest = static_cast<uint64_t>(bytes) << 56;
-  std::memcpy(&rest, data, static_cast<size_t>(bytes));
-  return mixed(state, rest);
-}
 
 int64_t position_of(const kvern_view &view, size_t row, int64_t column) {
   const auto r = static_cast<int64_t>(row);
@@ -203,23 +189,21 @@ std::vector<std::vector<uint64_t>> ExportedRows::prefix_sums() const {
         for (int64_t h = 0; h < layer.heads; ++h)
           for (int64_t c = 0; c < layer.columns; ++c, at += bytes) {
             const int64_t position = ends_[r] - layer.columns + c;
-            if (layer.cross)
-              cross[r] = sum_of(at, bytes, cross[r]);
-            else if (position >= 0)
-              sums[r][static_cast<size_t>(position)] =
-                  sum_of(at, bytes, sums[r][static_cast<size_t>(position)]);
+            if (!layer.cross && position < 0) continue;
+            uint64_t &sum = layer.cross ? cross[r] : sums[r][static_cast<size_t>(position)];
+            sum = block_sum(at, static_cast<size_t>(bytes), sum);
           }
   }
   for (size_t r = 0; r < ends_.size(); ++r) {
     uint64_t before = cross[r];
-    for (uint64_t &sum : sums[r]) before = sum = mixed(before, sum);
+    for (uint64_t &sum : sums[r])
+      before = sum = block_sum(reinterpret_cast<const std::byte *>(&sum), sizeof sum, before);
   }
   return sums;
 }
 
 /// How many leading positions are given apart, so that the fewest are given: different beginnings once, the rest by row.
 int64_t ExportedRows::shared_prefix(const std::vector<std::vector<uint64_t>> &sums) const {
-  if (!complete_ || rows() < 2) return 0;
   const int64_t shortest = *std::min_element(ends_.begin(), ends_.end());
   int64_t best = 0, saved = 0;
   for (int64_t c = 1; c <= shortest; ++c) {
@@ -316,8 +300,9 @@ void ExportedRows::give(Cache &to, const Part &part) const {
 bool ExportedRows::give_to(Cache &to, std::string &why) const {
   try {
     if (to.dtype() != dtype_) throw Refusal{"its keys have another dtype"};
-    const auto sums = prefix_sums();
-    const int64_t shared = to.offers("gather") ? shared_prefix(sums) : 0;
+    const bool may_share = complete_ && rows() > 1 && to.offers("gather");
+    const auto sums = may_share ? prefix_sums() : std::vector<std::vector<uint64_t>>();
+    const int64_t shared = may_share ? shared_prefix(sums) : 0;
     Part all;
     for (int64_t r = 0; r < rows(); ++r) all.rows.push_back(r);
     if (shared == 0) {

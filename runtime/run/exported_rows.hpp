@@ -21,7 +21,6 @@ class ExportedRows {
   bool give_to(Cache &to, std::string &why) const;
 
   int64_t rows() const { return static_cast<int64_t>(ends_.size()); }
-  int64_t bytes() const { return static_cast<int64_t>(memory_.size()); }
 
  private:
   /// Keys, then values, [rows, heads, columns, dim] each; of row r the last column is the one before ends[r]. Of a CROSS layer

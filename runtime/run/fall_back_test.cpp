@@ -3,6 +3,7 @@
 
 #include "runtime/models/load.hpp"
 #include "runtime/run/open_cache.hpp"
+#include "runtime/run/run_resources.hpp"
 #include "runtime/run/testing/device_cache.hpp"
 #include "tests/support/error_text.hpp"
 #include "tests/support/process.hpp"
@@ -85,6 +86,14 @@ int64_t too_little_for(const Prompt &given, const GenerationConfig &config) {
   return cache.info().bytes_used * 9 / 10;
 }
 
+config::RunConfig configured(const std::string &budget, const std::string &of_host, const std::string &more) {
+  const std::string text = "model = '" + test::source_path("tests/reference/decoders/models/llama") +
+                           "'\nplugin_path = ['" + test::program("../lib/kvern/plugins") +
+                           "']\nthreads = 1\nmemory_budget = '" + budget + "'\nhost_memory_budget = '" +
+                           of_host + "'\n" + more + "\n";
+  return config::parse_run_config(text, "test.toml", "", {}, generation_options());
+}
+
 bool mentions(const std::string &text, const std::string &part) {
   return text.find(part) != std::string::npos;
 }
@@ -115,6 +124,31 @@ TEST_CASE("40 beams in 40 groups go on with paged where dynamic has no memory, w
         }).find("memory budget") != std::string::npos);
 }
 
+TEST_CASE(
+    "A configuration's budgets and fallback let 40 beams go on, and the message names the budget that is "
+    "exceeded") {
+  const auto given = prompt(120);
+  const auto config = forty_beams(6);
+  const auto expected = run(open("dynamic"), given, config, {}).result;
+  const std::string half = std::to_string(peak_of("dynamic", given, config) / 2) + "B", all = "1GB";
+  for (const auto &[budget, of_host, name] :
+       {std::tuple(half, all, "the memory budget of"), std::tuple(all, half, "the host memory budget of")}) {
+    const Session session(configured(budget, of_host, "fallback = ['paged{block_size = 32}']"));
+    Cache cache = session.open_cache(40, 126);
+    const RunResources resources(session, 40, 126);
+    CHECK(generate(session.model(), cache, given, config, {}, resources.get()).sequences ==
+          expected.sequences);
+    CHECK(std::string(cache.plugin().name) == "paged");
+    CHECK(cache.host().memory().peak <= std::stoll(half));
+    const Session alone(configured(budget, of_host, ""));
+    Cache without = alone.open_cache(40, 126);
+    const auto message =
+        test::error_text(ErrorKind::out_of_memory, [&] { generate(alone.model(), without, given, config); });
+    INFO(message);
+    CHECK(mentions(message, name));
+  }
+}
+
 TEST_CASE("On a device 40 beams go on offloaded where the device has no memory, and no budget is exceeded") {
   const auto given = prompt(40);
   const auto config = forty_beams(8);
@@ -131,7 +165,8 @@ TEST_CASE("On a device 40 beams go on offloaded where the device has no memory, 
     CHECK(alone.result.sequences == expected.sequences);
     needed = host.peak_bytes();
   }
-  host.set_budget(needed * 8 / 10), host.set_host_budget(needed);
+  const auto limits = configured(std::to_string(needed * 8 / 10) + "B", std::to_string(needed) + "B", "");
+  host.set_budget(*limits.memory_budget), host.set_host_budget(*limits.host_memory_budget);
   const auto went =
       run(on_device("dynamic"), given, config, {{"offloaded", [&] { return on_device("offloaded"); }}});
   CHECK(went.result.sequences == expected.sequences);

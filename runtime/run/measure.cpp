@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <deque>
 #include <fstream>
 #include <kvern/error.hpp>
@@ -12,6 +11,7 @@
 #include "core/generation/driver.hpp"
 #include "core/torch/torch.hpp"
 #include "runtime/run/probe.hpp"
+#include "runtime/support/processor_time.hpp"
 
 namespace kvern {
 namespace {
@@ -21,11 +21,7 @@ constexpr int64_t kFillChunk = 512, kWarmUp = 2, kShortPrompt = 64;
 using Clock = std::chrono::steady_clock;
 
 /// Processor time of all threads: with one thread nearly what the step takes on a machine that does nothing else.
-double cpu_ms_now() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
-}
+double cpu_ms_now() { return 1e3 * processor_seconds(); }
 
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();

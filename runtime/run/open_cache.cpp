@@ -32,15 +32,24 @@ void log_once(const Host &host, const std::string &line) {
 
 }  // namespace
 
+HostOptions limits_of(const CacheRequest &request) {
+  HostOptions options;
+  options.memory_budget = request.memory_budget;
+  const int64_t of_host = request.host_memory_budget;
+  if (of_host > 0 && (request.memory_budget == 0 || of_host < request.memory_budget)) {
+    options.memory_budget = of_host;
+    options.budget_name = "host memory budget";
+  }
+  if (options.memory_budget == 0) {
+    options.memory_budget = usable_memory();
+    options.budget_name = "usable memory";
+  }
+  return options;
+}
+
 Cache open_cache(const Model &model, const CacheRequest &request) {
   const auto found = find_plugin(request.implementation, request.plugin_path);
-  HostOptions host_options;
-  host_options.memory_budget = request.memory_budget;
-  if (request.memory_budget == 0) {
-    host_options.memory_budget = usable_memory();
-    host_options.budget_name = "usable memory";
-  }
-  auto host = std::make_shared<Host>(host_options);
+  auto host = std::make_shared<Host>(limits_of(request));
   offer_common_extensions(*host, request.plugin_path);
   model.offer_extensions(*host);
 

@@ -16,9 +16,14 @@ struct CacheRequest {
   std::optional<Dtype> dtype;  ///< of keys and values; none = that of the weights
   /// Bytes; 0: as much as the process may use, so that a cache too large is refused and not killed by the system.
   int64_t memory_budget = 0;
+  int64_t host_memory_budget =
+      0;  ///< bytes in the host's memory; on a CPU the smaller of both counts; 0: no limit
   int64_t max_rows = 0, max_tokens = 0;  ///< expected; 0 = unknown
   int64_t max_cross = 0;                 ///< hidden states of an encoder, expected; 0 = unknown
 };
+
+/// The limit of a host on a CPU, whose memory is all that there is, and its name in messages.
+HostOptions limits_of(const CacheRequest &request);
 
 /// Offers what every cache gets, whatever the model: "kvern.attention/1" and "kvern.compose/1".
 void offer_common_extensions(Host &host, const PluginPath &plugin_path);

@@ -133,49 +133,65 @@ PrefixKey prefix_key(const Session &run, const Cache &cache, const std::vector<i
   return key;
 }
 
-PrefixUse fill_prefix(const Session &run, Cache &cache, const std::vector<int64_t> &ids,
-                      const GenerationEvents &events) {
-  PrefixUse use;
-  use.tokens = static_cast<int64_t>(ids.size());
-  const bool keeps = cache.offers("save") && cache.offers("load");
-  const std::string name = cache.plugin().name;
-  if (!keeps) {
-    warn("the cache '" + name + "' cannot be saved: the prefix is computed in every run");
-    compute(run, cache, ids, events);
-    return use;
-  }
-  const PrefixStore store(prefix_folder(run.config()));
-  const PrefixKey key = prefix_key(run, cache, ids);
-  auto start = Clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-  std::string why;
-  const auto found = store.restore(key, cache, why);
-  if (found == PrefixStore::Found::restored) {
-    use.restored = true;
-    use.seconds = seconds();
-    use.file = store.file_of(key).string();
-    use.bytes = static_cast<int64_t>(fs::file_size(use.file));
-    return use;
-  }
-  if (found == PrefixStore::Found::unusable) warn(why + "; the prefix is computed again");
-  start = Clock::now();
-  compute(run, cache, ids, events);
-  use.seconds = seconds();
-  if (cache.info().tokens == 0) {
-    warn("the cache '" + name + "' holds nothing of it: the prefix is computed in every run");
-    return use;
-  }
+namespace {
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Into the store; what fails is a warning.
+void keep(const PrefixStore &store, const PrefixKey &key, const Session &run, const Cache &cache,
+          const std::vector<int64_t> &ids, PrefixUse &use) {
   try {
     PrefixEntry entry;
     entry.tokens = use.tokens;
     entry.model = run.model_folder().string();
-    entry.cache = name;
+    entry.cache = cache.plugin().name;
     entry.text = beginning(run, ids);
     use.bytes = store.keep(key, cache, entry);
     use.file = store.file_of(key).string();
   } catch (const Error &e) {
     warn(std::string(e.what()) + "; the prefix is not kept");
   }
+}
+
+}  // namespace
+
+PrefixUse fill_prefix(const Session &run, Cache &cache, const std::vector<int64_t> &ids,
+                      const GenerationEvents &events) {
+  PrefixUse use;
+  use.tokens = static_cast<int64_t>(ids.size());
+  const auto compute_timed = [&] {
+    const auto start = Clock::now();
+    compute(run, cache, ids, events);
+    use.seconds = seconds_since(start);
+  };
+  const std::string name = cache.plugin().name;
+  if (!cache.offers("save") || !cache.offers("load")) {
+    warn("the cache '" + name + "' cannot be saved: the prefix is computed in every run");
+    compute_timed();
+    return use;
+  }
+  const PrefixStore store(prefix_folder(run.config()));
+  const PrefixKey key = prefix_key(run, cache, ids);
+  const auto start = Clock::now();
+  std::string why;
+  const auto found = store.restore(key, cache, why);
+  if (found == PrefixStore::Found::restored) {
+    use.restored = true;
+    use.seconds = seconds_since(start);
+    use.file = store.file_of(key).string();
+    std::error_code removed;  // meanwhile, by another process
+    const auto bytes = fs::file_size(use.file, removed);
+    if (!removed) use.bytes = static_cast<int64_t>(bytes);
+    return use;
+  }
+  if (found == PrefixStore::Found::unusable) warn(why + "; the prefix is computed again");
+  compute_timed();
+  if (cache.info().tokens == 0)
+    warn("the cache '" + name + "' holds nothing of it: the prefix is computed in every run");
+  else
+    keep(store, key, run, cache, ids, use);
   return use;
 }
 

@@ -16,7 +16,7 @@ std::vector<int64_t> prefix_ids(const Session &run);
 /// Where prefixes are kept: `prefix.folder`, else default_prefix_folder().
 std::filesystem::path prefix_folder(const config::RunConfig &run);
 
-/// What the cache of a prefix depends on: the model's files, the numeric types, the cache with its options, how the prompt is fed, the
+/// What the cache of a prefix depends on: the model's files, the dtypes, the cache with its options, how the prompt is fed, the
 /// processor's instruction set, the ids.
 PrefixKey prefix_key(const Session &run, const Cache &cache, const std::vector<int64_t> &ids);
 

@@ -135,9 +135,8 @@ int64_t PrefixStore::keep(const PrefixKey &key, const Cache &cache, const Prefix
   SavedFileWriter writer(file, header_of(key, entry));
   try {
     cache.save(writer.stream());
-  } catch (const CacheError &e) {
-    if (e.status() == KVERN_UNSUPPORTED) throw;
-    writer.commit();  // says what the stream failed with
+  } catch (const CacheError &) {
+    writer.check();  // a disk that is full says more than a stream that has ended
     throw;
   }
   writer.commit();

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "check/harness.hpp"
 #include "core/torch/torch.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/run/saved_file.hpp"
@@ -96,6 +97,7 @@ TEST_CASE("Going on from a prefix on disk is bit for bit going on without the de
     const bool kept = first.use.bytes > 0;
     CHECK(kept == (name != "none"));
     CHECK(second.use.restored == kept);
+    CHECK(first.use.seconds > 0);
     CHECK(first.ids == second.ids);
     CHECK(same_bits(first.logits, second.logits));
     CHECK(files_of(folder.path()).size() == (kept ? 1 : 0));
@@ -103,7 +105,7 @@ TEST_CASE("Going on from a prefix on disk is bit for bit going on without the de
 }
 
 TEST_CASE(
-    "A prefix is of its tokens, cache, options and numeric types: another one is computed and kept beside "
+    "A prefix is of its tokens, cache, options and dtypes: another one is computed and kept beside "
     "it") {
   const test::TemporaryFolder folder;
   auto config = configuration(folder.path(), "dynamic");
@@ -199,6 +201,60 @@ TEST_CASE("A disk that is full while a prefix is saved leaves nothing, and the r
   CHECK(went.use.bytes == 0);
   CHECK(went.ids.size() == kPrefix + 7 + 12);
   CHECK(files_of(folder.path()).empty());
+}
+
+namespace {
+
+/// A cache whose save writes a part and fails; without `save` where it is not offered at all.
+const kvern_plugin &cache_that_saves_badly(bool offers_save) {
+  static const kvern_plugin dynamic = *conformance::built_plugin("dynamic");
+  static kvern_plugin plugin = dynamic;
+  static kvern_cache_ops table;
+  static bool offers = true;
+  offers = offers_save;
+  plugin.create = [](const kvern_host *host, const kvern_create *create, kvern_cache **out,
+                     kvern_error *error) {
+    const kvern_status status = dynamic.create(host, create, out, error);
+    if (status != KVERN_OK) return status;
+    table = *(*out)->ops;
+    table.save = [](const kvern_cache *, const kvern_stream_io *io, kvern_error *failed) {
+      char part[100] = {};
+      io->io(io->ctx, part, sizeof part);
+      std::snprintf(failed->message, sizeof failed->message, "half of it is missing");
+      return kvern_status{KVERN_INTERNAL};
+    };
+    if (!offers) table.save = nullptr;
+    (*out)->ops = &table;
+    return status;
+  };
+  return plugin;
+}
+
+Cache open(const Session &run, const kvern_plugin &plugin) {
+  CacheSpec spec;
+  spec.layers = run.model().layers();
+  return Cache::create(std::make_shared<Host>(), plugin, spec);
+}
+
+}  // namespace
+
+TEST_CASE("A cache that fails to save leaves no file, and the message is the cache's") {
+  const test::TemporaryFolder folder;
+  const Session run(configuration(folder.path(), "dynamic"));
+  Cache cache = open(run, cache_that_saves_badly(true));
+  CHECK_THROWS_WITH(PrefixStore(folder.path()).keep(prefix_key(run, cache, some_ids(kPrefix)), cache, {}),
+                    Catch::Contains("half of it is missing"));
+  CHECK(files_of(folder.path()).empty());
+}
+
+TEST_CASE("The time that a prefix took is known where its cache cannot be saved, too") {
+  const test::TemporaryFolder folder;
+  const Session run(configuration(folder.path(), "dynamic"));
+  Cache cache = open(run, cache_that_saves_badly(false));
+  const PrefixUse use = fill_prefix(run, cache, some_ids(kPrefix));
+  CHECK(use.seconds > 0);
+  CHECK(use.bytes == 0);
+  CHECK(cache.info().tokens == kPrefix);
 }
 
 TEST_CASE("A saved file gives back what was written, in pieces of any size, larger than its blocks") {

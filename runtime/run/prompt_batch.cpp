@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <deque>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "core/generation/scores.hpp"
 #include "core/generation/strategies.hpp"
 #include "core/torch/torch.hpp"
+#include "runtime/support/processor_time.hpp"
 
 namespace kvern {
 namespace {
@@ -22,20 +22,15 @@ using Ids = std::vector<int64_t>;
 class Stopwatch {
  public:
   Stopwatch(double &wall, double &cpu)
-      : wall_(wall), cpu_(cpu), start_(Clock::now()), cpu_start_(cpu_now()) {}
+      : wall_(wall), cpu_(cpu), start_(Clock::now()), cpu_start_(processor_seconds()) {}
   ~Stopwatch() {
     wall_ += std::chrono::duration<double>(Clock::now() - start_).count();
-    cpu_ += cpu_now() - cpu_start_;
+    cpu_ += processor_seconds() - cpu_start_;
   }
   Stopwatch(const Stopwatch &) = delete;
 
  private:
   using Clock = std::chrono::steady_clock;
-  static double cpu_now() {
-    timespec t{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
   double &wall_, &cpu_;
   Clock::time_point start_;
   double cpu_start_;
@@ -159,7 +154,6 @@ class PromptBatch {
     try {
       Cache cache = beginning();
       GenerationResources resources = setup_.resources;
-      if (setup_.fall_back) resources.fall_back = setup_.fall_back();
       if (resources.assistant_cache) resources.assistant_cache->reset();
       GenerationEvents watch;
       watch.stop_requested = events_.stop_requested;
@@ -193,7 +187,7 @@ class PromptBatch {
   /// What the whole text will take: the memory that a step of all its tokens reserves, which is then taken back.
   int64_t bytes_of(const Row &row, Cache &cache) const {
     const int64_t held = cache.info().tokens, before = live();
-    const int64_t most = driver_limit();
+    const int64_t most = position_limit(model_, *setup_.pattern);
     const int64_t length = most >= 0 ? std::min(row.limit, most) : row.limit;
     if (length <= held) return 0;
     kvern_step step{};
@@ -211,8 +205,6 @@ class PromptBatch {
     cache.end(0);
     return bytes;
   }
-
-  int64_t driver_limit() const { return position_limit(model_, *setup_.pattern); }
 
   /// Is there memory beside what the texts that run may still take? Joining may copy the row.
   bool fits(int64_t bytes) const {
@@ -244,7 +236,7 @@ class PromptBatch {
 
   /// A job that fails without any other beside it.
   void give_up(std::unique_ptr<Row> row, const Error &e) {
-    if (no_memory(e) && setup_.fall_back && setup_.fall_back())
+    if (no_memory(e) && setup_.resources.fall_back)
       alone_.push_back(row->job);
     else
       failed(row->job, e);
@@ -341,7 +333,7 @@ class PromptBatch {
   }
 
   bool has_ended(const Row &row) const {
-    const int64_t limit = driver_limit();
+    const int64_t limit = position_limit(model_, *setup_.pattern);
     return row.failure || row.sequences.ended(0) || (limit >= 0 && row.sequences.length() > limit);
   }
 

@@ -27,10 +27,9 @@ struct PromptBatchSetup {
   const Cache *pattern = nullptr;  ///< caches are made like it, on its host; borrowed
   const Cache *prefix =
       nullptr;  ///< of that host; holds the beginning of every prompt. Cloned, or computed where it cannot be
-  int64_t max_batch = 16;     ///< rows at a time at most
-  int64_t memory_budget = 0;  ///< bytes of the host; 0: unknown, the host refuses by itself
-  GenerationResources resources = {};
-  std::function<FallBack()> fall_back = {};  ///< of a job that has no memory even alone
+  int64_t max_batch = 16;              ///< rows at a time at most
+  int64_t memory_budget = 0;           ///< bytes of the host; 0: unknown, the host refuses by itself
+  GenerationResources resources = {};  ///< their fall_back is for a job that has no memory even alone
 };
 
 struct PromptBatchEvents {

@@ -79,7 +79,7 @@ std::vector<ResolvedValue> resolve_config(config::RunConfig run) {
   std::vector<ResolvedValue> values;
   add_run_options(run, names_cache, values);
   add_cache_config(run, *found.plugin, values);
-  add_generation(resolve_generation(run, folder), values);
+  add_generation(resolve_generation(run, read_generation_file(folder).options), values);
   return values;
 }
 

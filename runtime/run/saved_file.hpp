@@ -25,8 +25,10 @@ class SavedFileWriter {
   SavedFileWriter(const SavedFileWriter &) = delete;
   SavedFileWriter &operator=(const SavedFileWriter &) = delete;
 
-  /// For Cache::save. A failure ends the stream; commit() then says what it was.
+  /// For Cache::save. A failure ends the stream; check() and commit() then say what it was.
   kvern_stream_io stream();
+  /// Throws what the stream has failed with, if it has.
+  void check() const;
   /// Sums, length, fsync, rename.
   void commit();
   int64_t payload_bytes() const { return payload_; }
@@ -61,6 +63,7 @@ class SavedFileReader {
   void check();
 
  private:
+  void announce(uint64_t offset, std::size_t size) const;
   void read_ahead();
   int64_t take(void *to, uint64_t size);
   [[noreturn]] void fail(const std::string &why) const;

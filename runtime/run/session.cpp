@@ -14,6 +14,7 @@
 #include "runtime/run/speech.hpp"
 #include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
+#include "runtime/support/share_folder.hpp"
 
 namespace kvern {
 namespace fs = std::filesystem;
@@ -37,8 +38,7 @@ std::optional<Dtype> dtype_option(const std::optional<std::string> &name) {
 }  // namespace
 
 fs::path built_in_model() {
-  const fs::path program = fs::read_symlink("/proc/self/exe");
-  const fs::path folder = program.parent_path().parent_path() / "share" / "kvern" / "models" / "demo";
+  const fs::path folder = share_folder() / "models" / "demo";
   if (!fs::exists(folder / "config.json"))
     throw Error(ErrorKind::model,
                 "the built-in model is not in " + folder.string() + ": name a model folder with --model");
@@ -51,18 +51,22 @@ FoundPlugin check_cache(const config::RunConfig &run) {
   return check_cache(run.cache_implementation, run.cache_config, run.plugin_path);
 }
 
+files::GenerationFile read_generation_file(const fs::path &folder) {
+  return files::read_generation_config(folder, read_model_config(folder), generation_options());
+}
+
 void take_cache_of_model(config::RunConfig &run) {
   if (run.names_cache) return;
   const fs::path folder = run.model ? *run.model : built_in_model();
   if (!is_present(folder / "generation_config.json")) return;
-  const auto file = files::read_generation_config(folder, read_model_config(folder), generation_options());
+  const auto file = read_generation_file(folder);
   if (!file.cache_implementation || !has_plugin(*file.cache_implementation, run.plugin_path)) return;
   run.cache_implementation = *file.cache_implementation;
   if (run.cache_config.empty()) run.cache_config = file.cache_config;
 }
 
 std::vector<std::string> generation_notes(const Session &run, const GenerationConfig &config) {
-  const auto file = run.generation_file();
+  const auto &file = run.generation_file();
   auto keys = file.not_used;
   if (run.model().info().encoder == EncoderKind::audio)
     std::erase_if(keys, [](const std::string &key) {
@@ -91,6 +95,7 @@ static CacheRequest request_of(const std::string &name, const OptionTable &optio
   request.plugin_path = run.plugin_path;
   request.dtype = dtype_option(run.cache_dtype);
   request.memory_budget = run.memory_budget.value_or(0);
+  request.host_memory_budget = run.host_memory_budget.value_or(0);
   request.max_rows = max_rows;
   request.max_tokens = max_tokens;
   return request;
@@ -118,7 +123,9 @@ Session::Session(config::RunConfig config) : config_(std::move(config)) {
   const std::string warning = set_threads(config_.threads.value_or(0));
   if (!warning.empty()) std::cerr << "kvern: warning: " << warning << '\n';
   folder_ = config_.model ? *config_.model : built_in_model();
-  constraints_.emplace(generation());
+  generation_file_ = read_generation_file(folder_);
+  generation_ = resolve_generation(config_, generation_file_.options);
+  constraints_.emplace(generation_);
   LoadOptions options;
   options.dtype = dtype_option(config_.dtype);
   options.allow_beyond_context = config_.allow_beyond_context;
@@ -130,10 +137,8 @@ Session::Session(config::RunConfig config) : config_(std::move(config)) {
   malloc_trim(0);  // what reading the files took would stay resident in the heap for good
 }
 
-GenerationConfig resolve_generation(const config::RunConfig &run, const fs::path &folder) {
+GenerationConfig resolve_generation(const config::RunConfig &run, const GenerationConfig &of_model) {
   GenerationConfig result;
-  const GenerationConfig of_model =
-      files::read_generation_config(folder, read_model_config(folder), generation_options()).options;
   if (!of_model.is_set(option::max_new_tokens) && !of_model.is_set(option::max_length))
     result.set(option::max_new_tokens, to_option(kDefaultNewTokens), OptionSource::built_in);
   result.merge(of_model, generation_options());
@@ -142,14 +147,8 @@ GenerationConfig resolve_generation(const config::RunConfig &run, const fs::path
   return result;
 }
 
-GenerationConfig Session::generation() const { return resolve_generation(config_, folder_); }
-
 std::unique_ptr<TokenConstraint> Session::constraint() const {
   return tokenizer_ ? constraints_->make(*tokenizer_, model_->info().vocab_size) : nullptr;
-}
-
-files::GenerationFile Session::generation_file() const {
-  return files::read_generation_config(folder_, read_model_config(folder_), generation_options());
 }
 
 Cache Session::open_assistant_cache(int64_t max_tokens) const {

@@ -16,12 +16,15 @@ namespace kvern {
 /// Throws Error(plugin) or Error(config).
 FoundPlugin check_cache(const config::RunConfig &run);
 
+/// What a model folder says about generation.
+files::GenerationFile read_generation_file(const std::filesystem::path &folder);
+
 /// Takes the cache that the model's generation_config.json names where the configuration names none and a plugin of that
 /// name exists.
 void take_cache_of_model(config::RunConfig &run);
 
-/// kvern's defaults, then those of the model in `folder`, then the configuration's.
-GenerationConfig resolve_generation(const config::RunConfig &run, const std::filesystem::path &folder);
+/// kvern's defaults, then those of the model, then the configuration's.
+GenerationConfig resolve_generation(const config::RunConfig &run, const GenerationConfig &of_model);
 
 /// What a configuration says about its cache.
 CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64_t max_tokens);
@@ -39,10 +42,10 @@ class Session {
   const Tokenizer *tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }
 
   /// kvern's defaults, then the model's, then the configuration's.
-  GenerationConfig generation() const;
+  const GenerationConfig &generation() const { return generation_; }
 
   /// What the model folder says about generation.
-  files::GenerationFile generation_file() const;
+  const files::GenerationFile &generation_file() const { return generation_file_; }
 
   /// A cache as configured; max_cross: hidden states of an encoder.
   Cache open_cache(int64_t max_rows, int64_t max_tokens, int64_t max_cross = 0) const;
@@ -60,6 +63,8 @@ class Session {
  private:
   config::RunConfig config_;
   std::filesystem::path folder_;
+  files::GenerationFile generation_file_;
+  GenerationConfig generation_;
   std::unique_ptr<Model> model_, assistant_;
   std::optional<Tokenizer> tokenizer_;
   mutable std::optional<ResponseConstraints> constraints_;

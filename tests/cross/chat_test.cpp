@@ -119,6 +119,37 @@ TEST_CASE("Wrong files, templates and options of a chat are told before the mode
   check({"--output", "json"}, 2, "--output json needs --messages FILE");
 }
 
+TEST_CASE("A prefix comes before every text of a conversation, from disk in the second run") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> options{"--prefix-text", "There was a mill by the river.\n",
+                                         "--prefix-folder", folder.path().string()};
+  const auto first = run(chat(options), "Once\nAnd then?\n"),
+             second = run(chat(options), "Once\nAnd then?\n");
+  INFO(first.err << second.err);
+  CHECK(first.code == 0);
+  CHECK(second.out == first.out);
+  CHECK(first.out != run(chat(), "Once\nAnd then?\n").out);
+  CHECK(count(first.err, " tokens computed\n") == 1);
+  CHECK(count(second.err, " tokens restored from disk\n") == 1);
+}
+
+TEST_CASE("Log-probabilities are in the JSON of one answer; what a conversation does not serve is refused") {
+  const TemporaryFolder folder;
+  const auto file = write(folder, "m.json", R"([{"role": "user", "content": "Once upon a time"}])");
+  const auto ran = run(chat({"--messages", file, "--output", "json", "--logprobs", "2"}));
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  const auto logprobs = Json::parse(ran.out)["logprobs"];
+  REQUIRE(logprobs.size() == 8);
+  CHECK(logprobs[0]["top"].size() == 2);
+  const auto refused = run(chat({"--max-batch", "4"}));
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, Catch::Contains("--max-batch is for `kvern generate --prompts`"));
+  const auto no_json = run(chat({"--logprobs", "2"}));
+  CHECK(no_json.code == 3);
+  CHECK_THAT(no_json.err, Catch::Contains("use --messages FILE --output json"));
+}
+
 TEST_CASE("Templates of a model folder are found in each of their places") {
   const TemporaryFolder folder;
   namespace fs = std::filesystem;
@@ -164,14 +195,30 @@ TEST_CASE("Ctrl-C ends an answer and not the conversation; the next message is a
   CHECK_THAT(ran.err, Catch::Contains("kvern: forgotten"));
 }
 
-TEST_CASE("On a terminal lines are edited, Ctrl-C drops a line, the arrow brings back the last one") {
+TEST_CASE("Ctrl-C between two lines of a conversation does not end it") {
+  Child child(chat(), Child::Output::pipes, Child::Input::open);
+  child.write("Once upon a time\n");
+  REQUIRE(child.wait_for(" tokens computed, "));
+  for (int i = 0; i < 300; ++i) {
+    child.write("/stats\n");
+    child.send(SIGINT);
+  }
+  while (!child.wait_for("kvern: forgotten", 0.2)) child.write("\n/reset\n");  // a line may be dropped
+  child.write("\n/quit\n");
+  CHECK(child.finish().code == 0);
+}
+
+TEST_CASE(
+    "On a terminal lines are edited, Ctrl-C drops a line, the arrow brings back the last one, Ctrl-D ends") {
   Child child(chat(), Child::Output::terminal, Child::Input::open);
   REQUIRE(child.wait_for("> "));
-  child.write("unfinished\x03");
-  REQUIRE(child.wait_for("^C"));
+  child.write("unfinished");
+  for (int i = 0; i < 100 && !child.wait_for("^C", 0.2); ++i)
+    child.write("\x03");  // libedit misses one outside of a read
+  REQUIRE(child.wait_for("^C", 1));
   child.write("/heXX\x7f\x7flp\r");
   REQUIRE(child.wait_for("/retry"));
   child.write("\x1b[A\r");
-  child.write("/quit\r");
+  child.write("\x04");
   CHECK(child.finish().code == 0);
 }

@@ -130,6 +130,17 @@ int answer_once(const Session &session, chat::Conversation &conversation, const 
   return shown.interrupted ? kInterrupted : 0;
 }
 
+/// Options that a conversation does not serve.
+void check_options(const po::variables_map &map, const config::RunConfig &config,
+                   const ChatArguments &given) {
+  if (map.count("max-batch"))
+    throw Error(ErrorKind::usage,
+                "--max-batch is for `kvern generate --prompts`; a conversation is one text");
+  if (config.logprobs && !given.json)
+    throw Error(ErrorKind::config,
+                "logprobs are part of the JSON result of one answer: use --messages FILE --output json");
+}
+
 int run(const std::vector<std::string> &arguments) {
   const auto options = all_options();
   const auto map = parse(arguments, options);
@@ -142,6 +153,7 @@ int run(const std::vector<std::string> &arguments) {
   take_cache_of_model(config);
   check_cache(config);
   ChatArguments given = read_arguments(map);
+  check_options(map, config, given);
   auto chat_template =
       find_template(map, config.model ? *config.model : built_in_model(), !given.input.tools.is_none());
   const Session session(std::move(config));

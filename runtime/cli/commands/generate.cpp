@@ -10,6 +10,7 @@
 #include "runtime/cli/output.hpp"
 #include "runtime/cli/prompt.hpp"
 #include "runtime/cli/prompts.hpp"
+#include "runtime/run/run_resources.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -43,28 +44,6 @@ po::options_description all_options() {
   return all;
 }
 
-/// With what a configuration needs besides the model: the tokenizer's text, and the draft model.
-GenerationResult generate_with_resources(const Session &run, Cache &cache, const Prompt &prompt,
-                                         const GenerationConfig &config, const GenerationEvents &events) {
-  GenerationResources resources;
-  const auto rows = cache_rows_per_prompt(config) * static_cast<int64_t>(prompt.input_ids.size());
-  resources.fall_back =
-      run.fall_back(rows, length_limit(config, static_cast<int64_t>(prompt.input_ids.front().size())),
-                    prompt.encoder ? prompt.encoder->ids.size(1) : 0);
-  if (run.tokenizer())
-    resources.text = [&](std::span<const int64_t> ids) { return run.tokenizer()->text(ids, false); };
-  const auto constraint = run.constraint();
-  resources.constraint = constraint.get();
-  std::optional<Cache> of_assistant;
-  if (run.assistant()) {
-    const auto length = static_cast<int64_t>(prompt.input_ids.front().size());
-    of_assistant = run.open_assistant_cache(length_limit(config, length));
-    resources.assistant = run.assistant();
-    resources.assistant_cache = &*of_assistant;
-  }
-  return generate(run.model(), cache, prompt, config, events, resources);
-}
-
 int generate_and_print(const Session &run, const PromptSource &source, std::optional<EncoderInput> encoder,
                        bool json, bool stats) {
   const auto config = run.generation();
@@ -73,8 +52,9 @@ int generate_and_print(const Session &run, const PromptSource &source, std::opti
       encoder ? behind_decoder_start(decoder_ids(source, run), config) : prompt_ids(source, run, prefix);
   for (const auto &note : generation_notes(run, config)) std::cerr << "kvern: warning: " << note << '\n';
   const auto length = static_cast<int64_t>(ids.size());
-  auto cache = run.open_cache(cache_rows_per_prompt(config), length_limit(config, length),
-                              encoder ? encoder->ids.size(1) : 0);
+  const int64_t rows = cache_rows_per_prompt(config), longest = length_limit(config, length),
+                max_cross = encoder ? encoder->ids.size(1) : 0;
+  auto cache = run.open_cache(rows, longest, max_cross);
   std::optional<PrefixUse> prefix_use;
   if (!prefix.empty()) prefix_use = fill_prefix(run, cache, prefix);
   Prompt prompt;
@@ -84,16 +64,17 @@ int generate_and_print(const Session &run, const PromptSource &source, std::opti
   std::optional<Logprobs> logprobs;
   if (run.config().logprobs) logprobs.emplace(*run.config().logprobs, config);
   std::function<TextStream()> stream;
-  if (!json && output_is_terminal() && run.tokenizer() && cache_rows_per_prompt(config) == 1)
+  if (!json && output_is_terminal() && run.tokenizer() && rows == 1)
     stream = [&] {
       return TextStream(*run.tokenizer(), source.text, source.ids ? *source.ids : ids,
                         run.config().echo_prompt);
     };
-  GenerationWatch watch(length_limit(config, length) - length, stream, logprobs ? &*logprobs : nullptr);
+  GenerationWatch watch(longest - length, stream, logprobs ? &*logprobs : nullptr);
   auto events = watch.events();
   const Interrupt interrupt;
   events.stop_requested = Interrupt::requested;
-  const auto result = generate_with_resources(run, cache, prompt, config, events);
+  const RunResources resources(run, rows, longest, max_cross);
+  const auto result = generate(run.model(), cache, prompt, config, events, resources.get());
   const bool shown = watch.finish();
 
   const GenerationReport report{run,

@@ -8,6 +8,7 @@
 #include "runtime/cli/output.hpp"
 #include "runtime/cli/run_options.hpp"
 #include "runtime/support/read_file.hpp"
+#include "runtime/support/share_folder.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -59,8 +60,7 @@ std::string class_name(const std::string &name) {
 }
 
 fs::path templates(const std::string &kind) {
-  const fs::path program = fs::read_symlink("/proc/self/exe");
-  const fs::path folder = program.parent_path().parent_path() / "share" / "kvern" / "templates" / kind;
+  const fs::path folder = share_folder() / "templates" / kind;
   if (!fs::is_directory(folder))
     throw Error(ErrorKind::output,
                 folder.string() + ": no such folder; new-cache copies from there, install kvern whole");

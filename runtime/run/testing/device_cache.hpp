@@ -1,5 +1,5 @@
 // A cache on a simulated device that a CPU's runtime drives: keys travel to the device when they are stored, and back when they are
-// handed out; memory and its budgets are the device's.
+// exported; memory and its budgets are the device's.
 #pragma once
 #include <kvern/cache.hpp>
 #include <memory>
