@@ -11,6 +11,7 @@
 #include "tests/reference_runner/encoder_input.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
+#include "tests/reference_runner/recorder.hpp"
 
 namespace kvern::reference {
 namespace {
@@ -99,42 +100,6 @@ Ids expected_ids(const Case &c, bool keeps, const UncachedRun &uncached) {
   kwargs["use_cache"] = false;
   if (const auto uncached = recorded_with(c, kwargs)) return *uncached;
   skip("no uncached ids recorded");
-}
-
-/// Logits or scores of the first steps, as far as the case has them: [steps, rows, V].
-class Recorder {
- public:
-  explicit Recorder(at::Tensor want) : want_(std::move(want)) {}
-  void operator()(int64_t step, const at::Tensor &got) {
-    if (step == 0) rows_ = got.size(0);
-    // Rows that have ended may be dropped; transformers goes on computing them.
-    if (step < want_.size(0) && got.size(0) == rows_) got_.push_back(got.slice(0, 0, want_.size(1)).clone());
-  }
-  /// Of the first `max` steps.
-  void compare(Tolerance tolerance, const std::string &what, int64_t max) const {
-    const auto n = std::min(max, static_cast<int64_t>(got_.size()));
-    if (n == 0) return;
-    auto got = at::stack(at::ArrayRef(got_).slice(0, static_cast<size_t>(n)));
-    auto want = want_.slice(0, 0, n);
-    // What a processor filtered out is -inf in both.
-    const auto filtered = want.isinf();
-    if (!got.isinf().equal(filtered)) fail(what + ": other tokens were filtered out");
-    expect_close(got.masked_fill(filtered, 0), want.masked_fill(filtered, 0), tolerance, what);
-  }
-
- private:
-  at::Tensor want_;
-  std::vector<at::Tensor> got_;
-  int64_t rows_ = 0;
-};
-
-std::optional<Recorder> recorder(const Case &c, const std::vector<std::string> &names) {
-  auto file = c.file;
-  if (!std::filesystem::exists(file.replace_extension(".safetensors"))) return {};
-  const auto tensors = sidecar(c);
-  for (const auto &name : names)
-    if (tensors.contains(name)) return Recorder(load(tensors, name));
-  return {};
 }
 
 Ids without_padding(Ids rows) {

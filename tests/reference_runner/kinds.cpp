@@ -43,6 +43,7 @@ const std::map<std::string, CaseRun> &kinds() {
       {"cache_api", single(run_cache_api)},
       {"quantized_generate", single(run_quantized_generate)},
       {"sink_cache", single(run_sink_cache)},
+      {"chat", single(run_chat)},
       {"chat_templates", single(run_chat_template)},
       {"tokenizers", run_tokenizers},
       {"tokenizer", run_tokenizer_texts},

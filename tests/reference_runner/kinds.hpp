@@ -29,6 +29,7 @@ void run_whole_cache(const Case &c, Context &context);
 void run_quantized_settings(const Case &c, Context &context);  // of kind cache_api: outcomes of settings
 void run_quantized_generate(const Case &c, Context &context);
 void run_sink_cache(const Case &c, Context &context);
+void run_chat(const Case &c, Context &context);
 void run_chat_template(const Case &c, Context &context);
 std::vector<Outcome> run_tokenizers(const Case &c, Context &context);
 std::vector<Outcome> run_tokenizer_texts(const Case &c, Context &context);
