@@ -1,6 +1,6 @@
 """Texts that the demo model samples under each schema and regular expression of the tests, held against jsonschema and re.
 
-    pip install jsonschema && python bench/structured_output.py build/release/bin/kvern > bench/results/structured-output.txt
+    pip install jsonschema && python bench/structured_output.py build/release/bin/kvern
 """
 
 import json
