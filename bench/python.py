@@ -3,7 +3,8 @@
     KVERN_PYTHON_ROOT=build/release PYTHONPATH=python python3 bench/python.py --depths 512,4096 --json out.json
 
 Random weights in the shape of a model; keys and values are random too, the same for every cache. One step of each cache in turn, `--new`
-times, so that what else the machine does hits all of them; the median counts. Needs torch and transformers, and optimum-quanto for
+times, so that what else the machine does hits all of them; the median counts. `--clock cpu` takes processor time, which other programs
+disturb less (of one thread). Needs torch and transformers, and optimum-quanto for
 the quantized cache of transformers.
 """
 import argparse
@@ -63,14 +64,13 @@ def quanto_cache(model):
     return QuantoQuantizedCache(QuantizedCacheConfig(backend="quanto", nbits=4, q_group_size=64, residual_length=128, compute_dtype=model.dtype))
 
 
-def contestants(model, attending, pairs, depth, new):
+def contestants(model, attending, pairs, depth, new, peers):
     """{name: (model, cache, bytes or None)}."""
     made = {"DynamicCache": (model, filled(DynamicCache(), pairs), None)}
-    made["StaticCache"] = (model, filled(static_cache(model, depth + new + 1), pairs), None)
-    try:
+    if "static" in peers:
+        made["StaticCache"] = (model, filled(static_cache(model, depth + new + 1), pairs), None)
+    if "quanto" in peers:
         made["Quanto 4 bits"] = (model, filled(quanto_cache(model), pairs), None)
-    except ImportError as error:
-        print("without Quanto:", error)
     for name, options in (("dynamic", {}), ("quantized", {"nbits": 4})):
         for mode, of in (("update", model), ("attend", attending)):
             if of is not None:
@@ -79,14 +79,14 @@ def contestants(model, attending, pairs, depth, new):
     return made
 
 
-def step(model, cache, token, position):
-    start = time.perf_counter()
+def step(model, cache, token, position, clock):
+    start = clock()
     model(token, past_key_values=cache, use_cache=True, position_ids=torch.tensor([[position]]),
           **({} if V5 else {"cache_position": torch.tensor([position])}))
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def measure(shape, dtype, depth, new):
+def measure(shape, dtype, depth, new, clock, peers):
     torch.manual_seed(0)
     config = SHAPES[shape]()
     model = AutoModelForCausalLM.from_config(config, torch_dtype=dtype).eval()
@@ -95,17 +95,17 @@ def measure(shape, dtype, depth, new):
         attending = AutoModelForCausalLM.from_config(SHAPES[shape](), torch_dtype=dtype).eval()
         attending.load_state_dict(model.state_dict(), assign=True)
         kvern.use_attention(attending)
-    made = contestants(model, attending, random_pairs(model, depth), depth, new)
+    made = contestants(model, attending, random_pairs(model, depth), depth, new, peers)
     times = {name: [] for name in made}
     token = torch.tensor([[7]])
     for i in range(new):
         for name, (of, cache, _) in made.items():
-            times[name].append(step(of, cache, token, depth + i))
+            times[name].append(step(of, cache, token, depth + i, clock))
     return [{"shape": shape, "dtype": str(dtype).split(".")[1], "depth": depth, "cache": name, "bytes": made[name][2],
              "ms_median": statistics.median(t[2:]) * 1e3, "ms_best": min(t[2:]) * 1e3} for name, t in times.items()]
 
 
-def bridge_share(layers=30, steps=200):
+def bridge_share(clock, layers=30, steps=200):
     """Microseconds of a step of `layers` layers on a cache of one token, so that hardly anything is computed: attend and update."""
     config = LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=1, head_dim=64)
     k, shares = torch.randn(1, 1, 1, 64), {}
@@ -115,7 +115,7 @@ def bridge_share(layers=30, steps=200):
         seconds = []
         for _ in range(steps):
             native.reset()
-            start = time.perf_counter()
+            start = clock()
             native.begin([0], 1)
             for layer in range(layers):
                 if mode == "attend":
@@ -124,7 +124,7 @@ def bridge_share(layers=30, steps=200):
                     native.view(layer)
                     native.update(layer, k, k)
             native.end(1)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(clock() - start)
         shares[mode] = statistics.median(seconds) * 1e6
     return shares
 
@@ -136,17 +136,20 @@ def main():
     parser.add_argument("--depths", default="512,4096,16384")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--new", type=int, default=12)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--peers", default="static,quanto", help="caches of transformers beside DynamicCache")
     parser.add_argument("--json")
     arguments = parser.parse_args()
+    clock = time.process_time if arguments.clock == "cpu" else time.perf_counter
     torch.set_num_threads(arguments.threads)
-    result = {"processor": processor(), "threads": arguments.threads, "torch": torch.__version__, "transformers": transformers.__version__, "rows": []}
+    result = {"processor": processor(), "threads": arguments.threads, "clock": arguments.clock, "torch": torch.__version__, "transformers": transformers.__version__, "rows": []}
     with torch.no_grad():
         kvern.set_threads(arguments.threads)
-        result["bridge_us_30_layers"] = bridge_share()
+        result["bridge_us_30_layers"] = bridge_share(clock)
         for shape in arguments.shapes.split(","):
             for dtype in arguments.dtypes.split(","):
                 for depth in map(int, arguments.depths.split(",")):
-                    rows = measure(shape, getattr(torch, dtype), depth, arguments.new)
+                    rows = measure(shape, getattr(torch, dtype), depth, arguments.new, clock, arguments.peers.split(","))
                     base = rows[0]["ms_median"]
                     for row in rows:
                         row["times_faster_than_dynamic_cache"] = base / row["ms_median"]

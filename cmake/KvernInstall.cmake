@@ -59,7 +59,7 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/sdk/include)
 endif()
 
 # #include "kernels/attention.hpp", as here
-install(TARGETS kernels ARCHIVE DESTINATION lib/kvern)
+install(TARGETS kernels ARCHIVE DESTINATION lib/kvern LIBRARY DESTINATION lib)
 install(DIRECTORY kernels DESTINATION include/kvern FILES_MATCHING PATTERN "*.hpp"
   PATTERN "bench" EXCLUDE PATTERN "simd" EXCLUDE PATTERN "test_support.hpp" EXCLUDE PATTERN "packed_case.hpp" EXCLUDE)
 

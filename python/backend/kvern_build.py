@@ -4,7 +4,8 @@
     python3 python/backend/kvern_build.py FOLDER     # the wheel, in FOLDER
 
 Needs cmake, ninja, a C++20 compiler, and Boost, toml++, nlohmann-json and dlpack's headers (scripts/setup.sh installs them). The
-tag of the platform is that of the newest glibc symbol that the binaries use.
+tag of the platform is that of the newest glibc symbol that the binaries use; of libraries beside glibc they want libstdc++, which torch
+wants too.
 """
 import base64
 import hashlib
@@ -20,7 +21,7 @@ import zipfile
 PYTHON = pathlib.Path(__file__).resolve().parents[1]
 SOURCE = PYTHON.parent
 BUILD = pathlib.Path(os.environ.get("KVERN_WHEEL_BUILD", SOURCE / "build/wheel"))
-STATIC = "-static-libstdc++ -static-libgcc -Wl,-s"
+STRIP = "-Wl,-s"
 
 
 def field(name):
@@ -33,9 +34,8 @@ def run(*command):
 
 def build(stage):
     """An installation of bridge, plugins and headers in the folder `stage`."""
-    if not (BUILD / "build.ninja").is_file():
-        run("cmake", "-S", SOURCE, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DKVERN_ONLY_PYTHON=ON",
-            "-DBoost_USE_STATIC_LIBS=ON", f"-DCMAKE_SHARED_LINKER_FLAGS={STATIC}", f"-DCMAKE_MODULE_LINKER_FLAGS={STATIC}")
+    run("cmake", "-S", SOURCE, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DKVERN_ONLY_PYTHON=ON",
+        "-DBoost_USE_STATIC_LIBS=ON", f"-DCMAKE_SHARED_LINKER_FLAGS={STRIP}", f"-DCMAKE_MODULE_LINKER_FLAGS={STRIP}")
     run("cmake", "--build", BUILD, "--target", "kvern_python", "kvern_plugins", "kernels", "check", *jobs())
     shutil.rmtree(stage, ignore_errors=True)
     run("cmake", "--install", BUILD, "--prefix", stage)
@@ -56,7 +56,8 @@ def dlpack_header():
 def contents(stage):
     """{path in the wheel: file}."""
     files = {f"kvern/{path.name}": path for path in sorted((PYTHON / "kvern").iterdir()) if path.suffix in (".py", ".typed")}
-    files["kvern/libkvern_python.so"] = stage / "lib/libkvern_python.so"
+    for library in ("libkvern_python.so", "libkvern_kernels.so"):
+        files[f"kvern/{library}"] = stage / "lib" / library
     for path in sorted((stage / "lib/kvern/plugins").glob("*.so")):
         files[f"kvern/plugins/{path.name}"] = path
     for folder, suffixes in (("include/kvern/abi", (".h",)), ("include/kvern/sdk", (".hpp",)), ("lib/cmake/kvern", (".cmake", ".map"))):

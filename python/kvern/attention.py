@@ -49,26 +49,30 @@ def _padding(steps, mask, n_new):
         raise UnsupportedError("padding between the tokens that are held and new ones: use kvern.use_attention(model, False)")
 
 
-def _without_cache(module, query, key, value, mask, scaling, window, s_aux):
-    """A pass without a cache: all keys are the queries' own."""
-    n = query.shape[2]
-    if key.shape[2] != n or s_aux is not None:
-        raise UnsupportedError("attn_implementation='kvern' attends on a kvern.Cache: give one as past_key_values, or call "
-                               "kvern.use_attention(model, False)")
-    index = torch.arange(n)
-    seen = index[None, :] <= index[:, None]
+def _seen(n, kv_len, mask, window):
+    """Which keys [.., n, kv_len] the last n of kv_len tokens see: causal, within a window, less padding."""
+    query, key = torch.arange(kv_len - n, kv_len)[:, None], torch.arange(kv_len)[None]
+    seen = key <= query
     if window:
-        seen &= index[None, :] > index[:, None] - window
+        seen = seen & (key > query - window)
     seen = seen[None, None]
-    if mask is not None and mask.ndim == 2:
-        seen = seen & mask[:, None, None, -n:].bool()
-        seen = seen | torch.eye(n, dtype=torch.bool)  # a query that sees nothing gives nan
-    elif mask is not None:
-        seen = mask
+    return seen if mask is None else seen & mask[:, None, None, -kv_len:].bool()
+
+
+def _dense(query, key, value, mask, scaling, softcap, window, s_aux):
+    """Attention over keys that no kvern cache holds: a pass without a cache, or with another one. For completeness, not for speed."""
     groups = query.shape[1] // key.shape[1]
-    key, value = (t.repeat_interleave(groups, 1) if groups > 1 else t for t in (key, value))
-    out = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, scale=scaling)
-    return out.transpose(1, 2), None
+    key, value = (t.repeat_interleave(groups, 1) for t in (key, value))
+    scores = (query @ key.transpose(-1, -2)).float() * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    if softcap:
+        scores = softcap * torch.tanh(scores / softcap)
+    if mask is None or mask.ndim == 2:
+        mask = _seen(query.shape[2], key.shape[2], mask, window)
+    scores = scores + _bias_of(mask)
+    if s_aux is not None:
+        scores = torch.cat([scores, s_aux.float().reshape(1, -1, 1, 1).expand(*scores.shape[:3], 1)], -1)
+    weights = scores.softmax(-1)[..., :key.shape[2]]
+    return (weights.to(value.dtype) @ value).transpose(1, 2), None
 
 
 def attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, softcap=None, sliding_window=None, s_aux=None,
@@ -81,7 +85,7 @@ def attention(module, query, key, value, attention_mask, scaling=None, dropout=0
         raise UnsupportedError(f"{type(module).__name__}: keys are changed between the cache and attention (layer {expected}), so the cache cannot attend "
                                "to them: use kvern.use_attention(model, False)")
     if found is None:
-        return _without_cache(module, query, key, value, attention_mask, scaling, sliding_window, s_aux)
+        return _dense(query, key, value, attention_mask, scaling, softcap, sliding_window, s_aux)
     cache, layer = found
     steps = cache._steps
     k, v = cache._checked(key, value, layer)
@@ -106,11 +110,13 @@ def _register():
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    def mask(*args, attention_mask=None, allow_is_causal_skip=True, **kwargs):
-        """The 2D mask as it is, since positions say the rest; a mask that is more than causal is made in full."""
-        if allow_is_causal_skip:
+    def mask(*args, q_length, kv_length, q_offset=0, kv_offset=0, attention_mask=None, allow_is_causal_skip=True, **kwargs):
+        """The 2D mask as it is, since positions say the rest. Made in full: a mask that is more than causal, and that of a cache whose keys
+        do not end with the new ones (StaticCache)."""
+        if allow_is_causal_skip and int(q_offset) + q_length == kv_offset + kv_length:
             return attention_mask
-        return sdpa_mask(*args, attention_mask=attention_mask, allow_is_causal_skip=False, **kwargs)
+        return sdpa_mask(*args, q_length=q_length, kv_length=kv_length, q_offset=q_offset, kv_offset=kv_offset, attention_mask=attention_mask,
+                         allow_is_causal_skip=False, **kwargs)
 
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, mask)

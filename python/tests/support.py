@@ -26,10 +26,10 @@ def folders():
     for root in roots:
         for folder in sorted((root / "models").glob("*/")):
             name = folder.name
-            if not (folder / "model.safetensors").is_file() or name.endswith("_assistant") or (MAJOR >= 5 and name.endswith("_v4")):
-                continue
-            found.setdefault(name, folder)
-    return found
+            if (folder / "model.safetensors").is_file() and not name.endswith("_assistant"):
+                found.setdefault(name, folder)
+    twice = [name for name in found if name.endswith("_v4") and name[:-3] in found]  # config.json as transformers 4 writes it
+    return {name: folder for name, folder in found.items() if name not in twice}
 
 
 def folder_of(name):

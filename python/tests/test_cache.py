@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, StaticCache
 
 import kvern
 import support
@@ -224,3 +224,14 @@ def test_a_model_with_kvern_attention_runs_without_a_cache(llama, plain, ids):
     torch.testing.assert_close(got[1], want[1], **CLOSE)
     torch.testing.assert_close(got[0, 4:], want[0, 4:], **CLOSE)
     assert torch.equal(generate(kvern.use_attention(model, False), ids, DynamicCache()), generate(plain, ids, DynamicCache()))
+
+
+@pytest.mark.skipif(MAJOR < 5, reason="the attention function of transformers 5")
+@pytest.mark.parametrize("family", ["llama", "gemma3_text_v4", "gpt_oss", "cohere2_v4"])
+def test_a_model_with_kvern_attention_takes_the_caches_of_transformers(family):
+    folder = support.folder_of(family)
+    model = kvern.use_attention(support.load(folder))
+    ids, mask = support.left_padded(support.prompts(model, 2, 30), (5, 0))
+    want = generate(support.load(folder), ids, DynamicCache(), attention_mask=mask)
+    for cache in (DynamicCache(), DynamicCache(config=model.config), StaticCache(config=model.config, max_cache_len=64)):
+        assert torch.equal(generate(model, ids, cache, attention_mask=mask, disable_compile=True), want)
