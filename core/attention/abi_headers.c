@@ -7,8 +7,10 @@
 #include <kvern/abi/parts.h>
 #include <kvern/abi/positions.h>
 #include <kvern/abi/rope.h>
+#include <kvern/abi/window.h>
 
 _Static_assert(sizeof(kvern_positions_1) == 16 && sizeof(kvern_cache_positions_1) == 16,
                "frozen on 64-bit platforms");
 _Static_assert(sizeof(kvern_parallel_1) == 32, "frozen on 64-bit platforms");
+_Static_assert(sizeof(kvern_cache_window_1) == 24, "frozen on 64-bit platforms");
 _Static_assert(sizeof(kvern_device_1) == 96, "frozen on 64-bit platforms");

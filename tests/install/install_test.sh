@@ -6,12 +6,8 @@ source=$1 build=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-expect() { # expect TEXT COMMAND...: the command succeeds and says TEXT
-  local text=$1 said
-  shift
-  said=$("$@" 2>&1 </dev/null) || { printf 'failed: %s\n%s\n' "$*" "$said"; exit 1; }
-  [[ $said == *"$text"* ]] || { printf "%s does not say '%s' but:\n%s\n" "$*" "$text" "$said"; exit 1; }
-}
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/expect.sh"
 
 cmake --install "$build" --prefix "$work/first" >"$work/install.log"
 mv "$work/first" "$work/moved"

@@ -7,12 +7,8 @@ build=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-expect() { # expect TEXT COMMAND...: the command succeeds and says TEXT
-  local text=$1 said
-  shift
-  said=$("$@" 2>&1 </dev/null) || { printf 'failed: %s\n%s\n' "$*" "$said"; exit 1; }
-  [[ $said == *"$text"* ]] || { printf "%s does not say '%s' but:\n%s\n" "$*" "$text" "$said"; exit 1; }
-}
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/expect.sh"
 
 cmake --install "$build" --prefix "$work/first" >"$work/install.log"
 mv "$work/first" "$work/kvern"
@@ -51,6 +47,18 @@ for kind in slot verb decorator c; do
   check_and_generate "./$name/libkvern_$name.so" --rule 1.5 --rule 1.6 --rule 3.11
 done
 
+# the examples, as they are installed
+for example in last_tokens two_bits float8 heavy_hitters counted; do
+  # shellcheck disable=SC2046
+  g++ -std=c++20 -O2 -Wall -Wextra -shared -o "libkvern_$example.so" "$work/kvern/share/kvern/examples/$example.cpp" \
+    $(pkg-config --cflags --libs kvern)
+  tolerance=0.00002
+  case $example in two_bits) tolerance=0.6 ;; float8) tolerance=0.1 ;; esac
+  check_and_generate "./libkvern_$example.so" --rule 3.11 --rule 5.1 --tolerance $tolerance
+done
+expect "Once" kvern generate --prompt "Once upon a time" --max-new-tokens 8 --cache ./libkvern_heavy_hitters.so \
+  --set cache_config.budget=6 --check-cache
+
 if kvern new-cache my_slot 2>"$work/said"; then echo "new-cache overwrote a folder"; exit 1; fi
 grep -q "is there already" "$work/said"
 if kvern new-cache My-Cache 2>"$work/said"; then echo "new-cache took a name that is none"; exit 1; fi
@@ -80,6 +88,6 @@ g++ -std=c++20 sequence.cpp -o sequence $(pkg-config --cflags kvern) -L"$work/kv
 echo '#include <kvern/sdk.hpp>' >whole.cpp
 # shellcheck disable=SC2046
 g++ -std=c++20 -Wall -Wextra -Werror -fsyntax-only whole.cpp $(pkg-config --cflags kvern)
-for page in abi.md write-a-cache.md caches.md; do test -s "$work/kvern/share/doc/kvern/$page"; done
+for page in abi.md write-a-cache.md caches.md sdk-reference.md; do test -s "$work/kvern/share/doc/kvern/$page"; done
 test -s "$work/kvern/share/kvern/examples/rounded.cpp"
 echo "four kinds of caches made, built, checked and used"

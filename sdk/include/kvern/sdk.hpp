@@ -1,9 +1,12 @@
-// The whole SDK in one header, without what needs kvern::kernels (kernel_call.hpp, row_attention.hpp).
+// The whole SDK in one header, without what needs kvern::kernels (kernel_call.hpp, packed.hpp, row_attention.hpp).
 #pragma once
 #include <kvern/sdk/composite.hpp>
 #include <kvern/sdk/decorator.hpp>
 #include <kvern/sdk/growth.hpp>
+#include <kvern/sdk/view_attention.hpp>
 #include <kvern/sdk/key_cache.hpp>
+#include <kvern/sdk/layer_cache.hpp>
+#include <kvern/sdk/offload/offloaded.hpp>
 #include <kvern/sdk/offload/offloading.hpp>
 #include <kvern/sdk/plugin.hpp>
 #include <kvern/sdk/relay_host.hpp>
@@ -14,3 +17,4 @@
 #include <kvern/sdk/shared_blocks.hpp>
 #include <kvern/sdk/slot_cache.hpp>
 #include <kvern/sdk/state_tensor.hpp>
+#include <kvern/sdk/windowed.hpp>

@@ -1,6 +1,9 @@
 // A cache around another cache. It forwards every call; a class that derives from it writes what differs.
 #pragma once
+#include <kvern/abi/window.h>
+
 #include <kvern/sdk/inner.hpp>
+#include <kvern/sdk/plugin.hpp>
 #include <kvern/sdk/relay_host.hpp>
 #include <memory>
 
@@ -9,16 +12,18 @@ KVERN_SDK_BEGIN
 /// The base of a decorator: `class Mine : public Decorator<Mine>`. The inner cache is what the options `inner` (a plugin's
 /// name) and `inner_config` (its options) say; it gets its memory through an H, which is yours to override. What the inner
 /// cache offers is offered, no more. A copy holds a clone of the inner cache and shares the H; clone() is
-/// `return std::unique_ptr<Mine>(new Mine(*this));`.
+/// `return std::unique_ptr<Mine>(new Mine(*this));`. A Self that names a class of this library, `using inner_class = C;`, has a
+/// cache of that class inside instead, and its options.
 template <class Self, class H = RelayHost>
 class Decorator {
  public:
   static constexpr bool attends_other_queries = true;  // the inner cache decides
   static std::vector<Option> options() {
+    if constexpr (kInnerClass) return detail::declared_options<typename Self::inner_class>();
     return {string_option("inner", "dynamic"), table_option("inner_config")};
   }
 
-  explicit Decorator(const Create &create) : Decorator(create, create.options.table("inner_config")) {}
+  explicit Decorator(const Create &create) : Decorator(create, options_of(create)) {}
 
   bool offers(Verb verb) const { return inner_.offers(verb); }
   void begin(const Step &step) { inner_.begin(step); }
@@ -38,9 +43,10 @@ class Decorator {
   void save(Writer &out) const { inner_.save(out); }
   void load(Reader &in) { inner_.load(in); }
   const kvern_cache *part(int) const { return inner_.raw(); }
-  /// Positions are the inner cache's.
+  /// Positions and windows are the inner cache's.
   const void *extension(const char *id) const {
-    return std::string_view(id) == KVERN_POSITIONS_1 ? inner_.extension(id) : nullptr;
+    const std::string_view asked(id);
+    return asked == KVERN_POSITIONS_1 || asked == KVERN_WINDOW_1 ? inner_.extension(id) : nullptr;
   }
 
  protected:
@@ -48,6 +54,12 @@ class Decorator {
   Decorator(const Create &create, OptionItems inner_options)
       : host_(std::make_shared<H>(create.host)), inner_(make(create, host_->table(), inner_options)) {}
   Decorator(const Decorator &other) : host_(other.host_), inner_(other.inner_.clone()) {}
+
+  /// Those of the inner cache.
+  static OptionItems options_of(const Create &create) {
+    if constexpr (kInnerClass) return {create.raw->options, create.raw->n_options};
+    return create.options.table("inner_config");
+  }
 
   H &host() { return *host_; }
   Inner &inner() { return inner_; }
@@ -74,7 +86,17 @@ class Decorator {
     }
   };
 
+  static constexpr bool kInnerClass = requires { typename Self::inner_class; };
+
   static Inner make(const Create &create, const kvern_host *host, OptionItems options) {
+    if constexpr (kInnerClass) {
+      return Inner(host, *detail::plugin_table<typename Self::inner_class>(), *create.raw);
+    } else {
+      return make_named(create, host, options);
+    }
+  }
+
+  static Inner make_named(const Create &create, const kvern_host *host, OptionItems options) {
     const Nesting nesting;
     kvern_create inner = *create.raw;
     inner.options = options.data();

@@ -13,6 +13,8 @@ class DenseLayer {
         shared_(layer.layer.values_in_keys()) {
     if (!shared_) values_ = DenseTensor(layer, dim_v_);
   }
+  /// A copy with exactly this extent: what a class that derives from this one copies itself with.
+  DenseLayer(const DenseLayer &other, const Extent &used) : DenseLayer(other.copy(used)) {}
 
   Extent allocated() const { return keys_.allocated(); }
 

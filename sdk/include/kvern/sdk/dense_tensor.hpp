@@ -13,11 +13,13 @@ KVERN_SDK_BEGIN
 class DenseTensor {
  public:
   DenseTensor() = default;
-  DenseTensor(const LayerCreate &layer, int64_t dim)
+  DenseTensor(const LayerCreate &layer, int64_t dim) : DenseTensor(layer, dim, layer.create.type) {}
+  /// Of another type than the cache's keys: packed ones, say.
+  DenseTensor(const LayerCreate &layer, int64_t dim, DLDataType type)
       : host_(layer.create.host),
         mover_(layer.create.host),
         number_(layer.number),
-        type_(layer.create.type),
+        type_(type),
         heads_(layer.layer.kv_heads),
         dim_(dim) {
     if (element_bytes(type_) < 1) fail(KVERN_UNSUPPORTED, "keys of ", int{type_.bits}, " bits");
@@ -25,6 +27,7 @@ class DenseTensor {
 
   int64_t heads() const { return heads_; }
   int64_t dim() const { return dim_; }
+  DLDataType type() const { return type_; }
   int64_t bytes() const { return buffer_.bytes(); }
   int64_t slot_bytes() const { return dim_ * element_bytes(type_); }
 

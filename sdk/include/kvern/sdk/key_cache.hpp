@@ -113,7 +113,7 @@ class KeyCache {
       group.storage.gather(rows, group.used());
       group.slots.gather(rows);
       group.drop(group.unheld());
-      group.drop(group.droppable());
+      while (group.drop(group.droppable())) continue;
     }
   }
 
@@ -191,6 +191,7 @@ class KeyCache {
   Storage &storage(int layer) { return group(layer).storage; }
   Storage &storage() { return groups_[0].storage; }
   const Retention &retention(int layer) const { return group(layer).retention; }
+  Retention &retention(int layer) { return group(layer).retention; }
 
   /// Writes the new keys and values of a layer, and makes the slots finite that no token is in.
   void store(int number, const DLTensor &k, const DLTensor *v) {
@@ -235,6 +236,7 @@ class KeyCache {
   static constexpr bool kMasks = requires(const Retention &retention, int64_t position) {
     retention.sees(position, position);
   };
+  static constexpr bool kDropsRanges = requires { requires Retention::drops_ranges; };
   static constexpr bool kClears = requires(Storage & s, int layer, int64_t n) { s.clear(layer, n, n, n); };
 
   /// Layers that keep alike: one retention, one table of slots.
@@ -308,10 +310,15 @@ class KeyCache {
       if constexpr (requires { storage.unheld(Extent()); }) return {0, storage.unheld(used())};
       return {};
     }
-    void drop(const SlotRange &range) {
-      if (range.count == 0) return;
+    bool drop(const SlotRange &range) {
+      if (range.count == 0) return false;
       storage.drop(used(), range);
       slots.drop(range.begin, range.count);
+      forget(range);
+      return true;
+    }
+    void forget(const SlotRange &range) {
+      if constexpr (kDropsRanges) retention.dropped(range);
     }
   };
 
@@ -321,7 +328,7 @@ class KeyCache {
   void open(Group &group, const Step &step) {
     group.storage.reserve(group.reservation(step));
     try {
-      if constexpr (kMasks) group.slots.reserve(step);
+      if constexpr (kMasks || kDropsRanges) group.slots.reserve(step);
       group.slots.open(step);
       group.show(step);
     } catch (...) {
@@ -338,7 +345,10 @@ class KeyCache {
   void close(Keep keep) {
     for (Group &group : groups_) {
       group.slots.close(*step_, keep);
-      const SlotRange range = group.droppable();
+      SlotRange range = group.droppable();
+      if constexpr (kDropsRanges) {
+        for (; range.count > 0; range = group.droppable()) group.drop(range);
+      }
       group.storage.commit(group.used(), range);
       if (range.count > 0) group.slots.drop(range.begin, range.count);
     }

@@ -34,8 +34,8 @@ class LayerStorage {
   LayerStorage(const LayerStorage &other, const Extent &used) requires CopiesRows<L>
       : policy_(other.policy_), layers_(other.layers_.size()), step_layers_(other.layers_.size()) {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      if (other.layers_[i]) layers_[i].emplace(other.layers_[i]->copy(used));
-      if (other.step_layers_[i]) step_layers_[i].emplace(other.step_layers_[i]->copy({}));
+      if (other.layers_[i]) layers_[i].emplace(copy_of(*other.layers_[i], used));
+      if (other.step_layers_[i]) step_layers_[i].emplace(copy_of(*other.step_layers_[i], Extent()));
     }
     allocated_ = used;
     if (policy_.preallocate && used.rows > 0) grow({used.rows, policy_.capacity}, used, -1);

@@ -81,14 +81,22 @@ const kvern_plugin *plugin_table() {
   return table;
 }
 
+/// For KVERN_PLUGIN: where the class is none, check_required has said so.
+template <class C>
+const kvern_plugin *table_of() {
+  if constexpr (CacheClass<C>) return plugin_table<C>();
+  return nullptr;
+}
+
 }  // namespace detail
 
 KVERN_SDK_END
 
-/// Exports the plugin whose caches are objects of Class (a CacheClass, see verbs.hpp).
-#define KVERN_PLUGIN(Class)                                                                 \
-  static_assert(::kvern::sdk::detail::check_required<Class>());                             \
+/// Exports the plugin whose caches are objects of the class (a CacheClass, see verbs.hpp). A missing or wrong member is one static
+/// assertion.
+#define KVERN_PLUGIN(...)                                                                   \
+  static_assert(::kvern::sdk::detail::check_required<__VA_ARGS__>());                       \
   extern "C" __attribute__((visibility("default"))) const kvern_plugin *kvern_plugin_entry( \
       const kvern_host *) {                                                                 \
-    return ::kvern::sdk::detail::plugin_table<Class>();                                     \
+    return ::kvern::sdk::detail::table_of<__VA_ARGS__>();                                   \
   }

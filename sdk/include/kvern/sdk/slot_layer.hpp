@@ -36,10 +36,20 @@ concept AppendsRows = requires(L &l, const L &other, Extent used, int64_t n) {
   l.shift(used, n);
   l.append(n, n, other, used);
 };
-template <class L>  // clone
-concept CopiesRows = requires(const L &l, Extent used) {
+template <class L>
+concept HasCopy = requires(const L &l, Extent used) {
   { l.copy(used) } -> std::same_as<L>;
 };
+template <class L>  // clone: by copy(used), or by a constructor L(other, used)
+concept CopiesRows = HasCopy<L> || std::constructible_from<L, const L &, const Extent &>;
+template <CopiesRows L>
+L copy_of(const L &layer, const Extent &used) {
+  if constexpr (HasCopy<L>) {
+    return layer.copy(used);
+  } else {
+    return L(layer, used);
+  }
+}
 template <class L>  // save and load: slots begin .. end - 1
 concept StreamsSlots = requires(L &l, const L &c, Writer &out, Reader &in, int64_t n) {
   c.save(out, n, n, n);

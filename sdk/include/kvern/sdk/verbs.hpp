@@ -22,12 +22,15 @@ using Rows = std::span<const int64_t>;
 ///   void reset();
 ///   void info(int layer, kvern_info &) const;          fields are zero on entry; layer -1: all
 template <class C>
-concept CacheClass = std::constructible_from<C, const Create &> &&
-    requires(C &c, const C &constant, const Step &step, int layer, kvern_view &view, const DLTensor *in,
-             DLTensor *out, int64_t n, kvern_info &info) {
+concept Named = requires {
   { C::name } -> std::convertible_to<const char *>;
   { C::version } -> std::convertible_to<const char *>;
   { C::summary } -> std::convertible_to<const char *>;
+};
+template <class C>
+concept CacheClass = Named<C> && std::constructible_from<C, const Create &> &&
+    requires(C &c, const C &constant, const Step &step, int layer, kvern_view &view, const DLTensor *in,
+             DLTensor *out, int64_t n, kvern_info &info) {
   c.begin(step);
   c.view(layer, view);
   c.update(layer, in, in, out, out);
@@ -181,6 +184,7 @@ constexpr void check_signatures() {
 /// One clear message for each required method, before the concept CacheClass lists all that is not satisfied.
 template <class C>
 constexpr bool check_required() {
+  static_assert(Named<C>, "the class must have static constexpr const char *name, *version and *summary");
   static_assert(std::constructible_from<C, const Create &>,
                 "the class must be constructible from const Create &");
   static_assert(

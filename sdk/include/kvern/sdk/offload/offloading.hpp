@@ -75,7 +75,7 @@ class Offloading : public Decorator<Self, PinnedHost> {
   }
 
  protected:
-  explicit Offloading(const Create &create) : Offloading(create, create.options.table("inner_config")) {}
+  explicit Offloading(const Create &create) : Offloading(create, Base::options_of(create)) {}
   Offloading(const Create &create, OptionItems inner_options) : Base(create, inner_options) {
     arena_ = Base::host().take_first();
     if (!arena_)

@@ -4,6 +4,9 @@
 //   int64_t limit(const Slots &, const Step &)
 //                                          slots that rows of one length need when the step has ended, slack included
 //   SlotRange droppable(const Slots &)     slots that no later query sees, to be dropped when a step has ended; count 0: none
+//   bool drops_ranges, void dropped(SlotRange)
+//                                          optional: several ranges in one step, wherever they are; droppable is asked until there is
+//                                          none, and each is told to `dropped`
 //   int64_t first_visible(const Slots &)   leading slots that no query of the next step sees
 //   int64_t rollback(const Slots &)        kvern_info.rollback
 //   bool masks(const Slots &)              optional, with `sees`: some slots that are held are not visible
