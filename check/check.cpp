@@ -109,7 +109,7 @@ class Checker {
 
   Attempt check_rule(const Rule &rule) const {
     if (progress_) progress_(rule.id);
-    if (rule.id == std::string("7.1") || rule.id == std::string("6.2")) return check_sequences(rule);
+    if (rule.sequences != Sequences::none) return check_sequences(rule);
     Attempt last;
     for (int i = 0; i < settings_.repeat && last.ending == Ending::kept; ++i) {
       last = attempt([&](Trace &) {
@@ -122,9 +122,9 @@ class Checker {
     return last;
   }
 
-  /// Random sequences: of 6.2 all with memory that moves.
+  /// Random sequences, every second one with memory that moves, or all.
   Attempt check_sequences(const Rule &rule) const {
-    const bool moving = rule.id == std::string("6.2");
+    const bool moving = rule.sequences == Sequences::moving;
     const int count = (settings_.quick ? 6 : moving ? 12 : 36) * settings_.repeat;
     Attempt last;
     double seconds = 0;

@@ -119,4 +119,31 @@ struct CacheHarness::Open {
   }
 };
 
+/// Compares what attend wrote with wanted(row, head, query), a Softmax, but where skipped(row, query). Returns the number of elements.
+template <class Open, class Skipped, class Wanted>
+int64_t compare_queries(const Subject &subject, int layer, const Open &open, const DLTensor &out,
+                        const float *lse, const char *with, const Skipped &skipped, const Wanted &wanted) {
+  const kvern_layer &shape = subject.layers[layer];
+  int64_t elements = 0;
+  for (int64_t r = 0; r < open.step.rows; ++r) {
+    for (int64_t i = 0; i < open.count[r]; ++i) {
+      if (skipped(r, i)) continue;
+      for (int h = 0; h < shape.q_heads; ++h) {
+        const Place where{layer, r, h, open.pos[r] + open.fed[r].pad + i};
+        const Softmax right = wanted(r, h, i);
+        for (int d = 0; d < shape.head_dim_v; ++d)
+          expect(std::abs(at(out, r, h, i, d) - right[d]) <= subject.tolerance, with, where, kRightKeys);
+        elements += shape.head_dim_v;
+        if (!lse) continue;
+        const double sum = right.log_sum_exp();
+        const float given = lse[(r * shape.q_heads + h) * open.step.n_new + i];
+        const bool same = std::isinf(sum) ? std::isinf(given) && given < 0
+                                          : std::abs(given - sum) < 1e-3 + subject.tolerance;
+        expect(same, "attend gives a wrong log-sum-exp", where, kRightKeys);
+      }
+    }
+  }
+  return elements;
+}
+
 }  // namespace kvern::conformance

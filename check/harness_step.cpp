@@ -245,7 +245,8 @@ Outcome CacheHarness::keys_layer_step(int layer, const StepPlan &plan, Open &ope
 kvern_view CacheHarness::get_view(int layer) const {
   kvern_view view{};
   view.struct_size = sizeof view;
-  expect(ops().view(cache, layer, &view, &error) == KVERN_OK, std::string("view: ") + error.message);
+  const kvern_status status = ops().view(cache, layer, &view, &error);
+  expect(status == KVERN_OK, std::string("view: ") + error.message);
   expect(view.kv_len == 0 || (view.kv_len > 0 && (view.first_pos || view.key_pos)),
          "view reports " + std::to_string(view.kv_len) + " keys without their positions", kSameView);
   return view;

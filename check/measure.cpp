@@ -104,7 +104,7 @@ class Measurement {
     request.layer = layer, request.causal = 1;
     request.scale = 1 / std::sqrt(static_cast<float>(shape_.head_dim));
     request.q = &q, request.k = &k, request.v = &v, request.out = &out;
-    if (cache_->ops->attend &&
+    if (KVERN_HAS(cache_->ops, kvern_cache_ops, attend) &&
         timed("attend", [&] { return cache_->ops->attend(cache_, &request, &error_); }) == KVERN_OK)
       return;
     DLTensor out_k, out_v;

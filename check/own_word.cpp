@@ -204,23 +204,15 @@ void CacheHarness::compare_own_attend(int layer, const Open &open, const kvern_v
     if (view.q_pos) return;  // which key is whose cannot be known
     fill_stored(layer, open, view, k, v);
   }
-  for (int64_t r = 0; r < open.step.rows; ++r) {
-    for (int64_t i = 0; i < open.count[r]; ++i) {
-      if (open.pos[r] + i < 0) continue;  // padding: what comes out is not used
-      for (int h = 0; h < shape.q_heads; ++h) {
-        const Place where{layer, r, h, open.pos[r] + open.fed[r].pad + i};
-        const Softmax wanted = attend_view(layer, open, view, k, v, r, h, i);
-        for (int d = 0; d < shape.head_dim_v; ++d)
-          expect(std::abs(at(out, r, h, i, d) - wanted[d]) <= subject.tolerance,
-                 "attend gives another result than attention over the keys of its view", where, kRightKeys);
-        if (lse)
-          expect(std::abs(lse[(r * shape.q_heads + h) * open.step.n_new + i] - wanted.log_sum_exp()) <=
-                     1e-3 + subject.tolerance,
-                 "attend gives a wrong log-sum-exp", where, kRightKeys);
-        counts.elements += shape.head_dim_v;
-      }
-    }
-  }
+  const auto padding = [&](int64_t r, int64_t i) {
+    return open.pos[r] + i < 0;
+  };  // what comes out is not used
+  const auto over_view = [&](int64_t r, int h, int64_t i) {
+    return attend_view(layer, open, view, k, v, r, h, i);
+  };
+  counts.elements += compare_queries(subject, layer, open, out, lse,
+                                     "attend gives another result than attention over the keys of its view",
+                                     padding, over_view);
 }
 
 }  // namespace kvern::conformance

@@ -78,7 +78,7 @@ void Program::rows(std::vector<Row> rows) {
   harness_->rows = std::move(rows);
 }
 
-void Program::step(StepPlan plan) {
+bool Program::step(StepPlan plan) {
   tell("p.step(" + text_of(plan) + ");");
   Outcome outcome = harness_->step_or_single(plan);
   const bool part = !plan.row_keep.empty() || plan.keep > 0;
@@ -90,7 +90,7 @@ void Program::step(StepPlan plan) {
   }
   if (outcome == Outcome::no_capacity) {
     ++done_["full"];
-    return;
+    return false;
   }
   expect(outcome == Outcome::done, "a step was refused: " + std::string(harness_->error.message));
   ++done_["steps"];
@@ -98,6 +98,7 @@ void Program::step(StepPlan plan) {
   if (plan.keep > 0) ++done_["partial end"];
   if (plan.abort_at_layer >= 0) ++done_["aborted between layers"];
   if (!plan.row_keep.empty()) ++done_["end by row"];
+  return true;
 }
 
 void Program::step_without_memory(StepPlan plan, int64_t successes, bool for_ever) {
@@ -126,10 +127,10 @@ void Program::replace_encoder(StepPlan plan, const std::vector<Row> &encoders) {
   take(encoders);
   const bool back = plan.keep == 0;
   Trace *trace = std::exchange(trace_, nullptr);  // the step is a part of this line
-  step(std::move(plan));
+  const bool taken = step(std::move(plan));
   trace_ = trace;
-  if (back) take(before);
-  ++done_[back ? "encoder taken back" : "encoder replaced"];
+  if (back || !taken) take(before);
+  if (taken) ++done_[back ? "encoder taken back" : "encoder replaced"];
 }
 
 void Program::gather(const std::vector<int64_t> &order, int64_t fail_after) {

@@ -20,7 +20,8 @@ class Program {
 
   /// The rows of an empty cache.
   void rows(std::vector<Row> rows);
-  void step(StepPlan plan);
+  /// Whether it was taken: false where the capacity was exceeded.
+  bool step(StepPlan plan);
   /// A step of which the allocation after `successes` fails, or all that follow; whatever comes of it, it is undone.
   void step_without_memory(StepPlan plan, int64_t successes, bool for_ever);
   /// A step with new encoder keys, given by row.

@@ -83,7 +83,7 @@ std::string program_text(const std::string &library, const SubjectOptions &optio
   std::istringstream in(lines);
   for (std::string line; std::getline(in, line);)
     text += "  " + line + (line.starts_with("p.seed") ? " " : "\n");
-  return text + "  p.finish();  // " + one_line(what) + "\n}\n";
+  return text + "  p.check();\n  p.finish();  // " + one_line(what) + "\n}\n";
 }
 
 }  // namespace kvern::conformance

@@ -8,6 +8,9 @@ namespace kvern::conformance {
 /// What a rule looks at: the file, the plugin's table, or a cache.
 enum class Needs { cache, table, library };
 
+/// Random sequences of operations that a rule is about.
+enum class Sequences { none, any, moving };
+
 struct Rule {
   const char *id;    ///< as in docs/abi.md
   const char *says;  ///< one sentence
@@ -15,6 +18,7 @@ struct Rule {
   Needs needs = Needs::cache;
   bool basic =
       false;  ///< where it is broken, what the harness notices in other rules says nothing about those
+  Sequences sequences = Sequences::none;  ///< `kvern check` draws these, and shrinks the one that fails
 };
 
 /// In the order of docs/abi.md. A rule about a verb that the cache does not offer passes.
@@ -36,6 +40,8 @@ class FullHost : public TestHost {
 
 /// Every verb that the cache offers, growth included, on a host that never fails.
 void use_all_verbs(const Subject &subject, TestHost &host);
+/// The same, of which only what breaks `rule` is thrown: what breaks another is that rule's business.
+void check_all_verbs(const Subject &subject, TestHost &host, const std::string &rule);
 
 /// Feeds n tokens to two fresh rows, one of them padded.
 void feed_tokens(CacheHarness &harness, int64_t n = 5);

@@ -15,11 +15,8 @@ void device_memory_is_not_touched_by_the_cpu(const Subject &subject) {
   const pid_t child = fork();
   if (child == 0) {  // the pages are closed: what touches them dies
     std::signal(SIGSEGV, SIG_DFL);
-    try {
-      FullHost host(Schedule{1, 0});
-      use_all_verbs(subject, host);
-    } catch (const Violation &) {  // another rule's
-    }
+    FullHost host(Schedule{1, 0});
+    check_all_verbs(subject, host, "none");
     _exit(0);
   }
   int status = 0;

@@ -62,19 +62,11 @@ void borrowed_keys_are_not_kept(const Subject &subject) {
          "still reads them");
 }
 
-/// What was noticed in all verbs, of this rule.
-void check_all_verbs(const Subject &subject, const char *rule) {
+void buffers_are_used_within_their_ends(const Subject &subject) {
   FullHost host;
-  try {
-    use_all_verbs(subject, host);
-  } catch (const Violation &violation) {
-    if (violation.rule() == rule) throw;
-  }
-  if (rule != std::string(kBuffers)) return;
+  check_all_verbs(subject, host, kBuffers);
   for (const std::string &violation : host.violations()) violated(violation, kBuffers);
 }
-
-void buffers_are_used_within_their_ends(const Subject &subject) { check_all_verbs(subject, kBuffers); }
 
 }  // namespace
 
@@ -108,6 +100,14 @@ void use_all_verbs(const Subject &subject, TestHost &host) {
   harness.settle();
   harness.reset();
   feed_tokens(harness, 4);
+}
+
+void check_all_verbs(const Subject &subject, TestHost &host, const std::string &rule) {
+  try {
+    use_all_verbs(subject, host);
+  } catch (const Violation &violation) {
+    if (violation.rule() == rule) throw;
+  }
 }
 
 const std::vector<Rule> plain_rules{

@@ -1,64 +1,29 @@
 // Rules of the process that a cache is a guest in.
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cfenv>
 #include <clocale>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
+#include "check/captured.hpp"
 #include "check/rules.hpp"
 
 namespace kvern::conformance {
 namespace {
 
-/// All verbs, for what happens around them; what they answer is other rules' business.
-void use_quietly(const Subject &subject) {
-  try {
-    FullHost host;
-    use_all_verbs(subject, host);
-  } catch (const Violation &) {
-  }
-}
-
 void calls_return(const Subject &subject) {
-  try {
-    FullHost host;
-    use_all_verbs(subject, host);
-  } catch (const Violation &violation) {
-    if (violation.rule() == kReturns) throw;
-  }
+  FullHost host;
+  check_all_verbs(subject, host, kReturns);
 }
 
-/// While it lives, a standard stream goes to memory.
-class Captured {
- public:
-  explicit Captured(int stream)
-      : stream_(stream), kept_(dup(stream)), memory_(memfd_create("output", MFD_CLOEXEC)) {
-    std::fflush(nullptr);
-    dup2(memory_, stream_);
-  }
-  Captured(const Captured &) = delete;
-  ~Captured() {
-    std::fflush(nullptr);
-    dup2(kept_, stream_);
-    close(kept_), close(memory_);
-  }
-  std::string text() const {
-    std::fflush(nullptr);
-    std::string text(200, '\0');
-    const ssize_t size = pread(memory_, text.data(), text.size(), 0);
-    text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-    return text;
-  }
-
- private:
-  int stream_, kept_, memory_;
-};
+/// All verbs, for what happens around them.
+void use_quietly(const Subject &subject) {
+  FullHost host;
+  check_all_verbs(subject, host, "none");
+}
 
 void nothing_is_written(const Subject &subject) {
   std::string output, errors;

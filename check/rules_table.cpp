@@ -223,8 +223,10 @@ const std::vector<Rule> table_rules{
     {"2.1", "the verbs of a step are refused outside one", no_step_without_begin},
     {"2.2", "the other verbs are refused inside a step, which goes on", no_other_verbs_in_a_step},
     {"6.1", "all memory is the host's, counted by info and given back by destroy", bytes_are_counted},
-    {"6.2", "memory may move whenever another layer is at work", memory_may_move},
-    {"7.1", "any sequence of verbs gives the answers of the whole history", everything_together},
+    {"6.2", "memory may move whenever another layer is at work", memory_may_move, Needs::cache, false,
+     Sequences::moving},
+    {"7.1", "any sequence of verbs gives the answers of the whole history", everything_together, Needs::cache,
+     false, Sequences::any},
 };
 
 const std::vector<Rule> &rules() {

@@ -43,21 +43,14 @@ constexpr auto make_verb(Result (*kvern_cache_ops::*)(Self *, Arguments...)) {
   return &Verb<Member, Name, Result, Self, Arguments...>::call;
 }
 
-/// Whether the table reaches as far as the field, and has it.
-template <class Field>
-bool has(const kvern_cache_ops &ops, Field kvern_cache_ops::*member) {
-  const auto end = reinterpret_cast<const char *>(&(ops.*member) + 1) - reinterpret_cast<const char *>(&ops);
-  return static_cast<std::size_t>(end) <= ops.struct_size && ops.*member;
-}
-
 }  // namespace
 
 kvern_cache_ops watched(const kvern_cache_ops &ops) {
   kvern_cache_ops result{};
   result.struct_size = ops.struct_size;
   result.plugin = ops.plugin;
-#define KVERN_WATCH(verb)               \
-  if (has(ops, &kvern_cache_ops::verb)) \
+#define KVERN_WATCH(verb)                     \
+  if (KVERN_HAS(&ops, kvern_cache_ops, verb)) \
   result.verb = make_verb<&kvern_cache_ops::verb, [] { return #verb; }>(&kvern_cache_ops::verb)
   KVERN_WATCH(destroy);
   KVERN_WATCH(begin);

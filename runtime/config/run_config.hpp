@@ -51,6 +51,7 @@ struct RunConfig {
   std::optional<int64_t> memory_budget;                    ///< bytes of caches where the model computes
   std::optional<int64_t> host_memory_budget;               ///< bytes of caches in the host's memory
   std::string cache_implementation = "dynamic";            ///< a name, or a path to a library (it has a '/')
+  bool check_cache = false;                                ///< check the caches while they work
   std::vector<CacheText> fallback;                         ///< caches that go on where that one has no memory
   std::optional<std::filesystem::path> assistant_model;    ///< draft model of assisted decoding
   std::string assistant_cache_implementation = "dynamic";  ///< of the draft model

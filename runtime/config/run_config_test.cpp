@@ -151,7 +151,7 @@ TEST_CASE("An unknown key is answered with the nearest one") {
         "run.toml:1: zzzzzzzzzz: unknown key 'zzzzzzzzzz'; known are allow_beyond_context, "
         "assistant_cache_implementation, assistant_model, cache_config, "
         "cache_dtype, "
-        "cache_implementation, cache_layers, "
+        "cache_implementation, cache_layers, check_cache, "
         "dtype, echo_prompt, fallback, generation, host_memory_budget, logprobs, max_batch, memory_budget, "
         "model, plugin_path, "
         "prefix, seed, threads");

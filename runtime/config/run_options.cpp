@@ -145,6 +145,11 @@ std::vector<std::string> texts_of(TableReader &reader, const char *key, const Op
   return texts;
 }
 
+void store_check_cache(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.check_cache = std::get<bool>(value.value);
+}
+std::optional<Option> get_check_cache(const RunConfig &config) { return Option{config.check_cache, ""}; }
+
 void store_fallback(TableReader &reader, const Option &value, const fs::path &folder, RunConfig &to) {
   to.fallback.clear();
   for (const std::string &text : texts_of(reader, "fallback", value)) {
@@ -295,6 +300,15 @@ constexpr RunOption kOptions[] = {
      .group = FlagGroup::cache,
      .store = store_cache,
      .get = get_cache},
+    {.declared = {.name = "check_cache",
+                  .default_value = false,
+                  .help = "check what the cache does while it works, and end where it is wrong; slow",
+                  .type = OptionType::boolean},
+     .flag = "check-cache",
+     .value_name = "true|false",
+     .group = FlagGroup::cache,
+     .store = store_check_cache,
+     .get = get_check_cache},
     {.declared = {.name = "fallback",
                   .help = "caches that go on, in this order, where the cache finds no memory; as "
                           "\"paged\" or \"quantized{nbits = 4}\"",

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 
+#include "check/checked_cache.hpp"
 #include "core/attention/attention_extension.hpp"
 #include "core/attention/parallel_extension.hpp"
 #include "core/support/memory.hpp"
@@ -60,17 +61,22 @@ Cache open_cache(const Model &model, const CacheRequest &request) {
   spec.max_tokens = request.max_tokens;
   spec.max_cross = request.max_cross;
   spec.options = request.options;
+  const auto create = [&](const kvern_plugin &plugin, const CacheSpec &part) {
+    if (!request.check_cache) return Cache::create(host, plugin, part);
+    host->offer(conformance::kCheckedPlugin, &plugin);
+    return Cache::create(host, conformance::checked_plugin(plugin), part);
+  };
   try {
-    return Cache::create(host, *found.plugin, spec);
+    return create(*found.plugin, spec);
   } catch (const CacheError &e) {
     if (e.status() != KVERN_UNSUPPORTED) throw;
-    const auto attempt = [&](const CacheSpec &part) { Cache::create(host, *found.plugin, part); };
+    const auto attempt = [&](const CacheSpec &part) { create(*found.plugin, part); };
     const auto composed = compose_cache(request.implementation, spec, attempt);
     if (!composed) throw;
     log_once(*host, composed->explanation);
     spec.options = composed->options;
     const auto composite = find_plugin(composed->implementation, request.plugin_path);
-    return Cache::create(std::move(host), *composite.plugin, spec);
+    return create(*composite.plugin, spec);
   }
 }
 

@@ -19,6 +19,7 @@ struct CacheRequest {
   int64_t host_memory_budget =
       0;  ///< bytes in the host's memory; on a CPU the smaller of both counts; 0: no limit
   int64_t max_rows = 0, max_tokens = 0;  ///< expected; 0 = unknown
+  bool check_cache = false;              ///< check the cache while it works (check/checked_cache.hpp)
   int64_t max_cross = 0;                 ///< hidden states of an encoder, expected; 0 = unknown
 };
 

@@ -111,6 +111,27 @@ void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,
   }
 }
 
+std::optional<int64_t> bounded_bytes(Cache &cache, int64_t most_bytes) {
+  constexpr int64_t kStep = 128, kFar = 4096;
+  if (cache.info().capacity >= 0) return std::nullopt;  // its limit is what it was made for
+  int64_t depth = 0, most = 0;
+  const auto fill_to = [&](int64_t end) {
+    for (; depth < end && most <= most_bytes; depth += kStep) {
+      fill_cache(cache, 1, depth + kStep, kStep);
+      most = std::max(most, cache.info().bytes_device + cache.info().bytes_host);
+    }
+    return most;
+  };
+  std::optional<int64_t> bound;
+  for (int64_t half = kProbeShort; half < kFar && !bound; half *= 2) {
+    const int64_t before = fill_to(half), after = fill_to(2 * half);
+    if (most > most_bytes || cache.info().tokens < depth) break;  // too large, or it keeps nothing
+    if (after == before) bound = after;
+  }
+  cache.reset();
+  return bound;
+}
+
 double bytes_per_token(Cache &cache) {
   fill_cache(cache, 1, kProbeShort, 128);
   const auto before = bytes_in_use(cache);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <kvern/cache.hpp>
 #include <kvern/generation.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,5 +28,10 @@ void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,
 /// Bytes that the cache needs for each further token of a long sequence, over all layers, for one row. The cache must be
 /// empty, and is so afterwards.
 double bytes_per_token(Cache &cache);
+
+/// The memory of one row, over all layers, where it does not grow any more with the text: what is allocated then, the most at the end of
+/// a step of 128 tokens. None: it grows, as far as that was tried (4096 tokens, fewer where they would take more than `most_bytes`).
+/// The cache must be empty, and is so afterwards.
+std::optional<int64_t> bounded_bytes(Cache &cache, int64_t most_bytes);
 
 }  // namespace kvern

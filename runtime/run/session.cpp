@@ -98,6 +98,7 @@ static CacheRequest request_of(const std::string &name, const OptionTable &optio
   request.host_memory_budget = run.host_memory_budget.value_or(0);
   request.max_rows = max_rows;
   request.max_tokens = max_tokens;
+  request.check_cache = run.check_cache;
   return request;
 }
 
@@ -156,6 +157,7 @@ Cache Session::open_assistant_cache(int64_t max_tokens) const {
   request.implementation = config_.assistant_cache_implementation;
   request.plugin_path = config_.plugin_path;
   request.max_rows = 1;
+  request.check_cache = config_.check_cache;
   const int64_t limit = assistant_->info().max_positions;
   request.max_tokens = limit > 0 ? std::min(max_tokens, limit) : max_tokens;
   return kvern::open_cache(*assistant_, request);

@@ -105,7 +105,7 @@ TEST_CASE("each defect of a cache is caught on its rule, and said in one sentenc
 
 TEST_CASE("a verb that forgets what it was asked is caught on the rules of that verb") {
   const std::pair<const char *, const char *> verbs[] = {
-      {"gather", "4.1"}, {"truncate", "4.5"}, {"reset", "4.7"}};
+      {"gather", "4.1"}, {"reorder", "4.1"}, {"truncate", "4.5"}, {"reset", "4.7"}};
   for (const auto &[verb, rule] : verbs) {
     INFO(verb);
     Config config;

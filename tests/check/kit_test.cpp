@@ -5,6 +5,7 @@
 #include <iostream>
 #include <set>
 
+#include "check/checked_cache.hpp"
 #include "check/config.hpp"
 #include "check/elf.hpp"
 #include "check/isolate.hpp"
@@ -46,6 +47,26 @@ TEST_CASE("the same operations give the same program whatever stood before them"
   CHECK(first.lines == second.lines);
   CHECK_THAT(first.lines[0], Catch::StartsWith("p.seed("));
   CHECK_THAT(first.lines[1], Catch::StartsWith("p.rows({Row{"));
+}
+
+TEST_CASE("an encoder that a full cache refuses to replace stays the one that it holds") {
+  Config config;
+  SubjectOptions options;
+  options.options = {config.string("self_attention", "static"),
+                     config.table("self_attention_config", {config.integer("max_cache_len", 6)})};
+  const Subject subject = open_subject(built_library("encoder_decoder"), options);
+  Program program(subject, false);
+  program.seed(3);
+  Row before, after;
+  before.encoder = 11, before.encoder_len = 4;
+  after.encoder = 12, after.encoder_len = 3;
+  program.rows({before});
+  CHECK(program.step({.new_tokens = {6}, .n_cross = 5}));
+  program.replace_encoder({.new_tokens = {1}, .n_cross = 5}, {after});
+  CHECK(program.times("full") == 1);
+  CHECK(program.times("encoder replaced") == 0);
+  CHECK(program.harness().rows[0].encoder == before.encoder);
+  CHECK_NOTHROW(program.finish());
 }
 
 TEST_CASE("what becomes of a call in a process of its own is said, with the verb that ran") {
@@ -113,7 +134,51 @@ TEST_CASE("a program names its options, and what it ends with in one line") {
   CHECK_THAT(text, Catch::Contains("options.tolerance = 0.25;"));
   CHECK_THAT(text, Catch::Contains("p.seed(1); p.rows({Row{}});\n") ||
                        Catch::Contains("p.seed(1);   p.rows({Row{}});\n"));
-  CHECK_THAT(text, Catch::Contains("p.finish();  // wrong here\n}"));
+  CHECK_THAT(text, Catch::Contains("\n  p.check();\n  p.finish();  // wrong here\n}"));
+}
+
+namespace {
+
+const kvern_plugin *plugin_to_check;
+
+kvern_status create_checked(const kvern_host *host, const kvern_create *create, kvern_cache **out,
+                            kvern_error *error) {
+  const kvern_status status = plugin_to_check->create(host, create, out, error);
+  if (status == KVERN_OK) *out = checked_cache(*out, *create);
+  return status;
+}
+
+}  // namespace
+
+TEST_CASE("a cache that is checked while it works does all that it does alone") {
+  Config config;
+  const std::vector<std::pair<const char *, std::vector<const kvern_option *>>> caches{
+      {"dynamic", {}},
+      {"none", {}},
+      {"paged", {config.integer("block_size", 32)}},
+      {"quantized", {config.integer("nbits", 2), config.integer("residual_length", 64)}},
+      {"sliding_window", {}},
+      {"evicting", {config.integer("budget_tokens", 12), config.integer("num_sink_tokens", 2)}},
+      {"sink", {config.integer("window_length", 9), config.integer("num_sink_tokens", 2)}},
+      {"encoder_decoder", {}},
+  };
+  for (const auto &[name, options] : caches) {
+    INFO(name);
+    SubjectOptions with;
+    with.options = options;
+    with.tolerance = std::string(name) == "quantized" ? 2 : 0;
+    Subject subject = open_subject(built_library(name), with);
+    plugin_to_check = subject.plugin;
+    kvern_plugin checked = *subject.plugin;
+    checked.create = create_checked;
+    subject.plugin = &checked;
+    Done done;
+    for (uint64_t seed = 2; seed < 12; seed += 2) {
+      subject.first_tokens = seed % 4 == 0 ? 140 : 0;
+      CHECK_NOTHROW(random_operations(subject, seed, 20, done));
+    }
+    CHECK(done["steps"] > 20);
+  }
 }
 
 TEST_CASE("what a cache holds is found out by trying") {

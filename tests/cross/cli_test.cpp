@@ -148,6 +148,14 @@ TEST_CASE("inspect shows the layers and what each cache takes per token") {
                         4;
   CHECK_THAT(ran.out, Catch::Contains("llama") && Catch::Contains("dynamic") &&
                           Catch::Contains(std::to_string(bytes)));
+  const auto line_of = [&](const std::string &cache) {
+    const auto begin = ran.out.find("\n" + cache + " ");
+    return begin == std::string::npos ? ""
+                                      : ran.out.substr(begin + 1, ran.out.find('\n', begin + 1) - begin - 1);
+  };
+  CHECK_THAT(line_of("evicting"), Catch::Contains("bounded, at most "));
+  for (const char *cache : {"dynamic", "quantized", "none", "static"})
+    CHECK_THAT(line_of(cache), !Catch::Contains("bounded"));
 }
 
 TEST_CASE("bench measures decode by depth and prefill, as a table and as JSON") {

@@ -16,7 +16,7 @@ Ran generate(const std::string &defect, std::vector<std::string> more = {}) {
       "--prompt",
       "Once upon a time",
       "--max-new-tokens",
-      "3",
+      "8",
       "--threads",
       "1",
       "--cache",
@@ -45,6 +45,42 @@ TEST_CASE("a plugin that calls exit does not end the program with 0") {
   CHECK(ran.code == 5);
   CHECK(ran.out.empty());
   CHECK(ran.err == "kvern: cache 'defects': a defect of the plugin: called exit in update\n");
+}
+
+TEST_CASE("with check_cache a cache that would give wrong tokens silently ends with 5 and is named") {
+  struct Wrong {
+    const char *defect, *says;
+    std::vector<std::string> more;
+  };
+  const std::vector<Wrong> all{
+      {"borrowed", "check_cache: update exports a key that is not finite (layer ", {}},
+      {"off_by_one", "check_cache: view ", {}},
+      {"nan", "check_cache: update exports a key that is not finite (layer 0, row 0, head 0, slot 0)", {}},
+      {"swapped", "check_cache: the key of layer 0, row 0, head 0, at position 0, is the token's value", {}},
+      {"forgets_reorder", ", is that of row ", {"--num-beams", "4"}},
+      {"attend", "check_cache: attend of layer 0 gives another result than attention", {}},
+      {"tokens", "check_cache: info says that ", {}},
+      {"prints", "check_cache: update writes to standard output: update", {}},
+  };
+  for (const Wrong &wrong : all) {
+    INFO(wrong.defect);
+    std::vector<std::string> more{"--check-cache", "--cache-dtype", "float32"};
+    more.insert(more.end(), wrong.more.begin(), wrong.more.end());
+    const Ran ran = generate(wrong.defect, more);
+    CHECK(ran.code == 5);
+    CHECK_THAT(ran.err, Catch::StartsWith("kvern: cache 'defects': ") && Catch::Contains(wrong.says));
+  }
+}
+
+TEST_CASE("check_cache changes nothing of what a right cache gives, whichever way tokens are chosen") {
+  for (const std::vector<std::string> &more : {std::vector<std::string>{}, {"--num-beams", "3"}}) {
+    std::vector<std::string> checked = more;
+    checked.insert(checked.end(), {"--set", "check_cache=true"});
+    const Ran ran = generate("none", checked);
+    CHECK(ran.code == 0);
+    CHECK(ran.err.empty());
+    CHECK(ran.out == generate("none", more).out);
+  }
 }
 
 TEST_CASE("a plugin without a defect ends with 0") {

@@ -21,6 +21,7 @@ constexpr const char *kUsage =
     "measured by filling it.\n\n";
 
 constexpr int64_t kProbeTokens = 1024;
+constexpr int64_t kProbeBytes = int64_t{256} << 20;  // of a cache that is tried for whether it grows
 
 const char *kind_name(const LayerSpec &l) {
   constexpr const char *names[] = {"none", "attention", "state", "cross-attention"};
@@ -99,10 +100,13 @@ std::vector<std::string> cache_cells(const FoundPlugin &found, const Session &ru
   request.implementation = found.name;
   request.plugin_path = run.config().plugin_path;
   if (run.config().cache_dtype) request.dtype = float_dtype_from_name(*run.config().cache_dtype);
+  request.check_cache = run.config().check_cache;
   request.max_rows = 1;
   request.max_tokens = kProbeTokens;
   try {
     auto cache = open_cache(run.model(), request);
+    if (const auto most = bounded_bytes(cache, kProbeBytes))
+      return {found.name, "bounded, at most " + byte_text(*most), found.plugin->summary};
     char bytes[32];
     std::snprintf(bytes, sizeof bytes, "%.0f", bytes_per_token(cache));
     return {found.name, bytes, found.plugin->summary};

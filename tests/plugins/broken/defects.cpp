@@ -79,15 +79,19 @@ void write_before(DLTensor &k, DLTensor &) { first_key(&k)[-1] = 1; }
 void print(DLTensor &, DLTensor &) { std::puts("update"); }
 void complain(DLTensor &, DLTensor &) { std::fputs("update\n", stderr); }
 
+int64_t rows_of_step = 0;
+kvern_status counting_begin(kvern_cache *cache, const kvern_step *step, kvern_error *error) {
+  rows_of_step = step->rows;
+  return good.begin(cache, step, error);
+}
+
+/// With counting_begin: first_pos has as many elements as the step has rows.
 template <int64_t By>
 kvern_status shifted_view(kvern_cache *cache, int32_t layer, kvern_view *view, kvern_error *error) {
   static thread_local std::vector<int64_t> positions;
   const kvern_status status = good.view(cache, layer, view, error);
   if (status != KVERN_OK || !view->first_pos) return status;
-  kvern_info info{};
-  info.struct_size = sizeof info;
-  good.info(cache, -1, &info, error);
-  positions.assign(view->first_pos, view->first_pos + std::max<int64_t>(2, info.rows));
+  positions.assign(view->first_pos, view->first_pos + rows_of_step);
   for (int64_t &position : positions) position += By;
   view->first_pos = positions.data();
   return status;
@@ -101,6 +105,13 @@ kvern_status growing_view(kvern_cache *cache, int32_t layer, kvern_view *view, k
 }
 
 kvern_status ok_gather(kvern_cache *, const int64_t *, int64_t, kvern_error *) { return KVERN_OK; }
+/// Grows and shrinks, but leaves the rows in their order.
+kvern_status ok_reorder(kvern_cache *cache, const int64_t *rows, int64_t n, kvern_error *error) {
+  kvern_info info{};
+  info.struct_size = sizeof info;
+  good.info(cache, -1, &info, error);
+  return n == info.rows ? KVERN_OK : good.gather(cache, rows, n, error);
+}
 kvern_status ok_append(kvern_cache *, const kvern_cache *, kvern_error *) { return KVERN_OK; }
 kvern_status ok_truncate(kvern_cache *, const int64_t *, kvern_error *) { return KVERN_OK; }
 kvern_status ok_reset(kvern_cache *, kvern_error *) { return KVERN_OK; }
@@ -256,10 +267,11 @@ const std::map<std::string, Change> &changes() {
       {"out_of_bounds", SET(update, update_and<write_before>)},
       {"prints", SET(update, update_and<print>)},
       {"prints_errors", SET(update, update_and<complain>)},
-      {"off_by_one", SET(view, shifted_view<1>)},
+      {"off_by_one", [](kvern_cache_ops &ops) { ops.begin = counting_begin, ops.view = shifted_view<1>; }},
       {"changing_view", SET(view, growing_view)},
       {"attend", SET(attend, wrong_attend)},
       {"forgets_gather", SET(gather, ok_gather)},
+      {"forgets_reorder", SET(gather, ok_reorder)},
       {"forgets_append", SET(append, ok_append)},
       {"forgets_truncate", SET(truncate, ok_truncate)},
       {"forgets_reset", SET(reset, ok_reset)},
