@@ -6,9 +6,9 @@
 #include <cmath>
 #include <kvern/error.hpp>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
 
 #include "runtime/support/json_depth.hpp"
+#include "runtime/support/json_keys.hpp"
 #include "runtime/support/printable.hpp"
 #include "runtime/support/read_file.hpp"
 
@@ -68,48 +68,12 @@ std::string parse_message(const json::exception &error) {
   return printable(bracket == std::string_view::npos ? what : what.substr(bracket + 2), 300);
 }
 
-// Refuses a key that stands twice in one object. A pass of its own: the library's parser with a callback searches the
-// whole parent whenever an object ends, which is quadratic in the number of tensors.
-class KeyCheck : public nlohmann::json_sax<json> {
- public:
-  explicit KeyCheck(const std::string &place) : place_(place) {}
-
-  bool start_object(std::size_t) override {
-    open_.emplace_back();
-    return true;
-  }
-  bool end_object() override {
-    open_.pop_back();
-    return true;
-  }
-  bool key(string_t &name) override {
-    if (open_.back().insert(name).second) return true;
-    throw Error(ErrorKind::model, place_ + ": the key " + in_quotes(name) +
-                                      " stands twice in one object; each key may be given once");
-  }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t &) override { return true; }
-  bool string(string_t &) override { return true; }
-  bool binary(binary_t &) override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(std::size_t, const std::string &, const nlohmann::detail::exception &error) override {
-    throw Error(ErrorKind::model, place_ + ": is not valid JSON: " + parse_message(error));
-  }
-
- private:
-  const std::string &place_;
-  std::vector<std::unordered_set<std::string>> open_;
-};
-
 json parse_strict(std::string_view text, const std::string &place) {
   check_json_depth(text, place);
   try {
-    KeyCheck check(place);
-    json::sax_parse(text, &check);
+    if (const auto key = repeated_key<json>(text))
+      throw Error(ErrorKind::model, place + ": the key " + in_quotes(*key) +
+                                        " stands twice in one object; each key may be given once");
     return json::parse(text);
   } catch (const json::exception &error) {
     throw Error(ErrorKind::model, place + ": is not valid JSON: " + parse_message(error));

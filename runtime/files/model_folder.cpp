@@ -117,13 +117,13 @@ std::string main_commit(const fs::path &repository) {
   return commit;
 }
 
-// REPOSITORY is models--ORGANISATION--NAME: blobs/, refs/, snapshots/COMMIT/.
 /// A folder for whose reading there is no memory is no wrong folder.
 [[noreturn]] void refuse_unreadable(const fs::path &folder, const std::error_code &error) {
   if (error == std::errc::not_enough_memory) throw std::bad_alloc();
   refuse(folder, "cannot be read: " + error.message());
 }
 
+// REPOSITORY is models--ORGANISATION--NAME: blobs/, refs/, snapshots/COMMIT/.
 [[noreturn]] void refuse_repository(const fs::path &folder, const fs::path &repository) {
   const std::vector<fs::path> snapshots = model_folders_in(repository / "snapshots");
   if (snapshots.empty()) {

@@ -34,11 +34,6 @@ NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, 
   return reader.norm(name, {"heads * head_dim", heads * dim});
 }
 
-MlpKind kind_of(const MlpDescription &d) {
-  if (d.squared) return d.gated ? MlpKind::gated_squared : MlpKind::squared;
-  return d.gated ? MlpKind::gated : MlpKind::plain;
-}
-
 }  // namespace
 
 Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
@@ -116,7 +111,8 @@ std::unique_ptr<Mlp> build_mlp(const MlpDescription &d, const TensorReader &read
       reader.projection(d.up, d.gated ? std::vector{inner, inner} : std::vector{inner}, reader.hidden());
   weights.down = reader.projection(d.down, {reader.hidden()}, inner);
   weights.gate_multiplier = d.gate_multiplier;
-  return std::make_unique<Mlp>(std::move(residual), d.activation, kind_of(d), std::move(weights));
+  return std::make_unique<Mlp>(std::move(residual), d.activation, MlpKind{d.gated, d.squared},
+                               std::move(weights));
 }
 
 std::unique_ptr<Sublayer> build_feed_forward(const LayerDescription &d, const TensorReader &reader) {

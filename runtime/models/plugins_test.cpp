@@ -98,6 +98,19 @@ TEST_CASE(
   CHECK(cache.info().bytes_used == 2 * 11 * latent * layers * 4);
 }
 
+TEST_CASE("A prompt whose latents are expanded gives the logits of one that is fed behind its first token") {
+  for (const char *family : {"deepseek_v2", "deepseek_v3"}) {
+    INFO(family);
+    const auto model = load_model(reference_model(family));
+    Cache whole = open(*model, "dynamic", Dtype::f32), parts = open(*model, "dynamic", Dtype::f32);
+    const at::Tensor want = testing::all_logits(*model, kSmallIds, kPadding);
+    CHECK(largest_difference(feed(*model, whole, kSmallIds, 0, 11, kPadding), want) < 1e-4);
+    const at::Tensor first = feed(*model, parts, kSmallIds, 0, 1, kPadding);
+    const at::Tensor rest = feed(*model, parts, kSmallIds, 1, 11, kPadding);
+    CHECK(largest_difference(at::cat({first, rest}, 1), want) < 1e-4);
+  }
+}
+
 TEST_CASE("Latent attention is refused by a cache that rotates keys itself") {
   const auto model = load_model(reference_model("deepseek_v3"));
   const auto other = load_model(reference_model("llama"));

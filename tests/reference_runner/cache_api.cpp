@@ -116,8 +116,8 @@ class Replay {
     exported_[number] = out.k.size(2);
     if (is_quantized()) return expect_errors(step, {k, v}, out);
     if (is_window()) return expect_windows(step, {k, v}, out);
-    expect_held(out.k, tensor(step, "out_key"), tolerance_, "keys handed out");
-    expect_held(out.v, tensor(step, "out_value"), tolerance_, "values handed out");
+    expect_held(out.k, tensor(step, "out_key"), tolerance_, "keys exported");
+    expect_held(out.v, tensor(step, "out_value"), tolerance_, "values exported");
   }
 
   /// Do these positions follow each other and what the layer holds?
@@ -130,8 +130,8 @@ class Replay {
   void expect_windows(const Json &step, const KeysValues &fresh, const KeysValues &out) {
     const auto &all = store(step, fresh);
     exported_[step.at("layer").get<int64_t>()] =
-        expect_window(out.k, all.k, tensor(step, "out_key"), tolerance_, "keys handed out");
-    expect_window(out.v, all.v, tensor(step, "out_value"), tolerance_, "values handed out");
+        expect_window(out.k, all.k, tensor(step, "out_key"), tolerance_, "keys exported");
+    expect_window(out.v, all.v, tensor(step, "out_value"), tolerance_, "values exported");
   }
 
   /// All that the step's layer was given, the new tokens included.

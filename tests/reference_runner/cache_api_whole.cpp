@@ -55,7 +55,7 @@ class WholeReplay {
   }
 
   void open(int64_t rows, int64_t tokens, int64_t cross) {
-    begin_step(*cache_, rows, tokens, 0, cross);
+    input_ = begin_step(*cache_, rows, tokens, 0, cross);
     tokens_ = tokens;
     written_.clear();
   }
@@ -81,14 +81,14 @@ class WholeReplay {
     const KeysValues out = update_layer(*cache_, layer, &k, &v);
     const auto out_k = tensor(step, "out_key"), out_v = tensor(step, "out_value");
     if (!is_window(layer)) {
-      expect_held(out.k, out_k, tolerance_, "keys handed out");
-      return expect_held(out.v, out_v, tolerance_, "values handed out");
+      expect_held(out.k, out_k, tolerance_, "keys exported");
+      return expect_held(out.v, out_v, tolerance_, "values exported");
     }
     KeysValues &all = stored_[layer];
     all.k = all.k.defined() ? at::cat({all.k, k}, 2) : k;
     all.v = all.v.defined() ? at::cat({all.v, v}, 2) : v;
-    counted_ = expect_window(out.k, all.k, out_k, tolerance_, "keys handed out");
-    expect_window(out.v, all.v, out_v, tolerance_, "values handed out");
+    counted_ = expect_window(out.k, all.k, out_k, tolerance_, "keys exported");
+    expect_window(out.v, all.v, out_v, tolerance_, "values exported");
   }
 
   /// MambaCache: the window of the convolution moves by one, then new columns are written at clamped positions.
@@ -151,7 +151,7 @@ class WholeReplay {
     const bool states = layers[0].contains("conv"), empty = cache.info().rows == 0;
     if (empty && !states) return expect_zeros(layers);
     const int64_t rows = empty ? tensor(layers[0], "conv").size(0) : cache.info().rows;
-    begin_step(cache, rows, 0);
+    const StepInput input = begin_step(cache, rows, 0);
     for (size_t i = 0; i < layers.size(); ++i) {
       const int layer = static_cast<int>(i);
       if (states) {
@@ -199,10 +199,10 @@ class WholeReplay {
     const int64_t rows = cache_->info().rows, tokens = cache_->info().tokens;
     Cache other = create();
     std::vector<KeysValues> held;
-    begin_step(*cache_, rows, 0);
+    const StepInput reading = begin_step(*cache_, rows, 0);
     for (int i = 0; i < class_.n_layers(); ++i) held.push_back(update_layer(*cache_, i, nullptr, nullptr));
     cache_->end(0);
-    begin_step(other, rows, tokens, KVERN_STEP_IMPORT, held[1].k.size(2));
+    const StepInput writing = begin_step(other, rows, tokens, KVERN_STEP_IMPORT, held[1].k.size(2));
     for (int i = 0; i < class_.n_layers(); ++i)
       update_layer(other, i, &held[static_cast<size_t>(i)].k, &held[static_cast<size_t>(i)].v);
     other.end(tokens);
@@ -218,6 +218,7 @@ class WholeReplay {
   std::shared_ptr<Host> host_ = std::make_shared<Host>();
   const kvern_plugin *plugin_ = nullptr;
   std::optional<Cache> cache_;
+  StepInput input_;                   // of the open pass
   int64_t tokens_ = 0, seen_ = 0;     // of the open pass, and before it
   std::set<int> written_;             // layers, in the open pass
   std::map<int, KeysValues> stored_;  // all that a window layer was given

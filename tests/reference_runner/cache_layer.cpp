@@ -52,16 +52,17 @@ KeysValues update_layer(Cache &cache, int layer, const at::Tensor *k, const at::
   return {borrowed_tensor(out_k).index_select(2, seen), borrowed_tensor(out_v).index_select(2, seen)};
 }
 
-void begin_step(Cache &cache, int64_t rows, int64_t n_new, uint32_t flags, int64_t n_cross) {
-  const std::vector<int64_t> positions(static_cast<size_t>(rows), cache.info().tokens);
+StepInput begin_step(Cache &cache, int64_t rows, int64_t n_new, uint32_t flags, int64_t n_cross) {
+  StepInput input{std::vector<int64_t>(static_cast<size_t>(rows), cache.info().tokens)};
   kvern_step step{};
   step.struct_size = sizeof step;
   step.flags = flags;
   step.rows = rows;
   step.n_new = n_new;
   step.n_cross = n_cross;
-  step.row_pos = positions.data();
+  step.row_pos = input.row_pos.data();
   cache.begin(step);
+  return input;
 }
 
 void crop(Cache &cache, int64_t length) {
@@ -73,14 +74,14 @@ CacheLayer::CacheLayer(std::shared_ptr<Host> host, const kvern_plugin &plugin, c
     : cache_(Cache::create(std::move(host), plugin, spec_of(request))) {}
 
 KeysValues CacheLayer::update(const at::Tensor &k, const at::Tensor &v, uint32_t flags) {
-  begin_step(cache_, k.size(0), k.size(2), flags);
+  const StepInput step = begin_step(cache_, k.size(0), k.size(2), flags);
   const KeysValues out = update_layer(cache_, 0, &k, &v);
   cache_.end(k.size(2));
   return out;
 }
 
 KeysValues CacheLayer::state() {
-  begin_step(cache_, cache_.info().rows, 0);
+  const StepInput step = begin_step(cache_, cache_.info().rows, 0);
   const KeysValues out = update_layer(cache_, 0, nullptr, nullptr);
   cache_.end(0);
   return out;

@@ -19,8 +19,14 @@ at::Tensor borrowed_tensor(const DLTensor &dl);
 /// dropped token. k and v: the new ones, or nullptr to read.
 KeysValues update_layer(Cache &cache, int layer, const at::Tensor *k, const at::Tensor *v);
 
-/// A step of `rows` rows behind what the cache holds.
-void begin_step(Cache &cache, int64_t rows, int64_t n_new, uint32_t flags = 0, int64_t n_cross = 0);
+/// What a cache borrows from the begin of a step to its end.
+struct StepInput {
+  std::vector<int64_t> row_pos;
+};
+
+/// Begins a step of `rows` rows behind what the cache holds. The result must live until its end.
+[[nodiscard]] StepInput begin_step(Cache &cache, int64_t rows, int64_t n_new, uint32_t flags = 0,
+                                   int64_t n_cross = 0);
 
 /// Takes back all tokens behind the first `length`, or the last -`length`, of each row.
 void crop(Cache &cache, int64_t length);

@@ -1,5 +1,7 @@
 #include "runtime/models/layers/latent_attention.hpp"
 
+#include <algorithm>
+
 namespace kvern::models {
 namespace {
 
@@ -23,6 +25,13 @@ void copy_heads(const MatrixView &from, int64_t from_step, const MatrixView &to,
     call.to = to.data + i * (by_token ? to.stride : to_step);
     queue.convert(call);
   }
+}
+
+/// Whether several tokens see none but each other: at most padding was fed before them. To expand their keys and values then costs
+/// what absorption costs, and attention in a head's own dimensions less than in the latent's.
+bool begins_sequences(const Step &step) {
+  const auto &first = step.request().row_pos;
+  return step.n_new() > 1 && std::all_of(first.begin(), first.end(), [](int64_t at) { return at <= 0; });
 }
 
 }  // namespace
@@ -92,29 +101,59 @@ MatrixView LatentAttention::absorb(const MatrixView &q, Activations &x, Queue &q
   return to;
 }
 
-/// Each head's attention to latents times the matrix that expands its values.
-MatrixView LatentAttention::expand(const MatrixView &attended, Activations &x, Queue &queue) const {
+/// to[r][h] = rows [first, first + n) of the matrix that expands head h, times from[r][h]. from_step 0: all heads share a row.
+void LatentAttention::expand(const MatrixView &from, int64_t from_step, int64_t first, int64_t n,
+                             const MatrixView &to, int64_t to_step, Queue &queue) const {
   const LatentAttentionConfig &c = config_;
-  const MatrixView to = x.scratch.take(attended.rows, c.q_heads * c.v_dim);
   kernels::BatchedMatmulCall call;
   call.batch = c.q_heads;
-  call.x_step = c.rank;
+  call.x_step = from_step;
   call.w_step = c.expanded_dim() * c.rank;
-  call.y_step = c.v_dim;
-  kernels::MatmulCall &first = call.first;
-  first.m = attended.rows;
-  first.n = c.v_dim;
-  first.k = c.rank;
-  first.x = attended.data;
-  first.x_stride = attended.stride;
-  first.w = kernels::element_at(weights_.expand.data, weights_.expand.dtype, c.nope_dim * c.rank);
-  first.w_type = weights_.expand.dtype;
-  first.w_stride = c.rank;
-  first.y = to.data;
-  first.y_stride = to.stride;
-  first.round_x = true;
+  call.y_step = to_step;
+  kernels::MatmulCall &one = call.first;
+  one.m = from.rows;
+  one.n = n;
+  one.k = c.rank;
+  one.x = from.data;
+  one.x_stride = from.stride;
+  one.w = kernels::element_at(weights_.expand.data, weights_.expand.dtype, first * c.rank);
+  one.w_type = weights_.expand.dtype;
+  one.w_stride = c.rank;
+  one.y = to.data;
+  one.y_stride = to.stride;
+  one.round_x = true;
   queue.batched_matmul(call);
-  return to;
+}
+
+/// Attention to the step's own tokens alone, by expanded keys and values.
+void LatentAttention::attend_expanded(const MatrixView &q, const MatrixView &latent, const MatrixView &out,
+                                      Activations &x, Step &step) const {
+  const LatentAttentionConfig &c = config_;
+  Queue &queue = step.queue();
+  step.store(x.layer, heads(x, latent, 0, 1, c.key_dim(), c.key_dim()), {}, nullptr);
+  const MatrixView keys = x.scratch.take(q.rows, c.q_heads * c.q_dim()),
+                   values = x.scratch.take(q.rows, c.q_heads * c.v_dim);
+  expand(latent, 0, 0, c.nope_dim, keys, c.q_dim(), queue);
+  copy_heads({latent.data + c.rank, latent.rows, latent.stride}, 0,
+             {keys.data + c.nope_dim, keys.rows, keys.stride}, c.q_dim(), c.q_heads, c.rope_dim, queue);
+  expand(latent, 0, c.nope_dim, c.v_dim, values, c.v_dim, queue);
+  attend_without_cache(queue, heads(x, q, 0, c.q_heads, c.q_dim(), c.q_dim()),
+                       heads(x, keys, 0, c.q_heads, c.q_dim(), c.q_dim()),
+                       heads(x, values, 0, c.q_heads, c.v_dim, c.v_dim), step.positions(), spec_,
+                       heads(x, out, 0, c.q_heads, c.v_dim, c.v_dim));
+}
+
+/// Attention to the cache's latents by absorbed queries.
+void LatentAttention::attend_absorbed(const MatrixView &q, const MatrixView &latent, const MatrixView &out,
+                                      Activations &x, Step &step) const {
+  const LatentAttentionConfig &c = config_;
+  Queue &queue = step.queue();
+  const MatrixView absorbed = absorb(q, x, queue);
+  const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.rank);
+  step.attend(x.layer, heads(x, absorbed, 0, c.q_heads, c.key_dim(), c.key_dim()),
+              heads(x, latent, 0, 1, c.key_dim(), c.key_dim()), {}, spec_,
+              heads(x, attended, 0, c.q_heads, c.rank, c.rank));
+  expand(attended, c.rank, c.nope_dim, c.v_dim, out, c.v_dim, queue);
 }
 
 void LatentAttention::compute(Activations &x, Step &step, const MatrixView &out, Into into) const {
@@ -123,12 +162,12 @@ void LatentAttention::compute(Activations &x, Step &step, const MatrixView &out,
   const MatrixView q = queries(x, queue), latent = latents(x, queue);
   step.rotate(x.layer, *c.rope, heads(x, q, c.nope_dim, c.q_heads, c.rope_dim, c.q_dim()));
   step.rotate(x.layer, *c.rope, heads(x, latent, c.rank, 1, c.rope_dim, c.rope_dim));
-  const MatrixView absorbed = absorb(q, x, queue);
-  const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.rank);
-  step.attend(x.layer, heads(x, absorbed, 0, c.q_heads, c.key_dim(), c.key_dim()),
-              heads(x, latent, 0, 1, c.key_dim(), c.key_dim()), {}, spec_,
-              heads(x, attended, 0, c.q_heads, c.rank, c.rank));
-  weights_.out(expand(attended, x, queue), out, into, queue);
+  const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.v_dim);
+  if (begins_sequences(step))
+    attend_expanded(q, latent, attended, x, step);
+  else
+    attend_absorbed(q, latent, attended, x, step);
+  weights_.out(attended, out, into, queue);
 }
 
 }  // namespace kvern::models

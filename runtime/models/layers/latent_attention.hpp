@@ -1,6 +1,7 @@
 // Multi-head latent attention (DeepSeek-V2, 2024): the cache holds a latent of each token and a rotated key that all heads share,
 // as one key head of rank + rope_dim elements whose first `rank` are the values too. Queries are brought to the latent's space
-// by the matrices that would expand it (absorption), so that keys and values of the heads are never made.
+// by the matrices that would expand it (absorption), so that keys and values of the heads are not made; but for a prompt that no
+// tokens precede, where they live as long as the layer's pass.
 #pragma once
 #include <memory>
 
@@ -46,7 +47,12 @@ class LatentAttention : public ResidualSublayer {
   MatrixView queries(Activations &x, Queue &queue) const;
   MatrixView latents(Activations &x, Queue &queue) const;
   MatrixView absorb(const MatrixView &q, Activations &x, Queue &queue) const;
-  MatrixView expand(const MatrixView &attended, Activations &x, Queue &queue) const;
+  void expand(const MatrixView &from, int64_t from_step, int64_t first, int64_t n, const MatrixView &to,
+              int64_t to_step, Queue &queue) const;
+  void attend_expanded(const MatrixView &q, const MatrixView &latent, const MatrixView &out, Activations &x,
+                       Step &step) const;
+  void attend_absorbed(const MatrixView &q, const MatrixView &latent, const MatrixView &out, Activations &x,
+                       Step &step) const;
 
   LatentAttentionConfig config_;
   LatentAttentionWeights weights_;

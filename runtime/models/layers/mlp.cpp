@@ -18,19 +18,19 @@ Mlp::Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWei
       up_size_(weights_.up.out()) {}
 
 void Mlp::activate(const MatrixView &hidden, Queue &queue) const {
-  if (gated()) scale_rows(hidden, up_size_ / 2, weights_.gate_multiplier, queue);
+  if (kind_.gated) scale_rows(hidden, up_size_ / 2, weights_.gate_multiplier, queue);
   kernels::ActivationCall call;
   call.activation = activation_;
   call.rows = hidden.rows;
-  call.dim = gated() ? up_size_ / 2 : up_size_;
+  call.dim = kind_.gated ? up_size_ / 2 : up_size_;
   call.x = call.out = hidden.data;
   call.x_stride = call.up_stride = call.out_stride = hidden.stride;
-  if (squared()) {  // relu(x) * x; relu leaves a square as it is
+  if (kind_.squared) {  // relu(x) * x; relu leaves a square as it is
     call.up = hidden.data;
     queue.activate(call);
-    if (!gated()) return;
+    if (!kind_.gated) return;
   }
-  if (gated()) call.up = hidden.data + call.dim;
+  if (kind_.gated) call.up = hidden.data + call.dim;
   queue.activate(call);
 }
 

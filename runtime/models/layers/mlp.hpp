@@ -4,7 +4,9 @@
 
 namespace kvern::models {
 
-enum class MlpKind { plain, gated, squared, gated_squared };
+struct MlpKind {
+  bool gated = false, squared = false;
+};
 
 struct MlpWeights {
   Projection up;                 ///< intermediate_size of hidden_size; gated: gate, then up
@@ -26,9 +28,6 @@ class Mlp : public ResidualSublayer {
  private:
   void run(Activations &x, Queue &queue, const MatrixView &out, Into into) const;
   void activate(const MatrixView &hidden, Queue &queue) const;
-
-  bool gated() const { return kind_ == MlpKind::gated || kind_ == MlpKind::gated_squared; }
-  bool squared() const { return kind_ == MlpKind::squared || kind_ == MlpKind::gated_squared; }
 
   kernels::Activation activation_;
   MlpKind kind_;
