@@ -24,6 +24,8 @@ function(kvern_collect)
   _kvern_split_folder(${A_FOLDER} sources tests)
   _kvern_write_table(generated ${sources})
   target_sources(${A_TARGET} PRIVATE ${sources} ${generated})
+  # entries of one kind give their local functions the same names
+  set_source_files_properties(${sources} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(A_TEST AND TARGET ${A_TEST})
     target_sources(${A_TEST} PRIVATE ${tests})
   endif()
@@ -61,10 +63,11 @@ function(_kvern_write_table result)
 namespace ${A_NAMESPACE} {
 
 ${declarations}
-static constinit const std::array<const ${A_TYPE} *, ${n}> entries = {
+std::span<const ${A_TYPE} *const> ${A_TABLE}() {
+  static constinit const std::array<const ${A_TYPE} *, ${n}> entries = {
 ${entries}};
-
-std::span<const ${A_TYPE} *const> ${A_TABLE}() { return entries; }
+  return entries;
+}
 
 }  // namespace ${A_NAMESPACE}
 ")

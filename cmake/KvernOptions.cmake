@@ -26,6 +26,9 @@ set(KVERN_PLUGIN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/kvern/plugins)
 set(KVERN_TEST_PLUGIN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/kvern/test_plugins)
 
 add_compile_options(-Wall -Wextra)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)  # a source file is taken for a header there
+endif()
 if(KVERN_SANITIZE)
   add_compile_options(-fsanitize=${KVERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${KVERN_SANITIZE})

@@ -8,6 +8,8 @@
 #   kvern_fuzzer(NAME SOURCES ... [LINK ...])
 #       fuzz_NAME around LLVMFuzzerTestOneInput, its kept inputs in tests/fuzz/corpus/NAME. With KVERN_BUILD_FUZZERS a
 #       libFuzzer program; else a test that replays the kept inputs. It and what it links are free of LibTorch.
+# With -DCMAKE_UNITY_BUILD=ON, as continuous integration builds, libraries and programs compile several files as one: names in their
+# unnamed namespaces are unique in the target. Entries of kvern_collect and tests are compiled one by one.
 
 # One precompiled header for every target that uses LibTorch: made once, reused.
 if(NOT KVERN_ONLY_PYTHON)
@@ -59,6 +61,7 @@ function(kvern_test name)
   # last: of an inline function that several files hold the linker takes the first, and those of the main are unoptimised
   target_link_libraries(${name} PRIVATE ${A_LINK} kvern_test_main)
   _kvern_finish(${name} "${A_TORCH}")
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   add_test(NAME ${name} COMMAND ${name})
   _kvern_test_properties(${name} "${A_LABELS}")
   if("threaded" IN_LIST A_LABELS)

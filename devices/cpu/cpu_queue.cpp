@@ -14,14 +14,14 @@ namespace {
 // From a megabyte on, memory is mapped in huge pages of its own and unmapped when freed: in the heap it would
 // be fragmented by longer-lived blocks, and the heap would grow with a long prompt.
 constexpr std::size_t kHugeBytes = std::size_t{1} << 20;
-constexpr std::align_val_t kAlignment{64};
+constexpr std::align_val_t kHeapAlignment{64};
 
 void release_huge(void *allocator, void *data, std::size_t bytes) {
   static_cast<HugePageAllocator *>(allocator)->give_back(data, bytes);
   delete static_cast<HugePageAllocator *>(allocator);
 }
 
-void release_heap(void *, void *data, std::size_t) { ::operator delete(data, kAlignment); }
+void release_heap(void *, void *data, std::size_t) { ::operator delete(data, kHeapAlignment); }
 
 class CpuQueue final : public Queue {
  public:
@@ -60,7 +60,7 @@ class CpuQueue final : public Queue {
   }
 
   DeviceMemory take(std::size_t bytes) override {
-    if (bytes < kHugeBytes) return {::operator new(bytes, kAlignment), bytes, nullptr, release_heap};
+    if (bytes < kHugeBytes) return {::operator new(bytes, kHeapAlignment), bytes, nullptr, release_heap};
     auto allocator = std::make_unique<HugePageAllocator>();
     void *data = allocator->take(bytes);
     if (!data) throw std::bad_alloc();

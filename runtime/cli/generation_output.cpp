@@ -1,3 +1,4 @@
+#include "runtime/cli/figures.hpp"
 #include "runtime/cli/generation_output.hpp"
 
 #include <iomanip>
@@ -16,10 +17,6 @@ using Json = nlohmann::json;
 const char *finish_reason(const GenerationReport &f, size_t r) {
   if (f.result.finish_reason[r] == FinishReason::stop) return "stop";
   return f.interrupted ? "interrupted" : "length";
-}
-
-double per_second(int64_t tokens, double seconds) {
-  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
 
 double acceptance_rate(const GenerationResult &result) {
@@ -47,15 +44,6 @@ std::string whole_text(const Tokenizer &tokenizer, std::vector<int64_t> ids,
   return tokenizer.text(ids, /*skip_special_tokens=*/true);
 }
 
-std::string joined(const std::vector<int64_t> &ids) {
-  std::string text;
-  for (const int64_t id : ids) {
-    if (!text.empty()) text += ',';
-    text += std::to_string(id);
-  }
-  return text;
-}
-
 }  // namespace
 
 std::vector<int64_t> new_ids(const GenerationReport &f, size_t r) {
@@ -70,7 +58,7 @@ std::string as_text(const GenerationReport &f, const std::optional<std::string> 
   for (size_t r = 0; r < f.result.sequences.size(); ++r) {
     const auto ids = new_ids(f, r);
     if (!tokenizer)
-      text += joined(ids);
+      text += ids_text(ids);
     else if (!f.run.config().echo_prompt)
       text += continuation(f, ids);
     else if (prompt_text)

@@ -1,3 +1,4 @@
+#include "runtime/cli/figures.hpp"
 #include "runtime/cli/prompts.hpp"
 
 #include <algorithm>
@@ -121,10 +122,6 @@ std::string result_line(const Session &run, const PromptLine &line, const Prompt
   for (size_t r = 0; result.sequences.size() > 1 && r < result.sequences.size(); ++r)
     json["sequences"].push_back(sequence_json(run, job, result, r));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-double per_second(int64_t tokens, double seconds) {
-  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
 
 std::string statistics(const PromptBatchReport &report, int64_t done, const Prompts &prompts,

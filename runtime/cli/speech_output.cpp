@@ -1,3 +1,4 @@
+#include "runtime/cli/figures.hpp"
 #include "runtime/cli/speech_output.hpp"
 
 #include <cmath>
@@ -11,17 +12,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string joined(const std::vector<int64_t> &ids) {
-  std::string text;
-  for (const int64_t id : ids) {
-    if (!text.empty()) text += ',';
-    text += std::to_string(id);
-  }
-  return text;
-}
-
 std::string text_of(const SpeechReport &f, const std::vector<int64_t> &ids) {
-  return f.run.tokenizer() ? f.run.tokenizer()->text(ids, /*skip_special_tokens=*/true) : joined(ids);
+  return f.run.tokenizer() ? f.run.tokenizer()->text(ids, /*skip_special_tokens=*/true) : ids_text(ids);
 }
 
 /// A line of a subtitle: without the space that words begin with, and without line breaks.

@@ -11,7 +11,7 @@ namespace kvern::config {
 namespace {
 
 // The escapes that TOML and JSON share. Characters from 0x7F to 0x9F are escaped too: TOML requires the first.
-std::string quoted(std::string_view text) {
+std::string in_quotation_marks(std::string_view text) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string out = "\"";
   for (size_t i = 0; i < text.size();) {
@@ -57,14 +57,14 @@ std::string toml_key(const std::string &key) {
   const auto bare = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
   };
-  return !key.empty() && std::all_of(key.begin(), key.end(), bare) ? key : quoted(key);
+  return !key.empty() && std::all_of(key.begin(), key.end(), bare) ? key : in_quotation_marks(key);
 }
 
 struct TomlValue {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(int64_t value) const { return std::to_string(value); }
   std::string operator()(double value) const { return number_text(value, "nan", "inf"); }
-  std::string operator()(const std::string &value) const { return quoted(value); }
+  std::string operator()(const std::string &value) const { return in_quotation_marks(value); }
   std::string operator()(const OptionArray &list) const {
     std::string text = "[";
     for (const Option &item : list) text += (text.size() > 1 ? ", " : "") + std::visit(*this, item.value);
@@ -97,7 +97,7 @@ class JsonText {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(int64_t value) const { return std::to_string(value); }
   std::string operator()(double value) const { return number_text(value, "NaN", "Infinity"); }
-  std::string operator()(const std::string &value) const { return quoted(value); }
+  std::string operator()(const std::string &value) const { return in_quotation_marks(value); }
   std::string operator()(const OptionArray &list) const {
     std::string text = "[";
     for (const Option &item : list) text += (text.size() > 1 ? ", " : "") + std::visit(deeper(), item.value);
@@ -107,7 +107,7 @@ class JsonText {
     if (table.empty()) return "{}";
     std::string text = "{";
     for (const auto &[key, item] : table)
-      text += (text.size() > 1 ? ",\n  " : "\n  ") + indent_ + quoted(key) + ": " +
+      text += (text.size() > 1 ? ",\n  " : "\n  ") + indent_ + in_quotation_marks(key) + ": " +
               std::visit(deeper(), item.value);
     return text + "\n" + indent_ + "}";
   }

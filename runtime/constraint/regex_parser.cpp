@@ -11,7 +11,7 @@ namespace {
 
 using Kind = RegexNode::Kind;
 
-constexpr int kMaxDepth = 200;
+constexpr int kMaxGroupDepth = 200;
 constexpr int64_t kMaxCount = 10000;
 
 class Parser {
@@ -26,7 +26,7 @@ class Parser {
 
  private:
   RegexNode choice(int depth) {
-    if (depth > kMaxDepth) in_.fail("groups are nested too deep");
+    if (depth > kMaxGroupDepth) in_.fail("groups are nested too deep");
     RegexNode node{Kind::choice};
     const bool outer = ignore_case_;
     node.parts.push_back(sequence(depth));

@@ -19,15 +19,15 @@ namespace fs = std::filesystem;
 constexpr const char *kSingle = "model.safetensors";
 constexpr const char *kIndex = "model.safetensors.index.json";
 
-[[noreturn]] void refuse(const fs::path &path, const std::string &why) {
+[[noreturn]] void refuse_file(const fs::path &path, const std::string &why) {
   throw Error(ErrorKind::model, printable(path.string(), 4096) + ": " + why);
 }
 
 SafetensorsFile open_shard(const fs::path &index, const std::string &file, const std::string &first_tensor) {
   const fs::path path = index.parent_path() / file;
   if (!is_present(path)) {
-    refuse(path, "this shard is missing; " + std::string(kIndex) + " places " + in_quotes(first_tensor) +
-                     " in it. Download the whole folder");
+    refuse_file(path, "this shard is missing; " + std::string(kIndex) + " places " + in_quotes(first_tensor) +
+                          " in it. Download the whole folder");
   }
   return SafetensorsFile(path);
 }
@@ -88,8 +88,8 @@ std::vector<std::string> Weights::names() const {
 TensorView Weights::tensor(const std::string &name) const {
   const auto found = shard_of_.find(name);
   if (found == shard_of_.end()) {
-    refuse(folder_,
-           "the weights have no tensor " + in_quotes(name) + misplaced(name) + did_you_mean(name, names()));
+    refuse_file(folder_, "the weights have no tensor " + in_quotes(name) + misplaced(name) +
+                             did_you_mean(name, names()));
   }
   return shards_[found->second].tensor(name);
 }

@@ -12,25 +12,25 @@
 namespace kvern::files {
 namespace {
 
-using Item = std::pair<const std::string, TensorView>;
+using NamedTensor = std::pair<const std::string, TensorView>;
 
-std::vector<const Item *> in_file_order(const std::map<std::string, TensorView> &tensors) {
-  std::vector<const Item *> order;
-  for (const Item &item : tensors) order.push_back(&item);
-  std::stable_sort(order.begin(), order.end(), [](const Item *a, const Item *b) {
+std::vector<const NamedTensor *> in_file_order(const std::map<std::string, TensorView> &tensors) {
+  std::vector<const NamedTensor *> order;
+  for (const NamedTensor &item : tensors) order.push_back(&item);
+  std::stable_sort(order.begin(), order.end(), [](const NamedTensor *a, const NamedTensor *b) {
     return item_size(a->second.dtype) > item_size(b->second.dtype);
   });
   return order;
 }
 
 // Entry by entry: an ordered object of the library searches all its keys for each new one.
-std::string header_text(const std::vector<const Item *> &order,
+std::string header_text(const std::vector<const NamedTensor *> &order,
                         const std::map<std::string, std::string> &metadata) {
   using nlohmann::ordered_json;
   std::string text = "{";
   if (!metadata.empty()) text += "\"__metadata__\":" + ordered_json(metadata).dump() + ",";
   size_t begin = 0;
-  for (const Item *item : order) {
+  for (const NamedTensor *item : order) {
     const TensorView &view = item->second;
     const ordered_json entry = {{"dtype", dtype_name(view.dtype)},
                                 {"shape", view.shape},
@@ -54,7 +54,7 @@ std::string safetensors_bytes(const std::map<std::string, TensorView> &tensors,
   std::string out(sizeof length, '\0');
   std::memcpy(out.data(), &length, sizeof length);
   out += header;
-  for (const Item *item : order) {
+  for (const NamedTensor *item : order) {
     if (item->second.bytes != 0) out.append(static_cast<const char *>(item->second.data), item->second.bytes);
   }
   parse_safetensors(reinterpret_cast<const std::byte *>(out.data()), out.size(), "the tensors to write");

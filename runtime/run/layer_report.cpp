@@ -9,7 +9,7 @@
 namespace kvern {
 namespace {
 
-constexpr const char *kHybrid = "hybrid";  // says which cache, and holds nothing itself
+constexpr const char *kHybridCache = "hybrid";  // says which cache, and holds nothing itself
 constexpr int64_t kFirst = 256;            // tokens of the first measurement
 constexpr int64_t kChunk = 128;
 
@@ -27,7 +27,7 @@ const void *parts_table(const kvern_cache *cache) {
 std::string joined(const std::vector<std::string> &names) {
   std::string text;
   for (const auto &name : names)
-    if (name != kHybrid || names.size() == 1) text += (text.empty() ? "" : " of ") + name;
+    if (name != kHybridCache || names.size() == 1) text += (text.empty() ? "" : " of ") + name;
   return text;
 }
 

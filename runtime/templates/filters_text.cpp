@@ -72,7 +72,7 @@ Value trim(Runtime &runtime, const Value &value, const Arguments &arguments) {
   return Value(strip(text.str(), which, Side::both), text.is_markup());
 }
 
-Value replaced(Runtime &runtime, const Value &value, const Arguments &arguments) {
+Value replace_filter(Runtime &runtime, const Value &value, const Arguments &arguments) {
   const Parameters parameters("replace", arguments, {"old", "new", "count"}, 2);
   for (const Value *part : {&value, &parameters[0], &parameters[1]}) runtime.walk(*part);
   Arguments strings;
@@ -81,7 +81,7 @@ Value replaced(Runtime &runtime, const Value &value, const Arguments &arguments)
   return runtime.call(*find_method(Value(str(value)), "replace"), strings);
 }
 
-Value center(Runtime &runtime, const Value &value, const Arguments &arguments) {
+Value center_filter(Runtime &runtime, const Value &value, const Arguments &arguments) {
   const Parameters parameters("center", arguments, {"width"});
   return call_method(runtime, value, "center", {{parameters.has(0) ? parameters[0] : Value(80)}, {}});
 }
@@ -91,7 +91,7 @@ Value to_text(Runtime &runtime, const Value &value, const Arguments &arguments) 
   return soft_text(runtime, value);
 }
 
-Value format(Runtime &runtime, const Value &value, const Arguments &arguments) {
+Value format_filter(Runtime &runtime, const Value &value, const Arguments &arguments) {
   if (!arguments.positional.empty() && !arguments.named.empty())
     fail(Failure::Kind::other, "can't handle positional and keyword arguments at the same time");
   Dict named;
@@ -174,8 +174,8 @@ Value count_words(Runtime &runtime, const Value &value, const Arguments &argumen
 std::span<const FilterEntry> text_filters() {
   static constexpr FilterEntry kFilters[] = {
       {"upper", upper},           {"lower", lower},    {"capitalize", capitalize},
-      {"title", title},           {"trim", trim},      {"replace", replaced},
-      {"center", center},         {"string", to_text}, {"format", format},
+      {"title", title},           {"trim", trim},      {"replace", replace_filter},
+      {"center", center_filter},  {"string", to_text}, {"format", format_filter},
       {"join", joined},           {"indent", indent},  {"truncate", truncate},
       {"wordcount", count_words}, {"tojson", tojson},
   };

@@ -8,14 +8,14 @@
 namespace kvern::constraint {
 namespace {
 
-constexpr int kMaxDepth = 8;
+constexpr int kMaxComparedDepth = 8;
 
 class Disjoint {
  public:
   explicit Disjoint(const SchemaMerger &merger) : merger_(merger), document_(merger.document()) {}
 
   bool operator()(const Merged &a, const Merged &b, int depth) const {
-    if (depth > kMaxDepth) return false;
+    if (depth > kMaxComparedDepth) return false;
     if (a.impossible || b.impossible) return true;
     if (!a.enums.empty()) return listed_fail(a, b);
     if (!b.enums.empty()) return listed_fail(b, a);

@@ -9,7 +9,7 @@
 namespace kvern::constraint {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kMaxSchemaDepth = 100;
 
 /// A name of a path, escaped as in a JSON pointer.
 std::string escaped(const std::string &name) {
@@ -55,8 +55,8 @@ Subschema Subschema::child(const std::string &key, const std::string &name) cons
 
 SchemaDocument::SchemaDocument(std::string_view text, std::string name) : name_(std::move(name)) {
   const auto watch = [&](int depth, Json::parse_event_t, Json &) {
-    if (depth > kMaxDepth)
-      throw Error(ErrorKind::config, name_ + ": nested more than " + std::to_string(kMaxDepth) + " deep");
+    if (depth > kMaxSchemaDepth)
+      throw Error(ErrorKind::config, name_ + ": nested more than " + std::to_string(kMaxSchemaDepth) + " deep");
     return true;
   };
   try {

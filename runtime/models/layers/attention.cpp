@@ -4,16 +4,6 @@
 #include <cmath>
 
 namespace kvern::models {
-namespace {
-
-// n heads of rows [batch * n_new, ...] from column `first` on.
-HeadsView heads(const Activations &x, const MatrixView &rows, int64_t dim, int64_t first, int64_t n,
-                int64_t head_stride) {
-  return {rows.data + first, x.batch, n, x.n_new, dim, x.n_new * rows.stride, head_stride, rows.stride};
-}
-
-}  // namespace
-
 Attention::Attention(Residual residual, AttentionConfig config, AttentionWeights weights)
     : ResidualSublayer(std::move(residual)), config_(std::move(config)), weights_(std::move(weights)) {
   spec_.scale = config_.scale;

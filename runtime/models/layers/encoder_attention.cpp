@@ -15,8 +15,7 @@ void EncoderAttention::add_to(Activations &x, Queue &queue, const std::vector<in
                               const Bias *bias) const {
   const int64_t dim = heads_ * head_dim_;
   const auto view = [&](const MatrixView &m, int64_t first) {
-    return HeadsView{m.data + first,     x.batch,   heads_,  x.n_new, head_dim_,
-                     x.n_new * m.stride, head_dim_, m.stride};
+    return heads(x, m, head_dim_, first, heads_, head_dim_);
   };
   AttentionSpec spec;
   spec.scale = scale_;

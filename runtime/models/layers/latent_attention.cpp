@@ -5,12 +5,6 @@
 namespace kvern::models {
 namespace {
 
-/// Heads of `dim` elements, `step` apart in rows of a matrix, the first of them `first` elements behind a row's begin.
-HeadsView heads(const Activations &x, const MatrixView &rows, int64_t first, int64_t n, int64_t dim,
-                int64_t step) {
-  return {rows.data + first, x.batch, n, x.n_new, dim, x.n_new * rows.stride, step, rows.stride};
-}
-
 /// to[r][h] = from[r][h], n heads of `dim` elements in each row: one call for each token or for each head, whichever are fewer.
 void copy_heads(const MatrixView &from, int64_t from_step, const MatrixView &to, int64_t to_step, int64_t n,
                 int64_t dim, Queue &queue) {
@@ -130,17 +124,17 @@ void LatentAttention::attend_expanded(const MatrixView &q, const MatrixView &lat
                                       Activations &x, Step &step) const {
   const LatentAttentionConfig &c = config_;
   Queue &queue = step.queue();
-  step.store(x.layer, heads(x, latent, 0, 1, c.key_dim(), c.key_dim()), {}, nullptr);
+  step.store(x.layer, heads(x, latent, c.key_dim(), 0, 1, c.key_dim()), {}, nullptr);
   const MatrixView keys = x.scratch.take(q.rows, c.q_heads * c.q_dim()),
                    values = x.scratch.take(q.rows, c.q_heads * c.v_dim);
   expand(latent, 0, 0, c.nope_dim, keys, c.q_dim(), queue);
   copy_heads({latent.data + c.rank, latent.rows, latent.stride}, 0,
              {keys.data + c.nope_dim, keys.rows, keys.stride}, c.q_dim(), c.q_heads, c.rope_dim, queue);
   expand(latent, 0, c.nope_dim, c.v_dim, values, c.v_dim, queue);
-  attend_without_cache(queue, heads(x, q, 0, c.q_heads, c.q_dim(), c.q_dim()),
-                       heads(x, keys, 0, c.q_heads, c.q_dim(), c.q_dim()),
-                       heads(x, values, 0, c.q_heads, c.v_dim, c.v_dim), step.positions(), spec_,
-                       heads(x, out, 0, c.q_heads, c.v_dim, c.v_dim));
+  attend_without_cache(queue, heads(x, q, c.q_dim(), 0, c.q_heads, c.q_dim()),
+                       heads(x, keys, c.q_dim(), 0, c.q_heads, c.q_dim()),
+                       heads(x, values, c.v_dim, 0, c.q_heads, c.v_dim), step.positions(), spec_,
+                       heads(x, out, c.v_dim, 0, c.q_heads, c.v_dim));
 }
 
 /// Attention to the cache's latents by absorbed queries.
@@ -150,9 +144,9 @@ void LatentAttention::attend_absorbed(const MatrixView &q, const MatrixView &lat
   Queue &queue = step.queue();
   const MatrixView absorbed = absorb(q, x, queue);
   const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.rank);
-  step.attend(x.layer, heads(x, absorbed, 0, c.q_heads, c.key_dim(), c.key_dim()),
-              heads(x, latent, 0, 1, c.key_dim(), c.key_dim()), {}, spec_,
-              heads(x, attended, 0, c.q_heads, c.rank, c.rank));
+  step.attend(x.layer, heads(x, absorbed, c.key_dim(), 0, c.q_heads, c.key_dim()),
+              heads(x, latent, c.key_dim(), 0, 1, c.key_dim()), {}, spec_,
+              heads(x, attended, c.rank, 0, c.q_heads, c.rank));
   expand(attended, c.rank, c.nope_dim, c.v_dim, out, c.v_dim, queue);
 }
 
@@ -160,8 +154,8 @@ void LatentAttention::compute(Activations &x, Step &step, const MatrixView &out,
   const LatentAttentionConfig &c = config_;
   Queue &queue = step.queue();
   const MatrixView q = queries(x, queue), latent = latents(x, queue);
-  step.rotate(x.layer, *c.rope, heads(x, q, c.nope_dim, c.q_heads, c.rope_dim, c.q_dim()));
-  step.rotate(x.layer, *c.rope, heads(x, latent, c.rank, 1, c.rope_dim, c.rope_dim));
+  step.rotate(x.layer, *c.rope, heads(x, q, c.rope_dim, c.nope_dim, c.q_heads, c.q_dim()));
+  step.rotate(x.layer, *c.rope, heads(x, latent, c.rope_dim, c.rank, 1, c.rope_dim));
   const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.v_dim);
   if (begins_sequences(step))
     attend_expanded(q, latent, attended, x, step);

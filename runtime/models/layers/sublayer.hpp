@@ -48,6 +48,12 @@ struct Activations {
   Scratch &scratch;
 };
 
+/// n heads of `dim` elements in rows [batch * n_new, ...], `head_stride` apart, the first from column `first` on.
+inline HeadsView heads(const Activations &x, const MatrixView &rows, int64_t dim, int64_t first, int64_t n,
+                       int64_t head_stride) {
+  return {rows.data + first, x.batch, n, x.n_new, dim, x.n_new * rows.stride, head_stride, rows.stride};
+}
+
 /// Immutable once made.
 class Sublayer {
  public:

@@ -8,7 +8,7 @@
 namespace kvern::tokenizer {
 namespace {
 
-constexpr char32_t kEnd = 256 + 68;
+constexpr char32_t kAlphabetEnd = 256 + 68;
 
 bool stands_for_itself(unsigned b) {
   return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xFF && b != 0xAD);
@@ -16,7 +16,7 @@ bool stands_for_itself(unsigned b) {
 
 struct Tables {
   std::array<std::string, 256> characters;
-  std::array<int, kEnd> bytes;
+  std::array<int, kAlphabetEnd> bytes;
 };
 
 Tables make_tables() {
@@ -49,7 +49,7 @@ std::optional<std::string> alphabet_to_bytes(std::string_view text) {
   std::string out;
   for (size_t position = 0; position < text.size();) {
     const char32_t c = next_char(text, position);
-    const int byte = c < kEnd ? tables().bytes[c] : -1;
+    const int byte = c < kAlphabetEnd ? tables().bytes[c] : -1;
     if (byte < 0) return std::nullopt;
     out += static_cast<char>(byte);
   }
