@@ -10,7 +10,7 @@ namespace kvern {
 namespace {
 
 constexpr const char *kHybridCache = "hybrid";  // says which cache, and holds nothing itself
-constexpr int64_t kFirst = 256;            // tokens of the first measurement
+constexpr int64_t kFirst = 256;                 // tokens of the first measurement
 constexpr int64_t kChunk = 128;
 
 const kvern_cache *part_of(const void *table, int layer) {

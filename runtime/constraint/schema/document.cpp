@@ -56,7 +56,8 @@ Subschema Subschema::child(const std::string &key, const std::string &name) cons
 SchemaDocument::SchemaDocument(std::string_view text, std::string name) : name_(std::move(name)) {
   const auto watch = [&](int depth, Json::parse_event_t, Json &) {
     if (depth > kMaxSchemaDepth)
-      throw Error(ErrorKind::config, name_ + ": nested more than " + std::to_string(kMaxSchemaDepth) + " deep");
+      throw Error(ErrorKind::config,
+                  name_ + ": nested more than " + std::to_string(kMaxSchemaDepth) + " deep");
     return true;
   };
   try {
