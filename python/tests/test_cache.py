@@ -159,6 +159,16 @@ def test_the_cache_is_described_by_a_file_of_the_command_line(model, plain, ids,
     assert torch.equal(model.generate(ids, past_key_values=cache, do_sample=False, **options), want)
 
 
+def test_a_model_in_bfloat16_has_a_cache_in_bfloat16(model, plain, ids):
+    model, plain = model.bfloat16(), plain.bfloat16()
+    ours, theirs = kvern.Cache(model), DynamicCache()
+    got, want = feed(model, ids, ours), feed(plain, ids, theirs)
+    assert ours.dtype == got.dtype == torch.bfloat16
+    if not ours.attends:
+        assert torch.equal(got, want)
+    torch.testing.assert_close(feed(model, ids[:, :2], ours).float(), feed(plain, ids[:, :2], theirs).float(), rtol=0, atol=0.25)
+
+
 def test_another_dtype_of_the_cache_halves_its_memory(model, ids):
     caches = [kvern.Cache(model, "static", max_cache_len=64, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)]
     logits = [feed(model, ids, cache) for cache in caches]
