@@ -1,4 +1,6 @@
 // The quantized cache with several threads; a program of its own, for the thread sanitizer.
+#include <kvern/abi/parallel.h>
+
 #include "core/support/thread_pool.hpp"
 #include "plugins/quantized/testing/driver.hpp"
 
