@@ -61,7 +61,8 @@ endif()
 # #include "kernels/attention.hpp", as here
 install(TARGETS kernels ARCHIVE DESTINATION lib/kvern LIBRARY DESTINATION lib)
 install(DIRECTORY kernels DESTINATION include/kvern FILES_MATCHING PATTERN "*.hpp"
-  PATTERN "bench" EXCLUDE PATTERN "simd" EXCLUDE PATTERN "test_support.hpp" EXCLUDE PATTERN "packed_case.hpp" EXCLUDE)
+  PATTERN "bench" EXCLUDE PATTERN "simd" EXCLUDE PATTERN "test_support.hpp" EXCLUDE PATTERN "packed_case.hpp" EXCLUDE
+  PATTERN "testing_matrix.hpp" EXCLUDE)
 
 # #include "check/check.hpp", as here
 install(TARGETS check ARCHIVE DESTINATION lib/kvern)

@@ -18,6 +18,7 @@
 #include "kernels/selective_scan.hpp"
 #include "kernels/sigmoid_gate.hpp"
 #include "kernels/ssd_scan.hpp"
+#include "kernels/weights/product.hpp"
 
 namespace kvern {
 
@@ -86,6 +87,7 @@ class Queue {
   // The kernels, with the call structs of kernels/.
   virtual void matmul(const kernels::MatmulCall &call) = 0;
   virtual void batched_matmul(const kernels::BatchedMatmulCall &call) = 0;
+  virtual void packed_matmul(const kernels::PackedMatmulCall &call) = 0;
   virtual void norm(Norm kind, const kernels::NormCall &call) = 0;
   virtual void activate(const kernels::ActivationCall &call) = 0;
   virtual void embed(const kernels::EmbeddingCall &call) = 0;

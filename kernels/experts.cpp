@@ -52,6 +52,18 @@ MatmulCall product(const ExpertsCall &c, const Rows &x, int64_t k, const void *w
   return call;
 }
 
+/// y = x w + bias, where `packed` takes the place of w unless it is NULL.
+void multiply(const ExpertsCall &c, const Rows &x, int64_t k, const void *w, const PackedMatrix *packed,
+              const void *bias, int64_t n, const Rows &y, const Parallel &parallel) {
+  if (packed) {
+    const PackedPart part{packed, bias, c.type};
+    return packed_matmul({x.n, x.data, x.stride, &part, 1, y.data, y.stride, false}, parallel);
+  }
+  MatmulCall call = product(c, x, k, w, n, y);
+  call.bias = bias;
+  matmul(call, parallel);
+}
+
 const void *bias_at(const ExpertsCall &c, const void *bias, int64_t i) {
   return bias ? element_at(bias, c.type, i) : nullptr;
 }
@@ -59,14 +71,13 @@ const void *bias_at(const ExpertsCall &c, const void *bias, int64_t i) {
 /// y [n, 2 width] = gate and up of x.
 void gate_and_up(const ExpertsCall &c, const Expert &e, const Rows &x, const Rows &y,
                  const Parallel &parallel) {
-  const bool joined = c.layout == WeightLayout::k_n || e.up == element_at(e.gate, c.type, c.width * c.dim);
-  MatmulCall gate = product(c, x, c.dim, e.gate, joined ? 2 * c.width : c.width, y);
-  gate.bias = e.gate_bias;
-  matmul(gate, parallel);
+  const bool joined =
+      e.packed_gate ? !e.packed_up
+                    : c.layout == WeightLayout::k_n || e.up == element_at(e.gate, c.type, c.width * c.dim);
+  multiply(c, x, c.dim, e.gate, e.packed_gate, e.gate_bias, joined ? 2 * c.width : c.width, y, parallel);
   if (joined) return;
-  MatmulCall up = product(c, x, c.dim, e.up, c.width, {y.data + c.width, y.n, y.stride});
-  up.bias = bias_at(c, e.gate_bias, c.width);
-  matmul(up, parallel);
+  multiply(c, x, c.dim, e.up, e.packed_up, bias_at(c, e.gate_bias, c.width), c.width,
+           {y.data + c.width, y.n, y.stride}, parallel);
 }
 
 /// (up + 1) * gate * sigmoid(alpha * gate) of clamped values, into the first half of the row: pair i is read before element i,
@@ -131,9 +142,8 @@ struct GroupRun {
     const Rows inner = {hidden.data, n, 2 * c.width};
     gate_and_up(c, expert, input(choices, n), inner, parallel);
     activate_rows(c, inner, parallel);
-    MatmulCall down = product(c, inner, c.width, expert.down, c.dim, {result.data, n, c.dim});
-    down.bias = expert.down_bias;
-    matmul(down, parallel);
+    multiply(c, inner, c.width, expert.down, expert.packed_down, expert.down_bias, c.dim,
+             {result.data, n, c.dim}, parallel);
     add(choices, n);
   }
 };

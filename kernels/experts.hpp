@@ -4,6 +4,7 @@
 
 #include "kernels/elementwise.hpp"
 #include "kernels/matmul.hpp"
+#include "kernels/weights/product.hpp"
 
 namespace kvern::kernels {
 
@@ -12,6 +13,8 @@ namespace kvern::kernels {
 struct Expert {
   const void *gate = nullptr, *up = nullptr, *down = nullptr;
   const void *gate_bias = nullptr, *down_bias = nullptr;
+  /// Each in place of its matrix above, nullable; without packed_up packed_gate has the rows of both, [2 I, dim].
+  const PackedMatrix *packed_gate = nullptr, *packed_up = nullptr, *packed_down = nullptr;
 };
 
 /// What is between an expert's products: activation(gate) * up or, if clamp is above 0,

@@ -32,6 +32,27 @@ Row product(const ExpertsCall &c, const void *w, const void *bias, int64_t bias_
   return y;
 }
 
+/// The same with a packed matrix, whose product rounds x.
+Row product(const ExpertsCall &c, const PackedMatrix &w, const void *bias, int64_t bias_at, const Row &x) {
+  const std::vector<float> in(x.begin(), x.end());
+  std::vector<float> out(static_cast<size_t>(w.n));
+  const PackedPart part{&w, bias ? element_at(bias, c.type, bias_at) : nullptr, c.type};
+  packed_matmul_reference({1, in.data(), w.k, &part, 1, out.data(), w.n, false});
+  return Row(out.begin(), out.end());
+}
+
+Row gate_and_up(const ExpertsCall &c, const Expert &e, const Row &x) {
+  if (e.packed_gate && !e.packed_up) return product(c, *e.packed_gate, e.gate_bias, 0, x);
+  if (!e.packed_gate && c.layout == WeightLayout::k_n)
+    return product(c, e.gate, e.gate_bias, 0, x, 2 * c.width);
+  Row both = e.packed_gate ? product(c, *e.packed_gate, e.gate_bias, 0, x)
+                           : product(c, e.gate, e.gate_bias, 0, x, c.width);
+  const Row up = e.packed_up ? product(c, *e.packed_up, e.gate_bias, c.width, x)
+                             : product(c, e.up, e.gate_bias, c.width, x, c.width);
+  both.insert(both.end(), up.begin(), up.end());
+  return both;
+}
+
 double activated(const ExpertActivation &a, double gate, double up) {
   if (a.clamp <= 0.0f) {
     const double inner = 0.7978845608028654 * (gate + 0.044715 * gate * gate * gate);
@@ -52,20 +73,14 @@ double activated(const ExpertActivation &a, double gate, double up) {
 }
 
 Row run(const ExpertsCall &c, const Expert &e, const Row &x) {
-  Row both;
-  if (c.layout == WeightLayout::k_n) {
-    both = product(c, e.gate, e.gate_bias, 0, x, 2 * c.width);
-  } else {
-    both = product(c, e.gate, e.gate_bias, 0, x, c.width);
-    const Row up = product(c, e.up, e.gate_bias, c.width, x, c.width);
-    both.insert(both.end(), up.begin(), up.end());
-  }
+  const Row both = gate_and_up(c, e, x);
   Row hidden(static_cast<size_t>(c.width));
   for (size_t i = 0; i < hidden.size(); ++i) {
     const bool pairs = c.activation.interleaved;
     hidden[i] = activated(c.activation, both[pairs ? 2 * i : i], both[pairs ? 2 * i + 1 : hidden.size() + i]);
   }
-  return product(c, e.down, e.down_bias, 0, hidden, c.dim);
+  return e.packed_down ? product(c, *e.packed_down, e.down_bias, 0, hidden)
+                       : product(c, e.down, e.down_bias, 0, hidden, c.dim);
 }
 
 }  // namespace

@@ -32,6 +32,9 @@ class CpuQueue final : public Queue {
   void batched_matmul(const kernels::BatchedMatmulCall &call) override {
     kernels::batched_matmul(call, parallel());
   }
+  void packed_matmul(const kernels::PackedMatmulCall &call) override {
+    kernels::packed_matmul(call, parallel());
+  }
   void norm(Norm kind, const kernels::NormCall &call) override {
     kind == Norm::rms ? kernels::rms_norm(call, parallel()) : kernels::layer_norm(call, parallel());
   }

@@ -5,6 +5,7 @@
 //   dtype = "bfloat16"                 # of the weights: float32, bfloat16, float16; without it, as stored
 //   cache_dtype = "float16"            # of keys and values; without it, as dtype
 //   threads = 2
+//   weights.bits = 4                   # of linear layers, packed on load; without it, as stored
 //   seed = 1
 //   plugin_path = ["plugins"]          # folders searched first for cache plugins
 //   memory_budget = "2GB"              # of all caches together; a number is bytes
@@ -41,9 +42,15 @@ struct PrefixConfig {
   std::optional<std::filesystem::path> file, folder;  ///< of the text; where caches of prefixes are kept
 };
 
+/// Which weights are packed on load.
+struct WeightsConfig {
+  std::optional<int64_t> bits, group_size, head_bits;
+};
+
 struct RunConfig {
   std::optional<std::filesystem::path> model;     ///< none: the built-in model
   std::optional<std::string> dtype, cache_dtype;  ///< "float32", "bfloat16" or "float16"
+  WeightsConfig weights;
   std::optional<int64_t> threads;
   bool allow_beyond_context = false;  ///< no limit of positions where they are computed
   std::optional<int64_t> seed;

@@ -139,6 +139,19 @@ TEST_CASE("A memory budget is bytes or an amount") {
         "integer 0");
 }
 
+TEST_CASE("Weights are packed to 8 or 4 bits, in groups of a multiple of 32") {
+  const RunConfig config = parsed("[weights]\nbits = 4\ngroup_size = 64\nhead_bits = 16");
+  CHECK(config.weights.bits == 4);
+  CHECK(config.weights.group_size == 64);
+  CHECK(config.weights.head_bits == 16);
+  CHECK_FALSE(parsed("").weights.bits);
+  CHECK(refusal("[weights]\nbits = 5") == "run.toml:2: weights.bits: expected 8 or 4, found the integer 5");
+  CHECK(refusal("[weights]\ngroup_size = 48") ==
+        "run.toml:2: weights.group_size: expected a multiple of 32, found the integer 48");
+  CHECK(refusal("[weights]\nhead_bits = 2") ==
+        "run.toml:2: weights.head_bits: expected 16, 8 or 4, found the integer 2");
+}
+
 TEST_CASE("An unknown key is answered with the nearest one") {
   CHECK(refusal("\ncache_implementatio = 'x'") ==
         "run.toml:2: cache_implementatio: unknown key 'cache_implementatio'; did you mean "
@@ -154,7 +167,7 @@ TEST_CASE("An unknown key is answered with the nearest one") {
         "cache_implementation, cache_layers, check_cache, "
         "dtype, echo_prompt, fallback, generation, host_memory_budget, logprobs, max_batch, memory_budget, "
         "model, plugin_path, "
-        "prefix, seed, threads");
+        "prefix, seed, threads, weights");
 }
 
 TEST_CASE("A key in the wrong table is told where it belongs") {

@@ -87,6 +87,35 @@ std::optional<Option> get_allow_beyond_context(const RunConfig &config) {
   return Option{config.allow_beyond_context, ""};
 }
 
+bool is_weight_bits(const Option &value) {
+  const auto *bits = std::get_if<int64_t>(&value.value);
+  return bits != nullptr && (*bits == 8 || *bits == 4);
+}
+bool is_head_bits(const Option &value) {
+  const auto *bits = std::get_if<int64_t>(&value.value);
+  return bits != nullptr && (*bits == 16 || *bits == 8 || *bits == 4);
+}
+bool is_group_size(const Option &value) {
+  const auto *size = std::get_if<int64_t>(&value.value);
+  return size != nullptr && *size > 0 && *size % 32 == 0;
+}
+void store_weight_bits(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.weights.bits = std::get<int64_t>(value.value);
+}
+std::optional<Option> get_weight_bits(const RunConfig &config) { return integer_option(config.weights.bits); }
+void store_group_size(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.weights.group_size = std::get<int64_t>(value.value);
+}
+std::optional<Option> get_group_size(const RunConfig &config) {
+  return integer_option(config.weights.group_size);
+}
+void store_head_bits(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.weights.head_bits = std::get<int64_t>(value.value);
+}
+std::optional<Option> get_head_bits(const RunConfig &config) {
+  return integer_option(config.weights.head_bits);
+}
+
 void store_seed(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
   to.seed = std::get<int64_t>(value.value);
 }
@@ -238,6 +267,35 @@ constexpr RunOption kOptions[] = {
      .value_name = "T",
      .store = store_dtype,
      .get = get_dtype},
+    {.declared = {.name = "weights.bits",
+                  .help = "pack linear layers on load: 8 or 4 bits (weights.md); without it as stored",
+                  .accepts = is_weight_bits,
+                  .form = "8 or 4",
+                  .type = OptionType::tree},
+     .flag = "weights-bits",
+     .value_name = "8|4",
+     .store = store_weight_bits,
+     .get = get_weight_bits},
+    {.declared = {.name = "weights.group_size",
+                  .help = "inputs of a packed layer that share a scale; it divides them all; without it 32",
+                  .accepts = is_group_size,
+                  .form = "a multiple of 32",
+                  .type = OptionType::tree},
+     .flag = "weights-group-size",
+     .value_name = "N",
+     .store = store_group_size,
+     .get = get_group_size},
+    {.declared =
+         {.name = "weights.head_bits",
+          .help =
+              "bits of the matrix that makes logits, 16: as stored; without it 8 where weights.bits is given",
+          .accepts = is_head_bits,
+          .form = "16, 8 or 4",
+          .type = OptionType::tree},
+     .flag = "weights-head-bits",
+     .value_name = "16|8|4",
+     .store = store_head_bits,
+     .get = get_head_bits},
     {.declared = {.name = "cache_dtype",
                   .help =
                       "type of keys and values: float32, bfloat16 or float16; without it that of the weights",

@@ -39,8 +39,8 @@ ModelConfig::ModelConfig(JsonObject object)
       dtype(read_dtype(*this)),
       bos_token_id(integer_or_list("bos_token_id")),
       eos_token_id(integer_or_list("eos_token_id")),
-      pad_token_id(read_pad(*this)) {
-  refuse_quantized_config(*this);
+      pad_token_id(read_pad(*this)),
+      quantization(read_quantization(*this)) {
   if (model_type.empty()) fail("model_type", "is empty; it should name the family, as 'llama'");
 }
 

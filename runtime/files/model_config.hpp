@@ -9,6 +9,7 @@
 
 #include "runtime/files/dtype.hpp"
 #include "runtime/files/json.hpp"
+#include "runtime/files/quantized_checkpoint.hpp"
 #include "runtime/files/rope_parameters.hpp"
 
 namespace kvern::files {
@@ -18,7 +19,7 @@ namespace kvern::files {
 class ModelConfig : public JsonObject {
  public:
   /// Throws Error(model): the folder or the file is absent, the file is no JSON, a shared key has a wrong
-  /// type, the checkpoint is quantized.
+  /// type, the checkpoint is quantized in a way that is not read.
   static ModelConfig read(const std::filesystem::path &folder);
   static ModelConfig parse(std::string_view text, const std::string &place);
 
@@ -31,6 +32,7 @@ class ModelConfig : public JsonObject {
   std::vector<std::string> architectures;  ///< {"LlamaForCausalLM"}; may be empty
   std::optional<Dtype> dtype;              ///< `dtype` or `torch_dtype`; none where absent or "auto"
   std::vector<int64_t> bos_token_id, eos_token_id, pad_token_id;  ///< empty where absent
+  Quantization quantization;                                      ///< of the weights
 
   RopeParameters rope(const RopeDefaults &defaults = {}, const std::string &layer_type = "") const {
     return read_rope_parameters(*this, defaults, layer_type);

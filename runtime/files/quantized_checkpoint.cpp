@@ -2,6 +2,7 @@
 #include "runtime/files/quantized_checkpoint.hpp"
 
 #include <algorithm>
+#include <kvern/error.hpp>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -65,20 +66,82 @@ std::string method_text(const JsonObject &config) {
   return config.has("group_size") ? "'mlx'" : "a method that it does not name";
 }
 
-}  // namespace
-
-std::string unquantized_advice() {
-  return "; kvern reads unquantized weights (F32, BF16, F16): take the model that this one was made from";
+/// 4 bits of GPTQ or AWQ.
+void read_four_bits(const JsonObject &method, Quantization &to) {
+  to.bits = method.integer("bits");
+  if (to.bits != 4)
+    method.fail("bits", "quantized with " + std::to_string(to.bits) +
+                            " bits; of GPTQ and AWQ kvern reads 4 bits" + unquantized_advice());
+  to.group_size = method.integer("group_size");
+  if (to.group_size != -1 && (to.group_size <= 0 || to.group_size % 32 != 0))
+    method.fail("group_size", "should be -1 or a multiple of 32, found " + std::to_string(to.group_size));
 }
 
-void refuse_quantized_config(const JsonObject &config) {
+void read_gptq(const JsonObject &method, Quantization &to) {
+  read_four_bits(method, to);
+  const std::string format = method.string("checkpoint_format", "gptq");
+  if (format != "gptq" && format != "gptq_v2")
+    method.fail("checkpoint_format", "the format " + in_quotes(format) +
+                                         " is not read; 'gptq' and 'gptq_v2' are" +
+                                         did_you_mean(format, {"gptq", "gptq_v2"}));
+  to.zeros_less_one = format == "gptq";
+}
+
+void read_awq(const JsonObject &method, Quantization &to) {
+  read_four_bits(method, to);
+  const std::string version = method.string("version", "gemm");
+  if (version != "gemm" && version != "GEMM")
+    method.fail("version", "the layout " + in_quotes(version) + " is not read; 'gemm' is");
+}
+
+/// The method's settings, where kvern reads it.
+Quantization read_method(const JsonObject &method) {
+  Quantization to;
+  const std::string name = method.string("quant_method", "");
+  if (name == "gptq") {
+    to.method = QuantizationMethod::gptq;
+    read_gptq(method, to);
+  } else if (name == "awq") {
+    to.method = QuantizationMethod::awq;
+    read_awq(method, to);
+  } else if (name == "kvern") {
+    to.method = QuantizationMethod::kvern;
+    to.bits = method.integer("bits");
+  }
+  return to;
+}
+
+bool names_read_method(const JsonObject &method) {
+  return method.is_string("quant_method") &&
+         (method.string("quant_method") == "gptq" || method.string("quant_method") == "awq" ||
+          method.string("quant_method") == "kvern");
+}
+
+}  // namespace
+
+std::string Quantization::text() const {
+  const char *name = method == QuantizationMethod::kvern  ? "kvern"
+                     : method == QuantizationMethod::gptq ? "gptq"
+                                                          : "awq";
+  return in_quotes(name) + ", " + std::to_string(bits) + " bits";
+}
+
+std::string unquantized_advice() {
+  return "; kvern reads unquantized weights (F32, BF16, F16), its own (kvern quantize), GPTQ and AWQ: take "
+         "the model that this one "
+         "was made from";
+}
+
+Quantization read_quantization(const JsonObject &config) {
   for (const char *key : {"quantization_config", "quantization"}) {
     if (!config.is_object(key)) continue;
     const JsonObject method = config.object(key);
     if (method.keys().empty()) continue;
+    if (names_read_method(method)) return read_method(method);
     config.fail(key, "the checkpoint is quantized with " + method_text(method) + bits_text(method) +
                          unquantized_advice());
   }
+  return {};
 }
 
 std::string quantization_method(const std::map<std::string, TensorEntry> &tensors) {

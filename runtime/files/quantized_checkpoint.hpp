@@ -1,5 +1,7 @@
-// Checkpoints whose weights are quantized (AWQ, GPTQ, MLX, bitsandbytes, FP8 ...): kvern reads none of them, and says so.
+// Checkpoints whose weights are quantized: kvern's own, GPTQ and AWQ are read; of all others (MLX, bitsandbytes, FP8 ...) a message
+// says what they are.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -8,8 +10,23 @@
 
 namespace kvern::files {
 
-/// Throws Error(model) where config.json has a `quantization_config`, or the `quantization` of MLX.
-void refuse_quantized_config(const JsonObject &config);
+enum class QuantizationMethod { none, kvern, gptq, awq };
+
+/// What config.json says of the weights.
+struct Quantization {
+  QuantizationMethod method = QuantizationMethod::none;
+  int64_t bits = 0;
+  int64_t group_size = 0;       ///< of GPTQ and AWQ: inputs with one scale; -1: all inputs
+  bool zeros_less_one = false;  ///< GPTQ's first format: a stored zero is one less than the code of zero
+
+  explicit operator bool() const { return method != QuantizationMethod::none; }
+  /// "'gptq', 4 bits"
+  std::string text() const;
+};
+
+/// The `quantization_config` of config.json. Throws Error(model) for a method, bits or a variant that is not read, and for the
+/// `quantization` of MLX.
+Quantization read_quantization(const JsonObject &config);
 
 /// What a message about quantized weights says is right: "; kvern reads ...".
 std::string unquantized_advice();

@@ -23,14 +23,15 @@ std::string method_of(const std::vector<std::pair<std::string, Dtype>> &tensors)
 }  // namespace
 
 TEST_CASE("A quantized checkpoint is named by its configuration, with what would be right") {
-  CHECK(refusal(R"("quantization_config":{"quant_method":"awq","bits":4})") ==
-        "config.json: quantization_config: the checkpoint is quantized with 'awq', 4 bits; kvern reads "
-        "unquantized "
-        "weights (F32, BF16, F16): take the model that this one was made from");
+  CHECK(refusal(R"("quantization_config":{"quant_method":"hqq","bits":4})") ==
+        "config.json: quantization_config: the checkpoint is quantized with 'hqq', 4 bits; kvern reads "
+        "unquantized weights (F32, BF16, F16), its own (kvern quantize), GPTQ and AWQ: take the model that "
+        "this one "
+        "was made from");
   const auto names = [](const std::string &fields, const std::string &method) {
     CHECK_THAT(refusal(fields), Catch::Contains("is quantized with " + method + ";"));
   };
-  names(R"("quantization_config":{"quant_method":"gptq","bits":8,"group_size":128})", "'gptq', 8 bits");
+  names(R"("quantization_config":{"quant_method":"bitsandbytes"})", "'bitsandbytes'");
   names(R"("quantization_config":{"quant_method":"fp8"})", "'fp8'");
   names(R"("quantization_config":{"quant_method":"compressed-tensors"})", "'compressed-tensors'");
   names(R"("quantization_config":{"quant_method":"hqq"})", "'hqq'");
@@ -61,4 +62,34 @@ TEST_CASE("A quantized checkpoint is known by its tensors, where the configurati
         "compressed-tensors (tensor '" + q + ".weight_packed')");
   CHECK(method_of({{q + ".W_q", Dtype::u8}}) == "HQQ (tensor '" + q + ".W_q')");
   CHECK(method_of({{q + ".weight", Dtype::bf16}, {q + ".bias", Dtype::bf16}}).empty());
+}
+
+TEST_CASE(
+    "GPTQ, AWQ and kvern's own quantization are read with their settings, and what is not read of them is "
+    "refused") {
+  const auto read = [](const std::string &fields) {
+    return ModelConfig::parse(R"({"model_type":"llama","quantization_config":{)" + fields + "}}",
+                              "config.json")
+        .quantization;
+  };
+  const Quantization gptq = read(R"("quant_method":"gptq","bits":4,"group_size":128,"desc_act":true)");
+  CHECK(gptq.method == QuantizationMethod::gptq);
+  CHECK(gptq.group_size == 128);
+  CHECK(gptq.zeros_less_one);
+  CHECK_FALSE(
+      read(R"("quant_method":"gptq","bits":4,"group_size":-1,"checkpoint_format":"gptq_v2")").zeros_less_one);
+  CHECK(read(R"("quant_method":"awq","bits":4,"group_size":64,"version":"gemm")").method ==
+        QuantizationMethod::awq);
+  CHECK(read(R"("quant_method":"kvern","bits":8)").bits == 8);
+  CHECK_FALSE(ModelConfig::parse(R"({"model_type":"llama"})", "config.json").quantization);
+  const auto refused = [](const std::string &fields, const std::string &text) {
+    CHECK_THAT(refusal(R"("quantization_config":{)" + fields + "}"), Catch::Contains(text));
+  };
+  refused(R"("quant_method":"gptq","bits":3,"group_size":128)",
+          "bits: quantized with 3 bits; of GPTQ and AWQ kvern reads 4 bits");
+  refused(R"("quant_method":"gptq","bits":4,"group_size":20)",
+          "group_size: should be -1 or a multiple of 32, found 20");
+  refused(R"("quant_method":"gptq","bits":4,"group_size":32,"checkpoint_format":"marlin")",
+          "'marlin' is not read");
+  refused(R"("quant_method":"awq","bits":4,"group_size":32,"version":"gemv")", "'gemv' is not read");
 }

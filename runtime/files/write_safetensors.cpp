@@ -61,13 +61,20 @@ std::string safetensors_bytes(const std::map<std::string, TensorView> &tensors,
   return out;
 }
 
+// Tensor by tensor: a model may be larger than the memory that is left.
 void write_safetensors(const std::filesystem::path &path, const std::map<std::string, TensorView> &tensors,
                        const std::map<std::string, std::string> &metadata) {
-  const std::string bytes = safetensors_bytes(tensors, metadata);
+  const auto order = in_file_order(tensors);
+  const std::string header = header_text(order, metadata);
+  const uint64_t length = header.size();
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.write(reinterpret_cast<const char *>(&length), sizeof length);
+  out.write(header.data(), static_cast<std::streamsize>(header.size()));
+  for (const NamedTensor *item : order)
+    out.write(static_cast<const char *>(item->second.data), static_cast<std::streamsize>(item->second.bytes));
   out.close();
   if (!out) throw Error(ErrorKind::output, printable(path.string(), 4096) + ": cannot be written");
+  SafetensorsFile checked(path);
 }
 
 }  // namespace kvern::files

@@ -1,5 +1,4 @@
-// Writes a safetensors file: for tests, and for tools that make small models. Tensors of any size, all in
-// memory.
+// Writes a safetensors file.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -15,7 +14,7 @@ namespace kvern::files {
 std::string safetensors_bytes(const std::map<std::string, TensorView> &tensors,
                               const std::map<std::string, std::string> &metadata = {});
 
-/// Writes them; throws Error(output) where that fails.
+/// Writes them, without a copy in memory; throws Error(output) where that fails, and what safetensors_bytes throws.
 void write_safetensors(const std::filesystem::path &path, const std::map<std::string, TensorView> &tensors,
                        const std::map<std::string, std::string> &metadata = {});
 

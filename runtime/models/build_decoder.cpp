@@ -19,8 +19,12 @@ float rounded(float value, kernels::Dtype dtype) {
 
 Matrix build_head(const DecoderDescription &d, WeightReader &weights, const Weight &embedding) {
   const Axis out{"vocab_size", d.vocab_size}, in{"hidden_size", d.hidden_size};
+  const std::string name = d.head_tied ? prefix_of(d, weights) + d.names.embedding : d.names.head;
+  MatrixSource source{out, in};
+  source.is_head = true;
   Matrix head;
-  head.weight = d.head_tied ? embedding : weights.read(d.names.head + ".weight", {out, in});
+  head.packed = read_packed(weights, name + ".weight", source);
+  if (!head.packed) head.weight = d.head_tied ? embedding : weights.read(name + ".weight", {out, in});
   if (d.head_bias) head.bias = weights.read(d.names.head + ".bias", {out});
   return head;
 }

@@ -14,24 +14,39 @@ void keep(const Weight &weight, ExpertTable &table) {
   if (table.owners.empty() || table.owners.back() != weight.owner) table.owners.push_back(weight.owner);
 }
 
+/// Rows [first, first + n) of a packed matrix, kept by the table.
+const kernels::PackedMatrix *keep_packed(const PackedWeight &weight, int64_t first, int64_t n,
+                                         ExpertTable &table) {
+  if (table.owners.empty() || table.owners.back() != weight.owner) table.owners.push_back(weight.owner);
+  table.packed.push_back(std::make_unique<const kernels::PackedMatrix>(packed_rows(weight.matrix, first, n)));
+  return table.packed.back().get();
+}
+
+/// A tensor of one expert: packed, or as it is.
+const void *read_part(const std::string &name, const Axis &out, const Axis &in, const TensorReader &reader,
+                      ExpertTable &table, const kernels::PackedMatrix *&packed) {
+  if (const PackedWeight weight = reader.packed(name, {out, in})) {
+    packed = keep_packed(weight, 0, weight.matrix.n, table);
+    return nullptr;
+  }
+  const Weight weight = reader.tensor(name, {out, in});
+  keep(weight, table);
+  return weight.data;
+}
+
 /// Gate, up and down of separate tensors, or without `up` gate and up in one.
 kernels::Expert read_expert(const std::string &gate, const std::string &up, const std::string &down,
                             const TensorReader &reader, ExpertTable &table) {
   const Axis inner{"intermediate_size", table.width}, both{"2 * intermediate_size", 2 * table.width};
-  const Weight g = reader.tensor(gate + ".weight", {up.empty() ? both : inner, reader.hidden()});
   kernels::Expert expert;
-  expert.gate = g.data;
-  keep(g, table);
-  if (up.empty()) {
-    expert.up = at(g, table.width * reader.hidden().extent);
-  } else {
-    const Weight u = reader.tensor(up + ".weight", {inner, reader.hidden()});
-    keep(u, table);
-    expert.up = u.data;
+  expert.gate = read_part(gate + ".weight", up.empty() ? both : inner, reader.hidden(), reader, table,
+                          expert.packed_gate);
+  if (!up.empty()) {
+    expert.up = read_part(up + ".weight", inner, reader.hidden(), reader, table, expert.packed_up);
+  } else if (expert.gate) {
+    expert.up = kernels::element_at(expert.gate, table.type, table.width * reader.hidden().extent);
   }
-  const Weight d = reader.tensor(down + ".weight", {reader.hidden(), inner});
-  keep(d, table);
-  expert.down = d.data;
+  expert.down = read_part(down + ".weight", reader.hidden(), inner, reader, table, expert.packed_down);
   return expert;
 }
 
@@ -42,23 +57,46 @@ void read_one_by_one(const ExpertsDescription &d, const TensorReader &reader, Ex
   }
 }
 
+/// A tensor of all experts, packed or as it is.
+struct Stack {
+  PackedWeight packed;
+  Weight weight;
+};
+
+Stack read_stack(const std::string &name, const Axis &n, const Axis &out, const Axis &in,
+                 const TensorReader &reader, ExpertTable &table) {
+  const bool transposed = table.layout == kernels::WeightLayout::k_n;
+  Stack stack;
+  stack.packed = reader.packed(name, {out, in, table.layout, n.extent});
+  if (stack.packed) return stack;
+  stack.weight = reader.tensor(name, transposed ? std::vector{n, in, out} : std::vector{n, out, in});
+  keep(stack.weight, table);
+  return stack;
+}
+
 void read_stacked(const ExpertsDescription &d, const TensorReader &reader, ExpertTable &table) {
   const Axis n{"experts", d.routing.experts}, both{"2 * intermediate_size", 2 * table.width},
       inner{"intermediate_size", table.width}, hidden = reader.hidden();
-  const bool transposed = d.storage == ExpertStorage::stacked_transposed;
-  const Weight gate =
-      reader.tensor(d.names.gate, transposed ? std::vector{n, hidden, both} : std::vector{n, both, hidden});
-  const Weight down =
-      reader.tensor(d.names.down, transposed ? std::vector{n, inner, hidden} : std::vector{n, hidden, inner});
+  const Stack gate = read_stack(d.names.gate, n, both, hidden, reader, table),
+              down = read_stack(d.names.down, n, hidden, inner, reader, table);
   Weight gate_bias, down_bias;
   if (!d.names.gate_bias.empty()) gate_bias = reader.tensor(d.names.gate_bias, {n, both});
   if (!d.names.down_bias.empty()) down_bias = reader.tensor(d.names.down_bias, {n, hidden});
-  for (const Weight *weight : std::array<const Weight *, 4>{&gate, &down, &gate_bias, &down_bias})
+  for (const Weight *weight : std::array<const Weight *, 2>{&gate_bias, &down_bias})
     if (*weight) keep(*weight, table);
   const int64_t size = table.width * hidden.extent;
   for (int64_t e = 0; e < n.extent; ++e) {
-    kernels::Expert expert{at(gate, 2 * e * size), at(gate, (2 * e + 1) * size), at(down, e * size), nullptr,
-                           nullptr};
+    kernels::Expert expert;
+    if (gate.packed) {
+      expert.packed_gate = keep_packed(gate.packed, e * both.extent, both.extent, table);
+    } else {
+      expert.gate = at(gate.weight, 2 * e * size), expert.up = at(gate.weight, (2 * e + 1) * size);
+    }
+    if (down.packed) {
+      expert.packed_down = keep_packed(down.packed, e * hidden.extent, hidden.extent, table);
+    } else {
+      expert.down = at(down.weight, e * size);
+    }
     if (gate_bias) expert.gate_bias = at(gate_bias, 2 * e * table.width);
     if (down_bias) expert.down_bias = at(down_bias, e * hidden.extent);
     table.experts.push_back(expert);

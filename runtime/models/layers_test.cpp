@@ -73,6 +73,7 @@ class OtherDevice : public Queue {
   void *stream() const override { return nullptr; }
   void matmul(const kernels::MatmulCall &) override {}
   void batched_matmul(const kernels::BatchedMatmulCall &) override {}
+  void packed_matmul(const kernels::PackedMatmulCall &) override {}
   void norm(Norm, const kernels::NormCall &) override {}
   void activate(const kernels::ActivationCall &) override {}
   void embed(const kernels::EmbeddingCall &) override {}

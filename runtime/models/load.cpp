@@ -8,13 +8,27 @@
 
 namespace kvern {
 
+namespace {
+
+void require_unquantized(const files::ModelConfig &config, const models::Packing &packing) {
+  if (!config.quantization || (packing.bits == 0 && packing.head_bits == 0)) return;
+  config.fail("quantization_config",
+              "the weights are quantized already (" + config.quantization.text() +
+                  "): leave weights.bits and weights.head_bits away, or take the model that this one "
+                  "was made from");
+}
+
+}  // namespace
+
 std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const LoadOptions &options) {
   const files::ModelConfig file = files::ModelConfig::read(folder);
   const models::Family &family = models::find_family(file);
   const files::ModelConfig config = models::with_defaults(file, family);
+  require_unquantized(config, options.packing);
   const files::Weights weights = files::Weights::open(folder);
   weights.prefetch();
   models::WeightReader reader(weights, options.dtype);
+  reader.set_packing(options.packing, config.quantization, options.record);
   return family.build(config, {reader, options.allow_beyond_context});
 }
 

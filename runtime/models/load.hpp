@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "runtime/files/model_config.hpp"
+#include "runtime/models/weight_reader.hpp"
 
 namespace kvern {
 
@@ -15,10 +16,12 @@ struct LoadOptions {
       dtype;  ///< f32, bf16 or f16: weights of another type are converted; none = they stay mapped
   /// No limit of positions where they are computed; a table of learned positions stays one.
   bool allow_beyond_context = false;
+  models::Packing packing;               ///< which matrices become packed
+  models::ReadRecord *record = nullptr;  ///< what was read; nullable
 };
 
 /// Reads config.json and maps the weights of `folder`. Throws Error(model): a file is absent or wrong, the
-/// model_type is unknown, a tensor is missing or of another shape or type than config.json asks for.
+/// model_type is unknown, packing is asked of weights that are quantized already, a tensor is missing or of another shape or type than config.json asks for.
 /// Tensors that the model does not use are no error.
 std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const LoadOptions &options = {});
 

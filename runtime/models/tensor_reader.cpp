@@ -27,7 +27,9 @@ Matrix TensorReader::matrix(const std::string &name, const Axis &out, const Axis
   Matrix matrix;
   const bool transposed = description_.transposed;
   matrix.layout = transposed ? kernels::WeightLayout::k_n : kernels::WeightLayout::n_k;
-  matrix.weight = tensor(name + ".weight", transposed ? std::vector{in, out} : std::vector{out, in});
+  matrix.packed = packed(name + ".weight", {out, in, matrix.layout});
+  if (!matrix.packed)
+    matrix.weight = tensor(name + ".weight", transposed ? std::vector{in, out} : std::vector{out, in});
   if (bias) matrix.bias = tensor(name + ".bias", {out});
   return matrix;
 }

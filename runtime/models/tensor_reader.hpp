@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/models/description.hpp"
-#include "runtime/models/weight_reader.hpp"
+#include "runtime/models/packed_reader.hpp"
 
 namespace kvern::models {
 
@@ -32,6 +32,10 @@ class TensorReader {
   /// One for each entry of `rows`, with a weight [rows, axis].
   NormLayer norms(const std::string &name, const Axis &rows, const Axis &axis) const;
   Matrix matrix(const std::string &name, const Axis &out, const Axis &in, bool bias) const;
+  /// The matrix of tensor NAME as it is packed; empty where it is not.
+  PackedWeight packed(const std::string &name, const MatrixSource &source) const {
+    return read_packed(weights_, prefix_ + name, source);
+  }
   /// One name for all outputs, or one for each.
   Projection projection(const ProjectionNames &names, const std::vector<Axis> &outs, const Axis &in) const;
   Residual residual(const ResidualDescription &description) const;

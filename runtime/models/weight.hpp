@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/dtype.hpp"
+#include "kernels/weights/format.hpp"
 
 namespace kvern::models {
 
@@ -23,6 +24,14 @@ struct Weight {
     for (int64_t extent : shape) n *= extent;
     return n;
   }
+};
+
+/// A matrix of 8 or 4 bits, and the memory that it points into. Empty where a matrix is not packed.
+struct PackedWeight {
+  kernels::PackedMatrix matrix;
+  std::shared_ptr<const void> owner;
+
+  explicit operator bool() const { return static_cast<bool>(matrix); }
 };
 
 /// f32, bf16 and f16 of the host's types; throws Error(internal) for any other.

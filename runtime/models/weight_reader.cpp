@@ -124,8 +124,9 @@ Weight WeightReader::read_as(Dtype dtype, const std::string &name, const std::ve
   return read(name, axes, kernel_dtype(dtype));
 }
 
-Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes,
-                          std::optional<kernels::Dtype> to) {
+// Checked, and converted if `to` says so.
+Weight WeightReader::checked(const std::string &name, const std::vector<Axis> &axes,
+                             std::optional<kernels::Dtype> to) const {
   if (!weights_.contains(name)) {
     refuse(name, "is missing" + weights_.misplaced(name) + "; its shape would be " + axes_text(axes) +
                      nearest(name) + weights_.quantization_hint());
@@ -142,10 +143,37 @@ Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes
     refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) +
                      "; weights should be F32, BF16 or F16" + weights_.quantization_hint());
   }
-  const Weight weight = upload(convert(view, *type, to));
+  return convert(view, *type, to);
+}
+
+Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes,
+                          std::optional<kernels::Dtype> to) {
+  Weight weight = checked(name, axes, to);
+  if (read_.count(name) != 0) return weight;
+  weight = upload(weight);
   parameters_ += weight.size();
   bytes_ += weight.size() * kernels::size_of(weight.dtype);
+  if (record_) record_->plain.insert(name);
   return read_.emplace(name, weight).first->second;
+}
+
+void WeightReader::set_packing(const Packing &packing, const files::Quantization &quantization,
+                               ReadRecord *record) {
+  packing_ = packing;
+  quantization_ = quantization;
+  record_ = record;
+}
+
+Weight WeightReader::peek(const std::string &name, const std::vector<Axis> &axes) const {
+  return checked(name, axes, std::nullopt);
+}
+
+// A matrix beside a table of its own (a tied head) is no second parameter.
+PackedWeight WeightReader::keep_packed(const std::string &name, PackedWeight packed) {
+  if (read_.count(name) == 0) parameters_ += packed.matrix.n * packed.matrix.k;
+  bytes_ += packed.matrix.bytes();
+  if (record_) record_->packed.emplace(name, packed);
+  return packed;
 }
 
 // On the host the weights stay where they are: mapped, or converted.

@@ -6,10 +6,12 @@
 #include <kvern/dtype.hpp>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "devices/cpu/cpu_queue.hpp"
+#include "runtime/files/quantized_checkpoint.hpp"
 #include "runtime/files/weights.hpp"
 #include "runtime/models/weight.hpp"
 
@@ -19,6 +21,20 @@ namespace kvern::models {
 struct Axis {
   std::string name;
   int64_t extent;
+};
+
+/// Which matrices become packed while a model is loaded.
+struct Packing {
+  int bits = 0;            ///< of linear layers: 8, 4, or 0: as the folder has them
+  int64_t group_size = 0;  ///< inputs with one scale: a multiple of 32; 0: 32
+  int head_bits = 0;       ///< of the head: 8, 4, 16: as the folder has it; 0: 8 where `bits` is not 0
+};
+
+/// What is read, for who writes it: each packed matrix under the name of its tensor, and the names of the tensors that are
+/// used as they are.
+struct ReadRecord {
+  std::map<std::string, PackedWeight> packed;
+  std::set<std::string> plain;
 };
 
 /// Used while a model is loaded. What it returns lives on its own.
@@ -35,6 +51,18 @@ class WeightReader {
   Weight read_as(Dtype dtype, const std::string &name, const std::vector<Axis> &axes);
   bool contains(const std::string &name) const { return weights_.contains(name); }
 
+  /// How matrices are packed; without a call they are not, but those of a quantized folder.
+  void set_packing(const Packing &packing, const files::Quantization &quantization, ReadRecord *record);
+  const Packing &packing() const { return packing_; }
+  const files::Quantization &quantization() const { return quantization_; }
+  /// A tensor as it is in the file, of any type.
+  files::TensorView raw(const std::string &name) const { return weights_.tensor(name); }
+  /// The tensor of that name and shape, as it is in the file, without keeping or counting it.
+  Weight peek(const std::string &name, const std::vector<Axis> &axes) const;
+  /// Counts a packed matrix and records it.
+  PackedWeight keep_packed(const std::string &name, PackedWeight packed);
+  [[noreturn]] void refuse(const std::string &name, const std::string &why) const;
+
   int64_t parameters() const { return parameters_; }  ///< elements read so far, each tensor once
   int64_t bytes() const { return bytes_; }            ///< that these take in memory
 
@@ -42,13 +70,17 @@ class WeightReader {
   std::string nearest(const std::string &name) const;
   Weight read(const std::string &name, const std::vector<Axis> &axes, std::optional<kernels::Dtype> to);
   Weight upload(const Weight &host) const;
-  [[noreturn]] void refuse(const std::string &name, const std::string &why) const;
+  Weight checked(const std::string &name, const std::vector<Axis> &axes,
+                 std::optional<kernels::Dtype> to) const;
 
   files::Weights weights_;
   std::optional<kernels::Dtype> dtype_;
   Queue &queue_;
   std::map<std::string, Weight> read_;
   int64_t parameters_ = 0, bytes_ = 0;
+  Packing packing_;
+  files::Quantization quantization_;
+  ReadRecord *record_ = nullptr;
 };
 
 }  // namespace kvern::models

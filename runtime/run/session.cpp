@@ -108,6 +108,14 @@ CacheRequest cache_request(const config::RunConfig &run, int64_t max_rows, int64
 
 namespace {
 
+models::Packing packing_of(const config::WeightsConfig &config) {
+  models::Packing packing;
+  packing.bits = static_cast<int>(config.bits.value_or(0));
+  packing.group_size = config.group_size.value_or(0);
+  packing.head_bits = static_cast<int>(config.head_bits.value_or(0));
+  return packing;
+}
+
 void warn_beyond_context(const Model &model) {
   const int64_t most = model.info().max_positions;
   std::cerr << "kvern: warning: allow_beyond_context: "
@@ -130,6 +138,7 @@ Session::Session(config::RunConfig config) : config_(std::move(config)) {
   LoadOptions options;
   options.dtype = dtype_option(config_.dtype);
   options.allow_beyond_context = config_.allow_beyond_context;
+  options.packing = packing_of(config_.weights);
   model_ = load_model(folder_, options);
   if (config_.assistant_model) assistant_ = load_model(*config_.assistant_model, options);
   if (config_.allow_beyond_context) warn_beyond_context(*model_);

@@ -1,0 +1,74 @@
+// kvern quantize: a model folder with packed weights.
+#include <filesystem>
+#include <iostream>
+#include <kvern/error.hpp>
+
+#include "devices/cpu/threads.hpp"
+#include "runtime/cli/command.hpp"
+#include "runtime/cli/memory.hpp"
+#include "runtime/cli/output.hpp"
+#include "runtime/cli/run_options.hpp"
+#include "runtime/models/quantize_folder.hpp"
+
+namespace kvern::cli {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+constexpr const char *kUsage =
+    "usage: kvern quantize MODEL OUT --bits 8|4 [options]\n\n"
+    "Writes the model folder OUT: MODEL with its linear layers packed to 8 or 4 bits, to be mapped on start "
+    "without conversion\n"
+    "(docs/weights.md). OUT must not be there yet.\n\n";
+
+po::options_description options() {
+  po::options_description o("options", 110);
+  o.add_options()("bits", po::value<int>()->value_name("8|4"), "bits of linear layers")(
+      "group-size", po::value<int64_t>()->default_value(32)->value_name("N"),
+      "inputs that share a scale: a multiple of 32 that divides all layers' inputs")(
+      "head-bits", po::value<int>()->default_value(8)->value_name("16|8|4"),
+      "bits of the matrix that makes logits; 16: as stored")(
+      "threads", po::value<int64_t>()->default_value(0)->value_name("N"),
+      "compute threads; 0: one per processor")("help", "print this");
+  return o;
+}
+
+[[noreturn]] void refuse(const std::string &text) { throw Error(ErrorKind::usage, text); }
+
+models::Packing read_packing(const po::variables_map &map) {
+  if (map.count("bits") == 0) refuse("--bits: is missing; 8 or 4");
+  models::Packing packing;
+  packing.bits = map["bits"].as<int>();
+  packing.group_size = map["group-size"].as<int64_t>();
+  packing.head_bits = map["head-bits"].as<int>();
+  if (packing.bits != 8 && packing.bits != 4)
+    refuse("--bits: expected 8 or 4, found " + std::to_string(packing.bits));
+  if (packing.group_size <= 0 || packing.group_size % 32 != 0)
+    refuse("--group-size: expected a multiple of 32, found " + std::to_string(packing.group_size));
+  if (packing.head_bits != 16 && packing.head_bits != 8 && packing.head_bits != 4)
+    refuse("--head-bits: expected 16, 8 or 4, found " + std::to_string(packing.head_bits));
+  return packing;
+}
+
+int run(const Strings &arguments) {
+  const po::options_description all = options();
+  const po::variables_map map = parse(arguments, all, "folders");
+  if (map.count("help")) return print_help(kUsage, all);
+  const Strings folders = map.count("folders") ? map["folders"].as<Strings>() : Strings();
+  if (folders.size() != 2)
+    refuse("quantize: expected two folders, MODEL and OUT, found " + std::to_string(folders.size()));
+  const models::Packing packing = read_packing(map);
+  const std::string warning = set_threads(map["threads"].as<int64_t>());
+  if (!warning.empty()) std::cerr << "kvern: warning: " << warning << '\n';
+  const QuantizeReport report = quantize_folder(folders[0], folders[1], packing);
+  write_text(folders[1] + ": " + std::to_string(report.matrices) + " matrices packed, " +
+             byte_text(report.bytes_before) + " became " + byte_text(report.bytes_after) + "\n");
+  return 0;
+}
+
+}  // namespace
+
+extern constinit const Command command_quantize = {"quantize", "write a model folder with packed weights",
+                                                   run};
+
+}  // namespace kvern::cli

@@ -1,0 +1,32 @@
+// Matrices of 8 and 4 bits: mapped from a folder that kvern has quantized, repacked from GPTQ or AWQ, or quantized on load.
+//
+// A tensor NAME is packed in a file as NAME.codes (U8 [panels, bytes of a panel]), NAME.scales (F16 [panels, groups, 16]) and, of 4 bits,
+// NAME.levels (U8 [17]: 16 levels and the zero), as kernels/weights/format.hpp describes them.
+#pragma once
+#include <string>
+
+#include "runtime/models/weight_reader.hpp"
+
+namespace kvern::models {
+
+/// How the file holds the matrix, as [out, in] or, with k_n, [in, out]; `count` such matrices in one tensor if it is not 0.
+struct MatrixSource {
+  Axis out, in;
+  kernels::WeightLayout layout = kernels::WeightLayout::n_k;
+  int64_t count = 0;
+  bool is_head = false;  ///< the head, which may have bits of its own
+};
+
+/// The matrix of tensor `name`, [count * out, in]; empty where it stays as it is: without Packing, or where the inputs are no
+/// multiple of 32 (of several matrices in one tensor also: the outputs of 16). Throws Error(model): a group that does not divide the
+/// inputs, weights that are not finite, packed tensors of other types or shapes than config.json asks for, a device that is not the
+/// host.
+PackedWeight read_packed(WeightReader &weights, const std::string &name, const MatrixSource &source);
+
+/// Rows [first, first + n) of a packed matrix; both are multiples of 16, or n ends the matrix.
+kernels::PackedMatrix packed_rows(const kernels::PackedMatrix &matrix, int64_t first, int64_t n);
+
+/// The tensors that hold a packed matrix in a file, by what follows its name.
+std::map<std::string, files::TensorView> packed_tensors(const PackedWeight &packed);
+
+}  // namespace kvern::models
