@@ -69,6 +69,17 @@ Cache open_with_span(const Model &model, const std::string &name, const OptionTa
   return Cache::create(host, *found.plugin, spec);
 }
 
+Cache open_with_budget(const Model &model, const std::string &name, int64_t bytes) {
+  CacheSpec spec;
+  spec.layers = model.layers();
+  const auto found = find_plugin(name, {test::program("../lib/kvern/plugins")});
+  HostOptions options;
+  options.memory_budget = bytes;
+  const auto host = std::make_shared<Host>(options);
+  host->offer(KVERN_ATTENTION_1, attention_extension());
+  return Cache::create(host, *found.plugin, spec);
+}
+
 const std::vector<std::string> kCaches = {"dynamic", "static", "none", "tiny_paged", "tiny_pieces"};
 
 }  // namespace
@@ -85,6 +96,47 @@ TEST_CASE("Logits and hidden states of several columns are those of one pass, in
       CHECK(output.hidden.sizes() == at::IntArrayRef({2, 5, ToyModel::kDim}));
       CHECK(driver.feed({kFirst, kSecond}, {0, 0}, {0, false}).logits.defined() == false);
     }
+  }
+}
+
+TEST_CASE(
+    "Where capacity ends between the chunks of a prompt, what was fed stays, and a shorter text goes on") {
+  for (const std::string name : {"static", "batching"}) {
+    INFO(name);
+    const ToyModel model;
+    auto cache = open(model, name, 10);
+    Driver driver(model, cache, {true, 4, {}, {}});
+    const Ids text = joined(kFirst, kSecond);
+    const auto why = error_text(ErrorKind::out_of_memory, [&] { driver.feed({text}, {0}); });
+    CHECK_THAT(why, Catch::Contains("capacity"));
+    CHECK_FALSE(cache.in_step());
+    CHECK(cache.info().tokens == 8);
+    model.fed.clear();
+    CHECK(close(driver.feed({head(text, 10)}, {0}).logits, alone({head(text, 10)}, 1)));
+    CHECK(model.fed == Ids{2});
+  }
+}
+
+TEST_CASE(
+    "Where memory ends between the chunks of a prompt, what was fed stays, and a shorter text goes on") {
+  Ids text;
+  for (int64_t i = 0; i < 300; ++i) text.push_back((i * i + 3 * i) % ToyModel::kVocab);
+  for (const std::string name : {"dynamic", "paged", "quantized", "evicting", "sink"}) {
+    INFO(name);
+    const ToyModel model;
+    auto roomy = open_with_budget(model, name, 0);
+    Driver(model, roomy, {true, 7, {}, {}}).feed({head(text, 100)}, {0});
+    auto cache = open_with_budget(model, name, roomy.host().memory().peak);
+    Driver driver(model, cache, {true, 7, {}, {}});
+    const auto why = error_text(ErrorKind::out_of_memory, [&] { driver.feed({text}, {0}); });
+    CHECK_THAT(why, Catch::Contains("memory budget"));
+    CHECK_FALSE(cache.in_step());
+    const int64_t held = cache.info().tokens;
+    CHECK(held >= 98);
+    CHECK(held % 7 == 0);
+    model.fed.clear();
+    CHECK(close(driver.feed({head(text, held)}, {0}).logits, alone({head(text, held)}, 1)));
+    CHECK(model.fed == Ids{1});
   }
 }
 

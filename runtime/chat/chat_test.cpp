@@ -22,10 +22,11 @@ constexpr const char *kRewriting =
     "{{ bos_token }}{% for m in messages %}<s>{{ m.content.split(' ')[0] if m.role == 'assistant' else "
     "m.content }}{% endfor %}<s>";
 
-/// A cache, its options and the length of answers, as a file says it.
+/// A cache, its options and the length of answers, as a file says it. In float32, where a text that is computed again in
+/// steps of other lengths gives the same tokens.
 config::RunConfig config_of(const std::string &cache, const std::string &options = "", int new_tokens = 12) {
   const std::string text =
-      "threads = 1\ncache_implementation = '" + cache + "'\n[cache_config]\n" + options +
+      "threads = 1\ndtype = 'float32'\ncache_implementation = '" + cache + "'\n[cache_config]\n" + options +
       "\n[generation]\neos_token_id = []\nmax_new_tokens = " + std::to_string(new_tokens) + "\n";
   return config::parse_run_config(text, "test.toml", "", {}, generation_options());
 }
