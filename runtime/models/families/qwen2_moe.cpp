@@ -22,7 +22,8 @@ std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &lo
   }
   if (config.boolean("use_sliding_window", false)) {
     const int64_t full = config.integer("max_window_layers"), n = static_cast<int64_t>(d.layers.size());
-    const auto kinds = read_layer_types(config, n, [full](int64_t i) { return i >= full; });
+    // every other layer, unlike Qwen2's, where the layers from max_window_layers on slide
+    const auto kinds = read_layer_types(config, n, [full](int64_t i) { return i % 2 == 0 && i < full; });
     set_windows(config, read_window(config, "sliding_window"), kinds, d);
   }
   return build_decoder(d, loading);
