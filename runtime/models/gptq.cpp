@@ -8,6 +8,7 @@
 
 #include "devices/cpu/threads.hpp"
 #include "runtime/models/packed_memory.hpp"
+#include "runtime/models/shape_text.hpp"
 
 namespace kvern::models {
 namespace {
@@ -22,12 +23,6 @@ std::string base_of(const std::string &name) {
 
 bool is_awq(const WeightReader &weights) {
   return weights.quantization().method == files::QuantizationMethod::awq;
-}
-
-std::string shape_text(const std::vector<int64_t> &shape) {
-  std::string text;
-  for (const int64_t extent : shape) text += (text.empty() ? "[" : ", ") + std::to_string(extent);
-  return text + "]";
 }
 
 /// A tensor of 32-bit words, each eight codes.

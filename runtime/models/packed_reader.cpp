@@ -9,6 +9,7 @@
 #include "kernels/elementwise.hpp"
 #include "runtime/models/gptq.hpp"
 #include "runtime/models/packed_memory.hpp"
+#include "runtime/models/shape_text.hpp"
 
 namespace kvern::models {
 namespace {
@@ -24,12 +25,6 @@ std::vector<Axis> axes_of(const MatrixSource &source) {
   if (is_transposed(source)) std::swap(axes[0], axes[1]);
   if (source.count != 0) axes.insert(axes.begin(), {"count", source.count});
   return axes;
-}
-
-std::string shape_text(const std::vector<int64_t> &shape) {
-  std::string text;
-  for (const int64_t extent : shape) text += (text.empty() ? "[" : ", ") + std::to_string(extent);
-  return text + "]";
 }
 
 /// The tensor of a packed matrix, of this type and shape.

@@ -9,15 +9,10 @@
 
 #include "kernels/elementwise.hpp"
 #include "devices/cpu/cpu_queue.hpp"
+#include "runtime/models/shape_text.hpp"
 
 namespace kvern::models {
 namespace {
-
-std::string shape_text(const std::vector<int64_t> &shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
 
 std::string axes_text(const std::vector<Axis> &axes) {
   std::vector<int64_t> shape;
