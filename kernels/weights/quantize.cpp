@@ -35,8 +35,8 @@ class Codebook {
   float last() const { return bits_ == 8 ? 127.0f : values_[15]; }
   int code(float x) const {
     if (bits_ == 8) return static_cast<int>(std::nearbyint(std::clamp(x, -127.0f, 127.0f)));
-    return nearest_[static_cast<size_t>(std::clamp(x + static_cast<float>(zero_), 0.0f, top_) * kSteps +
-                                        0.5f)];
+    return nearest_[static_cast<size_t>(
+        std::lround(std::clamp(x + static_cast<float>(zero_), 0.0f, top_) * kSteps))];
   }
   float value(int code) const {
     return bits_ == 8 ? static_cast<float>(code) : values_[static_cast<size_t>(code)];

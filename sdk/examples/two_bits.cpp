@@ -1,5 +1,6 @@
 // Two bits for each element: four levels between the smallest and the largest of a vector, and these two as float32.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <kvern/sdk/packed.hpp>
 #include <kvern/sdk/plugin.hpp>
@@ -21,8 +22,8 @@ struct FourLevels {
     std::memcpy(to, range, sizeof range);
     std::fill_n(to + sizeof range, (x.size() + 3) / 4, std::byte{0});
     for (std::size_t d = 0; d < x.size(); ++d) {
-      const auto level = range[1] > 0 ? static_cast<unsigned>((x[d] - range[0]) / range[1] + 0.5f) : 0u;
-      to[sizeof range + d / 4] |= static_cast<std::byte>(std::min(level, 3u) << (d % 4 * 2));
+      const auto level = range[1] > 0 ? std::lround((x[d] - range[0]) / range[1]) : 0L;
+      to[sizeof range + d / 4] |= static_cast<std::byte>(std::min(level, 3L) << (d % 4 * 2));
     }
   }
 
