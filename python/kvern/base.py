@@ -40,7 +40,14 @@ class KvernCache:
         if isinstance(model, torch.nn.Module):
             hooks.watch(model)
 
+    @classmethod
+    def _made_of(cls, config, native, layers, made_by):
+        cache = cls.__new__(cls)
+        cache._adopt(config, native, layers, made_by)
+        return cache
+
     def _adopt(self, config, native, layers, made_by):
+        self._start(len(layers))  # transformers' own base class
         self._config, self._made_by = config, made_by
         self._steps = Steps(native, layers, try_tentative=self._crops_unannounced)
 
@@ -150,8 +157,7 @@ class KvernCache:
         return copy
 
     def _twin(self, native):
-        twin = self._bare(len(self._steps.layers))
-        twin._adopt(self._config, native, self._steps.layers, self._made_by)
+        twin = self._made_of(self._config, native, self._steps.layers, self._made_by)
         twin._steps.copy_count(self._steps)
         return twin
 
@@ -194,9 +200,7 @@ def _unit_stride(t):
 
 def _restore(cls, config, made_by, held, count):
     native = NativeCache.open(*made_by)
-    layers = made_by[2]["layers"]
-    cache = cls._bare(len(layers))
-    cache._adopt(config, native, layers, made_by)
+    cache = cls._made_of(config, native, made_by[2]["layers"], made_by)
     steps = cache._steps
     steps.columns, steps.next, steps.pads, steps.recording = count
     if held is not None:

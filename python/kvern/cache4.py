@@ -16,16 +16,6 @@ class Cache4(KvernCache, DynamicCache):
     def _start(self, n_layers):
         torch.nn.Module.__init__(self)
 
-    @classmethod
-    def _bare(cls, n_layers):
-        cache = cls.__new__(cls)
-        cache._start(n_layers)
-        return cache
-
-    def _adopt(self, config, native, layers, made_by):
-        self._start(len(layers))
-        super()._adopt(config, native, layers, made_by)
-
     def __len__(self):
         return len(self._steps.layers)
 

@@ -49,16 +49,6 @@ class Cache5(KvernCache, TransformersCache):
     def _start(self, n_layers):
         TransformersCache.__init__(self, layers=[KvernLayer(self, index) for index in range(n_layers)])
 
-    @classmethod
-    def _bare(cls, n_layers):
-        cache = cls.__new__(cls)
-        cache._start(n_layers)
-        return cache
-
-    def _adopt(self, config, native, layers, made_by):
-        self._start(len(layers))
-        super()._adopt(config, native, layers, made_by)
-
     @property
     def attends(self) -> bool:
         """Whether the model attends on the cache's own storage (``kvern.use_attention``)."""
