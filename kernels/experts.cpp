@@ -71,13 +71,17 @@ const void *bias_at(const ExpertsCall &c, const void *bias, int64_t i) {
 /// y [n, 2 width] = gate and up of x.
 void gate_and_up(const ExpertsCall &c, const Expert &e, const Rows &x, const Rows &y,
                  const Parallel &parallel) {
+  const void *up_bias = bias_at(c, e.gate_bias, c.width);
+  if (e.packed_gate && e.packed_up && !e.packed_gate->order && !e.packed_up->order) {
+    const PackedPart parts[] = {{e.packed_gate, e.gate_bias, c.type}, {e.packed_up, up_bias, c.type}};
+    return packed_matmul({x.n, x.data, x.stride, parts, 2, y.data, y.stride, false}, parallel);
+  }
   const bool joined =
-      e.packed_gate ? !e.packed_up
+      e.packed_gate ? !e.packed_up && !e.up
                     : c.layout == WeightLayout::k_n || e.up == element_at(e.gate, c.type, c.width * c.dim);
   multiply(c, x, c.dim, e.gate, e.packed_gate, e.gate_bias, joined ? 2 * c.width : c.width, y, parallel);
   if (joined) return;
-  multiply(c, x, c.dim, e.up, e.packed_up, bias_at(c, e.gate_bias, c.width), c.width,
-           {y.data + c.width, y.n, y.stride}, parallel);
+  multiply(c, x, c.dim, e.up, e.packed_up, up_bias, c.width, {y.data + c.width, y.n, y.stride}, parallel);
 }
 
 /// (up + 1) * gate * sigmoid(alpha * gate) of clamped values, into the first half of the row: pair i is read before element i,

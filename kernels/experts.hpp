@@ -13,7 +13,7 @@ namespace kvern::kernels {
 struct Expert {
   const void *gate = nullptr, *up = nullptr, *down = nullptr;
   const void *gate_bias = nullptr, *down_bias = nullptr;
-  /// Each in place of its matrix above, nullable; without packed_up packed_gate has the rows of both, [2 I, dim].
+  /// Each in place of its matrix above, nullable; without up and packed_up packed_gate has the rows of both, [2 I, dim].
   const PackedMatrix *packed_gate = nullptr, *packed_up = nullptr, *packed_down = nullptr;
 };
 

@@ -42,7 +42,7 @@ Row product(const ExpertsCall &c, const PackedMatrix &w, const void *bias, int64
 }
 
 Row gate_and_up(const ExpertsCall &c, const Expert &e, const Row &x) {
-  if (e.packed_gate && !e.packed_up) return product(c, *e.packed_gate, e.gate_bias, 0, x);
+  if (e.packed_gate && !e.packed_up && !e.up) return product(c, *e.packed_gate, e.gate_bias, 0, x);
   if (!e.packed_gate && c.layout == WeightLayout::k_n)
     return product(c, e.gate, e.gate_bias, 0, x, 2 * c.width);
   Row both = e.packed_gate ? product(c, *e.packed_gate, e.gate_bias, 0, x)

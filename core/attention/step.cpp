@@ -218,6 +218,13 @@ void Step::rotate(int layer, const Rope &rope, const HeadsView &x) {
   s.rotary.apply(s.rotary.tables(rope, nullptr), x);
 }
 
+bool Step::attends_to_itself(int layer) const {
+  const Impl &s = *impl_;
+  if (s.cache.offers("attend")) return false;
+  const kvern_view view = s.cache.view(s.key_layer(layer));
+  return view.kv_len == s.request.n_new && !view.key_pos;
+}
+
 void Step::store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope) {
   Impl &s = *impl_;
   const kvern_view view = s.cache.view(layer);

@@ -1,7 +1,7 @@
 // Weight matrices of 8 or 4 bits, laid out for integer dot products; a file holds them as memory does.
 //
 // 16 rows (outputs) are a panel, 32 inputs a block; a panel is its blocks one after the other. Quad q of a block is inputs 4 q to
-// 4 q + 3 of the 16 rows: byte 4 r + i belongs to row r, input 4 q + i. 8 bits: the 8 quads, 64 signed bytes each. 4 bits: byte j of
+// 4 q + 3 of the 16 rows: byte 4 r + i belongs to row r, input 4 q + i. 8 bits: the 8 quads, 64 bytes from -127 to 127 each. 4 bits: byte j of
 // vector v (64 bytes, 4 of them) holds that of quad 2 v in its low half and that of quad 2 v + 1 in its high half. Rows behind the last
 // one are zero.
 //
@@ -19,7 +19,7 @@ inline constexpr int kMaxLevel = 63;
 using Levels = std::array<uint8_t, 16>;
 /// Steps of equal width: level i is i.
 inline constexpr Levels kEvenLevels = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-/// Where normally distributed weights lose least (train_levels.py), their zero at 34.
+/// For normally distributed weights: dense around the zero, 34.
 inline constexpr Levels kNormalLevels = {0, 7, 12, 17, 21, 25, 28, 31, 35, 38, 41, 44, 47, 51, 56, 63};
 inline constexpr uint8_t kEvenZero = 8, kNormalZero = 34;
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "kernels/dtype.hpp"
+#include "kernels/scratch.hpp"
 
 namespace kvern::kernels {
 namespace {
@@ -34,16 +36,18 @@ class Codebook {
   float first() const { return bits_ == 8 ? -127.0f : values_[0]; }
   float last() const { return bits_ == 8 ? 127.0f : values_[15]; }
   int code(float x) const {
-    if (bits_ == 8) return static_cast<int>(std::nearbyint(std::clamp(x, -127.0f, 127.0f)));
-    return nearest_[static_cast<size_t>(
-        std::lround(std::clamp(x + static_cast<float>(zero_), 0.0f, top_) * kSteps))];
+    // rounding without calls of the library, which this innermost loop would spend most of its time in
+    if (bits_ == 8) return static_cast<int>((std::clamp(x, -127.0f, 127.0f) + kToEven) - kToEven);
+    const float twice = 2 * kSteps * std::clamp(x + static_cast<float>(zero_), 0.0f, top_);
+    return nearest_[static_cast<size_t>(twice + 1.0f) / 2];
   }
   float value(int code) const {
     return bits_ == 8 ? static_cast<float>(code) : values_[static_cast<size_t>(code)];
   }
 
  private:
-  static constexpr int kSteps = 16;  // of the table of nearest levels, in each level
+  static constexpr int kSteps = 16;              // of the table of nearest levels, in each level
+  static constexpr float kToEven = 12582912.0f;  // 3 * 2^22: a float of that size has no fraction
   int bits_;
   uint8_t zero_;
   float top_ = 0.0f;
@@ -123,18 +127,28 @@ struct Job {
   Group group(const float *row, int64_t i) const {
     return {row + i * shape.group, importance ? importance + i * shape.group : nullptr, shape.group};
   }
-  /// Of every n-th row.
-  double sampled_error(const Codebook &book) const {
-    std::vector<float> row(static_cast<size_t>(shape.k));
+  double row_error(const float *row, const Codebook &book) const {
     double sum = 0.0;
-    for (int64_t r = 0; r < shape.n; r += std::max<int64_t>(shape.n / kSampledRows, 1)) {
-      read(r, row.data());
-      for (int64_t i = 0; i < shape.groups(); ++i) {
-        const Group g = group(row.data(), i);
-        sum += squared_error(g, book, best_scale(g, book));
-      }
+    for (int64_t i = 0; i < shape.groups(); ++i) {
+      const Group g = group(row, i);
+      sum += squared_error(g, book, best_scale(g, book));
     }
     return sum;
+  }
+  /// Whether every n-th row, taken together, loses less with `a` than with `b`.
+  bool is_better(const Codebook &a, const Codebook &b, const Parallel &parallel) const {
+    const int64_t apart = std::max<int64_t>(shape.n / kSampledRows, 1), rows = (shape.n + apart - 1) / apart;
+    std::vector<double> errors(static_cast<size_t>(2 * rows));
+    parallel_for(parallel, rows, 1, [&](int64_t begin, int64_t end) {
+      float *row = thread_scratch(ScratchUser::quantizer, shape.k);
+      for (int64_t r = begin; r < end; ++r) {
+        read(r * apart, row);
+        errors[static_cast<size_t>(r)] = row_error(row, a);
+        errors[static_cast<size_t>(rows + r)] = row_error(row, b);
+      }
+    });
+    const auto middle = errors.begin() + rows;
+    return std::accumulate(errors.begin(), middle, 0.0) < std::accumulate(middle, errors.end(), 0.0);
   }
   void pack_row(int64_t r, float *row, const Codebook &book, const PackedTarget &to) const {
     read(r, row);
@@ -167,16 +181,13 @@ PackedMatrix quantize_matrix(const PackedMatrix &shape, const ReadRow &read, con
   w.codes = target.codes, w.scales = target.scales, w.zeros = nullptr;
   w.levels = kEvenLevels, w.zero = kEvenZero;
   const Job job{w, read, importance};
-  if (w.bits == 4 &&
-      job.sampled_error(Codebook(4, kNormalLevels, kNormalZero)) < job.sampled_error(Codebook(4)))
+  if (w.bits == 4 && job.is_better(Codebook(4, kNormalLevels, kNormalZero), Codebook(4), parallel))
     w.levels = kNormalLevels, w.zero = kNormalZero;
   const Codebook book(w.bits, w.levels, w.zero);
-  std::fill_n(target.codes, w.code_bytes(), uint8_t{0});
-  std::fill_n(target.scales, w.scale_count(), uint16_t{0});
   parallel_for(parallel, w.panels(), 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> row(static_cast<size_t>(w.k));
+    float *row = thread_scratch(ScratchUser::quantizer, w.k);
     for (int64_t r = begin * kPanelRows; r < std::min(end * kPanelRows, w.n); ++r)
-      job.pack_row(r, row.data(), book, target);
+      job.pack_row(r, row, book, target);
   });
   return w;
 }

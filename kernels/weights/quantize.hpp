@@ -8,7 +8,7 @@
 
 namespace kvern::kernels {
 
-/// Where a packed matrix is written; sizes as PackedMatrix says.
+/// Where a packed matrix is written; sizes as PackedMatrix says. Zeroed: rows behind the last one stay so.
 struct PackedTarget {
   uint8_t *codes = nullptr;
   uint16_t *scales = nullptr;

@@ -94,36 +94,38 @@ void read_awq(const JsonObject &method, Quantization &to) {
     method.fail("version", "the layout " + in_quotes(version) + " is not read; 'gemm' is");
 }
 
-/// The method's settings, where kvern reads it.
-Quantization read_method(const JsonObject &method) {
-  Quantization to;
-  const std::string name = method.string("quant_method", "");
-  if (name == "gptq") {
-    to.method = QuantizationMethod::gptq;
-    read_gptq(method, to);
-  } else if (name == "awq") {
-    to.method = QuantizationMethod::awq;
-    read_awq(method, to);
-  } else if (name == "kvern") {
-    to.method = QuantizationMethod::kvern;
-    to.bits = method.integer("bits");
-  }
-  return to;
-}
+void read_kvern(const JsonObject &method, Quantization &to) { to.bits = method.integer("bits"); }
 
-bool names_read_method(const JsonObject &method) {
-  return method.is_string("quant_method") &&
-         (method.string("quant_method") == "gptq" || method.string("quant_method") == "awq" ||
-          method.string("quant_method") == "kvern");
+struct Method {
+  const char *name;
+  QuantizationMethod method;
+  void (*read)(const JsonObject &method, Quantization &to);
+};
+/// Those that kvern reads.
+constexpr Method kMethods[] = {{"gptq", QuantizationMethod::gptq, read_gptq},
+                               {"awq", QuantizationMethod::awq, read_awq},
+                               {"kvern", QuantizationMethod::kvern, read_kvern}};
+
+/// The method's settings, where kvern reads it.
+std::optional<Quantization> read_method(const JsonObject &config) {
+  if (!config.is_string("quant_method")) return std::nullopt;
+  for (const Method &known : kMethods) {
+    if (config.string("quant_method") != known.name) continue;
+    Quantization to;
+    to.method = known.method;
+    known.read(config, to);
+    return to;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::string Quantization::text() const {
-  const char *name = method == QuantizationMethod::kvern  ? "kvern"
-                     : method == QuantizationMethod::gptq ? "gptq"
-                                                          : "awq";
-  return in_quotes(name) + ", " + std::to_string(bits) + " bits";
+  const auto *known = std::find_if(std::begin(kMethods), std::end(kMethods),
+                                   [this](const Method &one) { return one.method == method; });
+  return in_quotes(known == std::end(kMethods) ? "none" : known->name) + ", " + std::to_string(bits) +
+         " bits";
 }
 
 std::string unquantized_advice() {
@@ -137,7 +139,7 @@ Quantization read_quantization(const JsonObject &config) {
     if (!config.is_object(key)) continue;
     const JsonObject method = config.object(key);
     if (method.keys().empty()) continue;
-    if (names_read_method(method)) return read_method(method);
+    if (const auto read = read_method(method)) return *read;
     config.fail(key, "the checkpoint is quantized with " + method_text(method) + bits_text(method) +
                          unquantized_advice());
   }

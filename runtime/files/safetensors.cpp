@@ -10,6 +10,7 @@
 
 #include "runtime/files/json.hpp"
 #include "runtime/files/quantized_checkpoint.hpp"
+#include "runtime/files/shape_text.hpp"
 #include "runtime/support/printable.hpp"
 
 namespace kvern::files {
@@ -69,12 +70,6 @@ std::optional<uint64_t> byte_size(const TensorEntry &entry) {
   }
   if (overflow) return std::nullopt;
   return empty ? 0 : bytes;
-}
-
-std::string shape_text(const std::vector<int64_t> &shape) {
-  std::string text = "[";
-  for (const int64_t extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + "]";
 }
 
 std::vector<int64_t> read_extents(const JsonObject &fields, const char *key, const std::string &place,

@@ -2,10 +2,11 @@
 #include "runtime/files/write_safetensors.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <kvern/error.hpp>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
 
 #include "runtime/support/printable.hpp"
 
@@ -44,34 +45,33 @@ std::string header_text(const std::vector<const NamedTensor *> &order,
   return text;
 }
 
-}  // namespace
-
-std::string safetensors_bytes(const std::map<std::string, TensorView> &tensors,
-                              const std::map<std::string, std::string> &metadata) {
+/// Tensor by tensor: a model may be larger than the memory that is left.
+void write_to(std::ostream &out, const std::map<std::string, TensorView> &tensors,
+              const std::map<std::string, std::string> &metadata) {
   const auto order = in_file_order(tensors);
   const std::string header = header_text(order, metadata);
   const uint64_t length = header.size();
-  std::string out(sizeof length, '\0');
-  std::memcpy(out.data(), &length, sizeof length);
-  out += header;
-  for (const NamedTensor *item : order) {
-    if (item->second.bytes != 0) out.append(static_cast<const char *>(item->second.data), item->second.bytes);
-  }
-  parse_safetensors(reinterpret_cast<const std::byte *>(out.data()), out.size(), "the tensors to write");
-  return out;
-}
-
-// Tensor by tensor: a model may be larger than the memory that is left.
-void write_safetensors(const std::filesystem::path &path, const std::map<std::string, TensorView> &tensors,
-                       const std::map<std::string, std::string> &metadata) {
-  const auto order = in_file_order(tensors);
-  const std::string header = header_text(order, metadata);
-  const uint64_t length = header.size();
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out.write(reinterpret_cast<const char *>(&length), sizeof length);
   out.write(header.data(), static_cast<std::streamsize>(header.size()));
   for (const NamedTensor *item : order)
     out.write(static_cast<const char *>(item->second.data), static_cast<std::streamsize>(item->second.bytes));
+}
+
+}  // namespace
+
+std::string safetensors_bytes(const std::map<std::string, TensorView> &tensors,
+                              const std::map<std::string, std::string> &metadata) {
+  std::ostringstream stream;
+  write_to(stream, tensors, metadata);
+  std::string out = std::move(stream).str();
+  parse_safetensors(reinterpret_cast<const std::byte *>(out.data()), out.size(), "the tensors to write");
+  return out;
+}
+
+void write_safetensors(const std::filesystem::path &path, const std::map<std::string, TensorView> &tensors,
+                       const std::map<std::string, std::string> &metadata) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  write_to(out, tensors, metadata);
   out.close();
   if (!out) throw Error(ErrorKind::output, printable(path.string(), 4096) + ": cannot be written");
   SafetensorsFile checked(path);

@@ -17,18 +17,6 @@ float rounded(float value, kernels::Dtype dtype) {
   return kernels::load_element(&memory, dtype, 0);
 }
 
-Matrix build_head(const DecoderDescription &d, WeightReader &weights, const Weight &embedding) {
-  const Axis out{"vocab_size", d.vocab_size}, in{"hidden_size", d.hidden_size};
-  const std::string name = d.head_tied ? prefix_of(d, weights) + d.names.embedding : d.names.head;
-  MatrixSource source{out, in};
-  source.is_head = true;
-  Matrix head;
-  head.packed = read_packed(weights, name + ".weight", source);
-  if (!head.packed) head.weight = d.head_tied ? embedding : weights.read(name + ".weight", {out, in});
-  if (d.head_bias) head.bias = weights.read(d.names.head + ".bias", {out});
-  return head;
-}
-
 NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, int64_t heads,
                         const TensorReader &reader) {
   const int64_t dim = d.config.head_dim;
@@ -39,6 +27,17 @@ NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, 
 }
 
 }  // namespace
+
+Matrix build_head(const DecoderDescription &d, WeightReader &weights, const std::string &name) {
+  const Axis out{"vocab_size", d.vocab_size}, in{"hidden_size", d.hidden_size};
+  MatrixSource source{out, in};
+  source.is_head = true;
+  Matrix head;
+  head.packed = read_packed(weights, name + ".weight", source);
+  if (!head.packed) head.weight = weights.read(name + ".weight", {out, in});
+  if (d.head_bias) head.bias = weights.read(d.names.head + ".bias", {out});
+  return head;
+}
 
 Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
   const TensorReader reader(d, loading.weights, prefix_of(d, loading.weights));
@@ -55,7 +54,8 @@ Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
         reader.tensor(d.names.positions + ".weight", {{"positions", d.learned_positions}, reader.hidden()});
   }
   parts.head.norm = reader.norm(d.names.final_norm, reader.hidden());
-  parts.head.matrix = build_head(d, loading.weights, parts.embedding.tokens);
+  parts.head.matrix = build_head(
+      d, loading.weights, d.head_tied ? prefix_of(d, loading.weights) + d.names.embedding : d.names.head);
   parts.head.scale = d.logits_scale;
   parts.head.softcap = d.logits_softcap;
   return parts;

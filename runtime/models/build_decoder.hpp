@@ -21,6 +21,8 @@ std::unique_ptr<Model> build_decoder(const DecoderDescription &description, cons
 
 /// Everything but the blocks, which the caller adds.
 Decoder::Parts build_ends(const DecoderDescription &description, const Loading &loading);
+/// The matrix that makes logits, of the tensor `name`.weight: that of the embeddings where they are tied.
+Matrix build_head(const DecoderDescription &description, WeightReader &weights, const std::string &name);
 /// Reads the tensors of a layer.
 TensorReader layer_reader(const DecoderDescription &description, WeightReader &weights, size_t layer);
 std::unique_ptr<Sublayer> build_attention(const AttentionDescription &description,

@@ -18,8 +18,7 @@ void keep(const Weight &weight, ExpertTable &table) {
 const kernels::PackedMatrix *keep_packed(const PackedWeight &weight, int64_t first, int64_t n,
                                          ExpertTable &table) {
   if (table.owners.empty() || table.owners.back() != weight.owner) table.owners.push_back(weight.owner);
-  table.packed.push_back(std::make_unique<const kernels::PackedMatrix>(packed_rows(weight.matrix, first, n)));
-  return table.packed.back().get();
+  return &table.packed.emplace_back(packed_rows(weight.matrix, first, n));
 }
 
 /// A tensor of one expert: packed, or as it is.

@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "devices/cpu/threads.hpp"
+#include "runtime/files/shape_text.hpp"
 #include "runtime/models/packed_memory.hpp"
-#include "runtime/models/shape_text.hpp"
 
 namespace kvern::models {
 namespace {
@@ -34,7 +34,8 @@ struct Words {
     if (view.dtype != files::Dtype::i32 && view.dtype != files::Dtype::u32)
       weights.refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) + "; it should be I32");
     if (view.shape != shape)
-      weights.refuse(name, "has the shape " + shape_text(view.shape) + "; it should be " + shape_text(shape));
+      weights.refuse(name, "has the shape " + files::shape_text(view.shape) + "; it should be " +
+                               files::shape_text(shape));
   }
   uint32_t word(int64_t row, int64_t column) const {
     return static_cast<const uint32_t *>(view.data)[row * view.shape[1] + column];
@@ -79,7 +80,8 @@ std::vector<int32_t> input_order(const WeightReader &weights, const std::string 
   if (is_awq(weights) || !weights.contains(name)) return {};
   const files::TensorView view = weights.raw(name);
   if (view.dtype != files::Dtype::i32 || view.shape != std::vector<int64_t>{in})
-    weights.refuse(name, "should be I32 of the shape " + shape_text({in}) + ", the group of each input");
+    weights.refuse(name,
+                   "should be I32 of the shape " + files::shape_text({in}) + ", the group of each input");
   const auto *groups = static_cast<const int32_t *>(view.data);
   std::vector<int32_t> order(static_cast<size_t>(in));
   std::iota(order.begin(), order.end(), 0);

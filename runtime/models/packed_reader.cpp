@@ -7,9 +7,9 @@
 
 #include "devices/cpu/threads.hpp"
 #include "kernels/elementwise.hpp"
+#include "runtime/files/shape_text.hpp"
 #include "runtime/models/gptq.hpp"
 #include "runtime/models/packed_memory.hpp"
-#include "runtime/models/shape_text.hpp"
 
 namespace kvern::models {
 namespace {
@@ -19,6 +19,12 @@ using kernels::PackedMatrix;
 int64_t rows_of(const MatrixSource &source) { return std::max<int64_t>(source.count, 1) * source.out.extent; }
 
 bool is_transposed(const MatrixSource &source) { return source.layout == kernels::WeightLayout::k_n; }
+
+/// Whole blocks of inputs and, of a stack, whole panels of each matrix.
+bool is_packable(const MatrixSource &source) {
+  return source.in.extent % kernels::kBlockInputs == 0 &&
+         (source.count == 0 || source.out.extent % kernels::kPanelRows == 0);
+}
 
 std::vector<Axis> axes_of(const MatrixSource &source) {
   std::vector<Axis> axes{source.out, source.in};
@@ -35,8 +41,8 @@ files::TensorView part(const WeightReader &weights, const std::string &name, fil
     weights.refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) + "; it should be " +
                              std::string(files::dtype_name(dtype)));
   if (view.shape != shape)
-    weights.refuse(
-        name, "has the shape " + shape_text(view.shape) + ", but config.json asks for " + shape_text(shape));
+    weights.refuse(name, "has the shape " + files::shape_text(view.shape) + ", but config.json asks for " +
+                             files::shape_text(shape));
   return view;
 }
 
@@ -54,13 +60,15 @@ void read_levels(const WeightReader &weights, const std::string &name, PackedMat
 PackedWeight map_packed(const WeightReader &weights, const std::string &name, const MatrixSource &source) {
   PackedMatrix w;
   w.n = rows_of(source), w.k = source.in.extent;
+  if (!is_packable(source))
+    weights.refuse(name + ".codes", "holds matrices of " + std::to_string(source.out.extent) + " x " +
+                                        std::to_string(w.k) + ", which cannot be packed");
   const std::vector<int64_t> codes = weights.raw(name + ".codes").shape,
                              scales = weights.raw(name + ".scales").shape;
   w.bits = codes.size() == 2 && codes[1] == w.k * kernels::kPanelRows / 2 ? 4 : 8;
   const int64_t groups = scales.size() == 3 ? scales[1] : 0;
-  if (w.k % kernels::kBlockInputs != 0 || groups < 1 || w.k % groups != 0 ||
-      w.k / groups % kernels::kBlockInputs != 0)
-    weights.refuse(name + ".scales", "has the shape " + shape_text(scales) +
+  if (groups < 1 || w.k % groups != 0 || w.k / groups % kernels::kBlockInputs != 0)
+    weights.refuse(name + ".scales", "has the shape " + files::shape_text(scales) +
                                          "; its second extent should divide " + source.in.name + " (" +
                                          std::to_string(w.k) + ") into multiples of 32");
   w.group = w.k / groups;
@@ -141,9 +149,7 @@ PackedWeight read_packed(WeightReader &weights, const std::string &name, const M
   if (has_four_bit_tensors(weights, name))
     return weights.keep_packed(name, read_four_bit_tensors(weights, name, source));
   const int bits = bits_of(weights.packing(), source.is_head);
-  const bool fits = source.in.extent % kernels::kBlockInputs == 0 &&
-                    (source.count == 0 || source.out.extent % kernels::kPanelRows == 0);
-  if (bits == 0 || !fits) return {};
+  if (bits == 0 || !is_packable(source)) return {};
   return weights.keep_packed(name, quantize(weights, name, source, bits));
 }
 

@@ -19,8 +19,8 @@ struct MatrixSource {
 
 /// The matrix of tensor `name`, [count * out, in]; empty where it stays as it is: without Packing, or where the inputs are no
 /// multiple of 32 (of several matrices in one tensor also: the outputs of 16). Throws Error(model): a group that does not divide the
-/// inputs, weights that are not finite, packed tensors of other types or shapes than config.json asks for, a device that is not the
-/// host.
+/// inputs, weights that are not finite, packed tensors of other types or shapes than config.json asks for, a queue that is not the
+/// host's.
 PackedWeight read_packed(WeightReader &weights, const std::string &name, const MatrixSource &source);
 
 /// Rows [first, first + n) of a packed matrix; both are multiples of 16, or n ends the matrix.

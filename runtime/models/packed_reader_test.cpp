@@ -156,6 +156,32 @@ TEST_CASE("A folder is not quantized twice, nor over another one") {
         1);  // nothing half-made
 }
 
+TEST_CASE("A head that is not the table of embeddings stays one where a folder is quantized") {
+  const test::TemporaryFolder folder;
+  const files::Weights weights = files::Weights::open(reference_model("t5"));
+  std::map<std::string, files::TensorView> tensors;
+  for (const std::string &name : weights.names()) tensors[name] = weights.tensor(name);
+  tensors["lm_head.weight"] = tensors.at("shared.weight");
+  const fs::path plain = folder.path() / "plain", packed = folder.path() / "packed";
+  fs::create_directory(plain);
+  files::write_safetensors(plain / "model.safetensors", tensors);
+  fs::copy_file(reference_model("t5") / "config.json", plain / "config.json");
+  quantize_folder(plain, packed / "", packed_to(8).packing);
+  CHECK(load_model(packed)->info().parameters == load_model(plain)->info().parameters);
+}
+
+TEST_CASE("The head of an encoder-decoder model is packed as that of a decoder is") {
+  for (const char *name : {"t5", "bart"}) {
+    INFO(name);
+    models::ReadRecord record;
+    load_model(reference_model(name), packed_to(8, 0, 4, &record));
+    const auto found = std::find_if(record.packed.begin(), record.packed.end(),
+                                    [](const auto &one) { return one.second.matrix.bits == 4; });
+    REQUIRE(found != record.packed.end());
+    CHECK(found->second.matrix.n == load_model(reference_model(name))->info().vocab_size);
+  }
+}
+
 TEST_CASE("A packed file that is cut short, or of other sizes, is refused") {
   const test::TemporaryFolder folder;
   quantize_folder(reference_model("llama"), folder / "q", packed_to(4).packing);

@@ -23,7 +23,7 @@ const std::vector<int64_t> kPadding = {4, 0};
 
 /// `offers`: whose rotation the host offers, if not the model's.
 Cache open(const Model &model, const std::string &name, Dtype dtype, const char *plugins = "plugins",
-           const Model *offers = nullptr) {
+           const Model *offers = nullptr, const OptionTable &options = {}) {
   const auto host = std::make_shared<Host>();
   (offers ? *offers : model).offer_extensions(*host);
   CacheSpec spec;
@@ -31,6 +31,7 @@ Cache open(const Model &model, const std::string &name, Dtype dtype, const char 
   spec.dtype = dtype;
   spec.max_rows = 2;
   spec.max_tokens = 16;
+  spec.options = options;
   const std::string folder = std::string(std::getenv("KVERN_BUILD_DIR")) + "/lib/kvern/" + plugins;
   return Cache::create(host, *find_plugin(name, {folder}).plugin, spec);
 }
@@ -109,6 +110,20 @@ TEST_CASE("A prompt whose latents are expanded gives the logits of one that is f
     const at::Tensor rest = feed(*model, parts, kSmallIds, 1, 11, kPadding);
     CHECK(largest_difference(at::cat({first, rest}, 1), want) < 1e-4);
   }
+}
+
+TEST_CASE("A prompt of latents goes through a cache that attends itself, as its tokens one by one do") {
+  const auto model = load_model(reference_model("deepseek_v3"));
+  const OptionTable window{{"window_length", {int64_t{4}, ""}}, {"force", {true, ""}}};
+  const auto open_window = [&] {
+    return open(*model, "sliding_window", Dtype::f32, "plugins", nullptr, window);
+  };
+  Cache whole = open_window(), single = open_window();
+  const at::Tensor got = feed(*model, whole, kSmallIds, 0, 11, kPadding);
+  std::vector<at::Tensor> steps;
+  for (int64_t i = 0; i < 11; ++i) steps.push_back(feed(*model, single, kSmallIds, i, i + 1, kPadding));
+  CHECK(largest_difference(got, at::cat(steps, 1)) < 1e-4);
+  CHECK(largest_difference(got, testing::all_logits(*model, kSmallIds, kPadding)) > 1e-3);
 }
 
 TEST_CASE("Latent attention is refused by a cache that rotates keys itself") {

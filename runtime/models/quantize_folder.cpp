@@ -28,7 +28,8 @@ using Tensors = std::map<std::string, files::TensorView>;
 class NewFolder {
  public:
   explicit NewFolder(const fs::path &to)
-      : to_(to), part_(to.string() + ".new-" + std::to_string(::getpid())) {
+      : to_(to.has_filename() ? to : to.parent_path()),
+        part_(to_.string() + ".new-" + std::to_string(::getpid())) {
     std::error_code failed;
     if (fs::exists(to_, failed)) fail(to_, "exists already; name a folder that is not there yet");
     fs::create_directories(part_, failed);

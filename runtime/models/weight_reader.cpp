@@ -7,9 +7,9 @@
 #include <new>
 #include <utility>
 
-#include "kernels/elementwise.hpp"
 #include "devices/cpu/cpu_queue.hpp"
-#include "runtime/models/shape_text.hpp"
+#include "kernels/elementwise.hpp"
+#include "runtime/files/shape_text.hpp"
 
 namespace kvern::models {
 namespace {
@@ -21,7 +21,7 @@ std::string axes_text(const std::vector<Axis> &axes) {
     names += (shape.empty() ? "" : ", ") + axis.name;
     shape.push_back(axis.extent);
   }
-  return shape_text(shape) + " (" + names + ")";
+  return files::shape_text(shape) + " (" + names + ")";
 }
 
 bool matches(const std::vector<int64_t> &shape, const std::vector<Axis> &axes) {
@@ -128,8 +128,8 @@ Weight WeightReader::checked(const std::string &name, const std::vector<Axis> &a
   }
   const files::TensorView view = weights_.tensor(name);
   if (!matches(view.shape, axes)) {
-    refuse(name, "has the shape " + shape_text(view.shape) + ", but config.json asks for " + axes_text(axes) +
-                     weights_.quantization_hint());
+    refuse(name, "has the shape " + files::shape_text(view.shape) + ", but config.json asks for " +
+                     axes_text(axes) + weights_.quantization_hint());
   }
   const auto known = read_.find(name);
   if (known != read_.end()) return known->second;
@@ -165,6 +165,8 @@ Weight WeightReader::peek(const std::string &name, const std::vector<Axis> &axes
 
 // A matrix beside a table of its own (a tied head) is no second parameter.
 PackedWeight WeightReader::keep_packed(const std::string &name, PackedWeight packed) {
+  if (queue_.place().device_type != kDLCPU)
+    refuse(name, "is packed; packed weights are multiplied on the CPU only");
   if (read_.count(name) == 0) parameters_ += packed.matrix.n * packed.matrix.k;
   bytes_ += packed.matrix.bytes();
   if (record_) record_->packed.emplace(name, packed);

@@ -49,7 +49,10 @@ class WeightReader {
   Weight read(const std::string &name, const std::vector<Axis> &axes);
   /// The same in this type, whatever type the others have.
   Weight read_as(Dtype dtype, const std::string &name, const std::vector<Axis> &axes);
-  bool contains(const std::string &name) const { return weights_.contains(name); }
+  /// As it is, or packed.
+  bool contains(const std::string &name) const {
+    return weights_.contains(name) || weights_.contains(name + ".codes");
+  }
 
   /// How matrices are packed; without a call they are not, but those of a quantized folder.
   void set_packing(const Packing &packing, const files::Quantization &quantization, ReadRecord *record);

@@ -91,6 +91,9 @@ class Step {
   /// that rotates another part of a head than its first elements (rope is nullptr in attend). Throws Error(plugin) if the
   /// layer's cache wants keys before rotation, or counts positions of its own.
   void rotate(int layer, const Rope &rope, const HeadsView &x);
+  /// Does attend give this layer's queries nothing but the step's own tokens, by the host's kernel? A model may then attend to those
+  /// in another form than it stores them in.
+  bool attends_to_itself(int layer) const;
   /// Stores k (rotated in place unless rope is nullptr) and v without attention. In an IMPORT step they may hold a layer's last
   /// tokens only.
   void store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope);

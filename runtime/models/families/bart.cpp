@@ -121,11 +121,10 @@ Decoder::Parts build_ends_of(const files::ModelConfig &config, const DecoderDesc
   parts.info.model_type = d.model_type;
   parts.info.vocab_size = d.vocab_size;
   parts.info.max_positions = d.max_positions;
-  const Axis vocab{"vocab_size", d.vocab_size};
   const Weight tokens = read_tokens(config, loading, stack, "decoder");
   parts.embedding = read_embedding(config, stack, tokens);
-  parts.head.matrix.weight =
-      d.head_tied ? tokens : loading.weights.read("lm_head.weight", {vocab, stack.hidden()});
+  parts.head.matrix =
+      build_head(d, loading.weights, d.head_tied ? embedding_of(config, loading, "decoder") : d.names.head);
   return parts;
 }
 

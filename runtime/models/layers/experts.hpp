@@ -1,5 +1,6 @@
 // A mixture of experts (Shazeer et al. 2017): a router sends each token to a few gated MLPs; shared experts see all tokens.
 #pragma once
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -14,7 +15,7 @@ struct ExpertTable {
   kernels::WeightLayout layout = kernels::WeightLayout::n_k;
   kernels::ExpertActivation activation;
   std::vector<kernels::Expert> experts;
-  std::vector<std::unique_ptr<const kernels::PackedMatrix>> packed;  ///< that the table points to
+  std::deque<kernels::PackedMatrix> packed;  ///< that the table points to
   std::vector<std::shared_ptr<const void>> owners;
 };
 

@@ -1,7 +1,5 @@
 #include "runtime/models/layers/latent_attention.hpp"
 
-#include <algorithm>
-
 namespace kvern::models {
 namespace {
 
@@ -19,13 +17,6 @@ void copy_heads(const MatrixView &from, int64_t from_step, const MatrixView &to,
     call.to = to.data + i * (by_token ? to.stride : to_step);
     queue.convert(call);
   }
-}
-
-/// Whether several tokens see none but each other: at most padding was fed before them. To expand their keys and values then costs
-/// what absorption costs, and attention in a head's own dimensions less than in the latent's.
-bool begins_sequences(const Step &step) {
-  const auto &first = step.request().row_pos;
-  return step.n_new() > 1 && std::all_of(first.begin(), first.end(), [](int64_t at) { return at <= 0; });
 }
 
 }  // namespace
@@ -157,7 +148,9 @@ void LatentAttention::compute(Activations &x, Step &step, const MatrixView &out,
   step.rotate(x.layer, *c.rope, heads(x, q, c.rope_dim, c.nope_dim, c.q_heads, c.q_dim()));
   step.rotate(x.layer, *c.rope, heads(x, latent, c.rope_dim, c.rank, 1, c.rope_dim));
   const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.v_dim);
-  if (begins_sequences(step))
+  // of several tokens that see none but each other, to expand keys and values costs what absorption costs, and attention in a
+  // head's own dimensions less than in the latent's
+  if (step.n_new() > 1 && step.attends_to_itself(x.layer))
     attend_expanded(q, latent, attended, x, step);
   else
     attend_absorbed(q, latent, attended, x, step);

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace kvern::models {
+namespace kvern::files {
 
 /// "[2, 3]"; an empty shape is "[]".
 inline std::string shape_text(const std::vector<int64_t> &shape) {
@@ -13,4 +13,4 @@ inline std::string shape_text(const std::vector<int64_t> &shape) {
   return text + "]";
 }
 
-}  // namespace kvern::models
+}  // namespace kvern::files
