@@ -34,7 +34,7 @@ void rms_norm(const NormCall &call, const Parallel &parallel);
 /// out = (x - mean) / sqrt(variance + eps) * (weight + weight_offset) + bias
 void layer_norm(const NormCall &call, const Parallel &parallel);
 
-enum class Activation : int32_t { silu, gelu_tanh, gelu, relu };
+enum class Activation : int32_t { silu, gelu_tanh, gelu, relu, relu2 };  // relu2: relu, squared
 
 /// out = activation(x), times `up` if that is set. out may be x or up.
 struct ActivationCall {

@@ -37,9 +37,11 @@ double activation(Activation kind, double x) {
     case Activation::gelu:
       return 0.5 * x * (1.0 + std::erf(x * M_SQRT1_2));
     case Activation::relu:
+      return std::max(x, 0.0);
+    case Activation::relu2:
       break;
   }
-  return x > 0 ? x : 0.0;
+  return x > 0 ? x * x : 0.0;
 }
 
 }  // namespace

@@ -69,8 +69,8 @@ TEST_CASE("Norms equal the reference implementation, with and without residual, 
 TEST_CASE("Activations equal the reference implementation from -100 to 100, with and without a gate") {
   many_times([](Random &random) {
     ActivationCall call;
-    call.activation =
-        random.pick({Activation::silu, Activation::gelu_tanh, Activation::gelu, Activation::relu});
+    call.activation = random.pick(
+        {Activation::silu, Activation::gelu_tanh, Activation::gelu, Activation::relu, Activation::relu2});
     call.rows = random.pick<int64_t>({1, 3, 200});
     call.dim = random.pick(kDims);
     call.x_stride = call.up_stride = call.out_stride = call.dim + random.integer(0, 2);

@@ -61,6 +61,8 @@ double activated(const ExpertActivation &a, double gate, double up) {
         return up * gate / (1.0 + std::exp(-gate));
       case Activation::relu:
         return up * std::max(gate, 0.0);
+      case Activation::relu2:
+        return up * std::max(gate, 0.0) * std::max(gate, 0.0);
       case Activation::gelu:
         return up * 0.5 * gate * (1.0 + std::erf(gate / std::sqrt(2.0)));
       case Activation::gelu_tanh:

@@ -31,7 +31,8 @@ struct Mixture {
     call.width = random.pick<int64_t>({3, 24, 66});
     call.type = random.pick({Dtype::f32, Dtype::bf16, Dtype::f16});
     call.layout = random.chance(0.6) ? WeightLayout::n_k : WeightLayout::k_n;
-    call.activation.activation = random.pick({Activation::silu, Activation::gelu, Activation::relu});
+    call.activation.activation =
+        random.pick({Activation::silu, Activation::gelu, Activation::relu, Activation::relu2});
     if (random.chance(0.4)) {
       call.activation.clamp = 1.0f;
       call.activation.interleaved = random.chance(0.5);

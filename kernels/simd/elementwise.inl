@@ -72,6 +72,7 @@ template <Activation A>
 KVERN_INLINE Vec activation(Vec x) {
   if constexpr (A == Activation::silu) return div(x, add(set1(1.0f), exp_of(sub(zero(), x))));
   if constexpr (A == Activation::relu) return max_of(x, zero());
+  if constexpr (A == Activation::relu2) return mul(max_of(x, zero()), x);
   if constexpr (A == Activation::gelu) {
     return mul(mul(x, set1(0.5f)), add(set1(1.0f), erf_of(mul(x, set1(0.70710678f)))));
   }
@@ -95,6 +96,7 @@ static void activate_row(Activation kind, const float *x, const float *up, float
   if (kind == Activation::gelu_tanh) activate_typed<Activation::gelu_tanh>(x, up, out, n);
   if (kind == Activation::gelu) activate_typed<Activation::gelu>(x, up, out, n);
   if (kind == Activation::relu) activate_typed<Activation::relu>(x, up, out, n);
+  if (kind == Activation::relu2) activate_typed<Activation::relu2>(x, up, out, n);
 }
 
 static void add_scaled_row(float *out, const float *x, float factor, int64_t n) {

@@ -115,8 +115,7 @@ std::unique_ptr<Mlp> build_mlp(const MlpDescription &d, const TensorReader &read
       reader.projection(d.up, d.gated ? std::vector{inner, inner} : std::vector{inner}, reader.hidden());
   weights.down = reader.projection(d.down, {reader.hidden()}, inner);
   weights.gate_multiplier = d.gate_multiplier;
-  return std::make_unique<Mlp>(std::move(residual), d.activation, MlpKind{d.gated, d.squared},
-                               std::move(weights));
+  return std::make_unique<Mlp>(std::move(residual), d.activation, d.gated, std::move(weights));
 }
 
 std::unique_ptr<Sublayer> build_feed_forward(const LayerDescription &d, const TensorReader &reader) {

@@ -21,7 +21,7 @@ constexpr std::array<std::pair<const char *, Activation>, 9> kActivations{
      {"gelu_fast", Activation::gelu_tanh},
      {"gelu_pytorch_tanh", Activation::gelu_tanh},
      {"relu", Activation::relu},
-     {"relu2", Activation::relu}}};
+     {"relu2", Activation::relu2}}};
 
 void check_divisible(const files::ModelConfig &config, const char *key, int64_t value, const char *by,
                      int64_t divisor) {
@@ -105,11 +105,6 @@ Activation read_activation(const files::ModelConfig &config, const std::string &
   config.fail(key, "the activation '" + name + "' is unknown; known are " + list + did_you_mean(name, known));
 }
 
-void read_mlp_activation(const files::ModelConfig &config, const std::string &key, MlpDescription &mlp) {
-  mlp.activation = read_activation(config, key);
-  mlp.squared = config.string(key) == "relu2";
-}
-
 RopeConfig read_rope(const files::ModelConfig &config, int64_t head_dim, const std::string &layer_type) {
   const files::RopeParameters from = config.rope({}, layer_type);
   RopeConfig rope;
@@ -167,7 +162,7 @@ LayerDescription llama_layer(const files::ModelConfig &config, int64_t hidden_si
   layer.attention.k_norm = "self_attn.k_norm";
   layer.mlp.residual.norm = "post_attention_layernorm";
   layer.mlp.intermediate_size = config.size("intermediate_size");
-  read_mlp_activation(config, activation_key, layer.mlp);
+  layer.mlp.activation = read_activation(config, activation_key);
   layer.mlp.up = {{"mlp.gate_proj", "mlp.up_proj"}, false};
   layer.mlp.down = {{"mlp.down_proj"}, false};
   return layer;

@@ -66,7 +66,6 @@ struct MlpDescription {
   ResidualDescription residual;
   int64_t intermediate_size = 0;
   bool gated = true;
-  bool squared = false;  ///< the activation is relu, and what it gives is squared
   kernels::Activation activation = kernels::Activation::silu;
   float gate_multiplier = 1.0f;  ///< gated: of the gate before its activation
   ProjectionNames up, down;

@@ -41,9 +41,7 @@ DecoderDescription describe_llama_like(const files::ModelConfig &config,
                                        const std::string &activation_key = "hidden_act",
                                        const std::string &rope_layer_type = "");
 
-/// The activation of `key`, by transformers' names, for an MLP: relu2 is relu that is squared.
-void read_mlp_activation(const files::ModelConfig &config, const std::string &key, MlpDescription &mlp);
-/// The same without squares: relu for relu2.
+/// The activation of `key`, by transformers' names.
 kernels::Activation read_activation(const files::ModelConfig &config, const std::string &key);
 
 /// The rotation in force, from what config.json says; checks that they fit the head.

@@ -12,9 +12,6 @@ ExpertsDescription describe_experts(const files::ModelConfig &config, const Expe
                                     const MlpDescription &mlp) {
   ExpertsDescription d;
   d.residual = mlp.residual;
-  if (mlp.squared)
-    config.fail("hidden_act",
-                "'relu2' cannot be computed in experts; silu, gelu, gelu_pytorch_tanh and relu can");
   d.activation.activation = mlp.activation;
   d.intermediate_size = config.size(keys.width);
   d.routing.experts = config.size(keys.experts);

@@ -37,7 +37,7 @@ LayerDescription describe_layer(const files::ModelConfig &config, int64_t hidden
   layer.mlp.residual.norm = "ln_2";
   layer.mlp.intermediate_size = config.size("n_inner", 4 * hidden_size);
   layer.mlp.gated = false;
-  read_mlp_activation(config, "activation_function", layer.mlp);
+  layer.mlp.activation = read_activation(config, "activation_function");
   layer.mlp.up = {{"mlp.c_fc"}, true};
   layer.mlp.down = {{"mlp.c_proj"}, true};
   return layer;

@@ -25,7 +25,7 @@ MlpDescription describe_mlp(const files::ModelConfig &config, const std::string 
   mlp.residual.norm = "final_layer_norm";
   mlp.intermediate_size = config.size(size_key);
   mlp.gated = false;
-  read_mlp_activation(config, "activation_function", mlp);
+  mlp.activation = read_activation(config, "activation_function");
   mlp.up = {{"fc1"}, true};
   mlp.down = {{"fc2"}, true};
   return mlp;

@@ -10,27 +10,22 @@ constexpr int64_t kChunk = 1024;
 
 }  // namespace
 
-Mlp::Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWeights weights)
+Mlp::Mlp(Residual residual, kernels::Activation activation, bool gated, MlpWeights weights)
     : ResidualSublayer(std::move(residual)),
       activation_(activation),
-      kind_(kind),
+      gated_(gated),
       weights_(std::move(weights)),
       up_size_(weights_.up.out()) {}
 
 void Mlp::activate(const MatrixView &hidden, Queue &queue) const {
-  if (kind_.gated) scale_rows(hidden, up_size_ / 2, weights_.gate_multiplier, queue);
+  if (gated_) scale_rows(hidden, up_size_ / 2, weights_.gate_multiplier, queue);
   kernels::ActivationCall call;
   call.activation = activation_;
   call.rows = hidden.rows;
-  call.dim = kind_.gated ? up_size_ / 2 : up_size_;
+  call.dim = gated_ ? up_size_ / 2 : up_size_;
   call.x = call.out = hidden.data;
   call.x_stride = call.up_stride = call.out_stride = hidden.stride;
-  if (kind_.squared) {  // relu(x) * x; relu leaves a square as it is
-    call.up = hidden.data;
-    queue.activate(call);
-    if (!kind_.gated) return;
-  }
-  if (kind_.gated) call.up = hidden.data + call.dim;
+  if (gated_) call.up = hidden.data + call.dim;
   queue.activate(call);
 }
 

@@ -1,12 +1,8 @@
-// down(act(up(x))) or, gated, down(act(gate(x)) * up(x)); squared, act is relu and what it gives is squared.
+// down(act(up(x))) or, gated, down(act(gate(x)) * up(x)).
 #pragma once
 #include "runtime/models/layers/sublayer.hpp"
 
 namespace kvern::models {
-
-struct MlpKind {
-  bool gated = false, squared = false;
-};
 
 struct MlpWeights {
   Projection up;                 ///< intermediate_size of hidden_size; gated: gate, then up
@@ -16,7 +12,7 @@ struct MlpWeights {
 
 class Mlp : public ResidualSublayer {
  public:
-  Mlp(Residual residual, kernels::Activation activation, MlpKind kind, MlpWeights weights);
+  Mlp(Residual residual, kernels::Activation activation, bool gated, MlpWeights weights);
 
   const char *name() const override { return "MLP"; }
   /// As add_to, in an encoder.
@@ -30,7 +26,7 @@ class Mlp : public ResidualSublayer {
   void activate(const MatrixView &hidden, Queue &queue) const;
 
   kernels::Activation activation_;
-  MlpKind kind_;
+  bool gated_;
   MlpWeights weights_;
   int64_t up_size_;
 };
