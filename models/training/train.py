@@ -52,6 +52,14 @@ def learning_rate(step, steps, peak):
     return peak * min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.65 * steps)))
 
 
+def model_config(args):
+    """The demo model's, or that of a draft for it: fewer and narrower layers, one key/value head."""
+    if not args.draft:
+        return CONFIG
+    return CONFIG | {"hidden_size": 128, "intermediate_size": 256, "num_attention_heads": 2, "num_key_value_heads": 1,
+                     "num_hidden_layers": 1}
+
+
 def forward_loss(model, ids, kinds):
     """The weighted loss, and the share of values whose first token would be chosen."""
     with torch.autocast("cpu", torch.bfloat16):
@@ -81,7 +89,7 @@ def export(model, folder):
     weights = {name: p.detach().bfloat16().contiguous() for name, p in model.named_parameters()}
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    (folder / "config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps(model.config, indent=2) + "\n")
     generation = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "do_sample": False}
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
 
@@ -96,7 +104,7 @@ def save_state(path, model, optimizers, curriculum, step):
 def train(args):
     torch.manual_seed(args.seed)
     tokenizer = Tokenizer.from_file(str(args.out / "tokenizer.json"))
-    model = Llama(CONFIG)
+    model = Llama(model_config(args))
     optimizers, curriculum, first = make_optimizers(model), Curriculum(), 0
     if args.resume and args.state.exists():
         state = torch.load(args.state)
@@ -130,6 +138,7 @@ def main():
     here = pathlib.Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=here.parent / "demo", help="folder with tokenizer.json")
+    parser.add_argument("--draft", action="store_true", help="a draft of one layer, for assisted decoding")
     parser.add_argument("--state", type=pathlib.Path, default=here / "state.pt", help="where training can go on from")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=1600)
