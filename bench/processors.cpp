@@ -11,6 +11,7 @@
 
 #include "core/generation/processors.hpp"
 #include "core/torch/single_thread.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

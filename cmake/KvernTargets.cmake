@@ -11,22 +11,45 @@
 # With -DCMAKE_UNITY_BUILD=ON, as continuous integration builds, libraries and programs compile several files as one: names in their
 # unnamed namespaces are unique in the target. Entries of kvern_collect and tests are compiled one by one.
 
-# One precompiled header for every target that uses LibTorch: made once, reused.
+# Precompiled headers, each made once and reused: of targets that use LibTorch, of tests, and of tests that use LibTorch.
+function(_kvern_precompiled name header)
+  add_library(${name} OBJECT ${PROJECT_SOURCE_DIR}/core/torch/pch.cpp)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARGN})
+  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/${header})
+endfunction()
+
 if(NOT KVERN_ONLY_PYTHON)
-  add_library(kvern_pch OBJECT ${PROJECT_SOURCE_DIR}/core/torch/pch.cpp)
-  target_include_directories(kvern_pch PUBLIC ${PROJECT_SOURCE_DIR}/core/include)
-  target_link_libraries(kvern_pch PUBLIC kvern::torch)
-  target_precompile_headers(kvern_pch PRIVATE ${PROJECT_SOURCE_DIR}/core/torch/torch.hpp)
+  _kvern_precompiled(kvern_pch core/torch/pch.hpp kvern::torch)
+endif()
+if(KVERN_BUILD_TESTS)
+  _kvern_precompiled(kvern_test_pch tests/support/test.hpp)
+  if(NOT KVERN_ONLY_PYTHON)
+    _kvern_precompiled(kvern_torch_test_pch tests/support/torch_test_pch.hpp kvern::torch)
+  endif()
 endif()
 
+# A program is compiled as the header was, not as position-independent executables usually are.
+function(_kvern_reuse_precompiled target name)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
+  target_precompile_headers(${target} REUSE_FROM ${name})
+endfunction()
+
+# _kvern_finish(TARGET TORCH [IS_TEST])
 function(_kvern_finish target torch)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   if(torch)
     target_link_libraries(${target} PUBLIC kvern::torch)
-    # a program is built as the header was, not as position-independent executables usually are
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_compile_options(${target} PRIVATE -fPIC)
-    target_precompile_headers(${target} REUSE_FROM kvern_pch)
+  endif()
+  if(ARGN)
+    if(torch)
+      _kvern_reuse_precompiled(${target} kvern_torch_test_pch)
+    else()
+      _kvern_reuse_precompiled(${target} kvern_test_pch)
+    endif()
+  elseif(torch)
+    _kvern_reuse_precompiled(${target} kvern_pch)
   endif()
 endfunction()
 
@@ -60,7 +83,7 @@ function(kvern_test name)
   add_executable(${name} ${A_SOURCES})
   # last: of an inline function that several files hold the linker takes the first, and those of the main are unoptimised
   target_link_libraries(${name} PRIVATE ${A_LINK} kvern_test_main)
-  _kvern_finish(${name} "${A_TORCH}")
+  _kvern_finish(${name} "${A_TORCH}" IS_TEST)
   set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   add_test(NAME ${name} COMMAND ${name})
   _kvern_test_properties(${name} "${A_LABELS}")

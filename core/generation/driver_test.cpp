@@ -12,6 +12,7 @@
 #include "tests/support/error_text.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test.hpp"
+#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using kvern::test::error_text;

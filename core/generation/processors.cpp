@@ -1,4 +1,5 @@
 #include "core/generation/processors.hpp"
+#include "core/torch/torch.hpp"
 
 #include <algorithm>
 

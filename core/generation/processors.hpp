@@ -7,8 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/torch/torch.hpp"
-
 namespace kvern {
 
 class LogitsProcessor {

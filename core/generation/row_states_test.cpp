@@ -6,6 +6,7 @@
 
 #include "core/generation/ngrams.hpp"
 #include "core/generation/testing/processors.hpp"
+#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using namespace kvern::test;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/generation/ngrams.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

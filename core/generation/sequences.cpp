@@ -1,4 +1,5 @@
 #include "core/generation/sequences.hpp"
+#include "core/torch/torch.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "core/generation/stopping.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern {
 

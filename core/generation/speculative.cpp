@@ -5,6 +5,7 @@
 #include <random>
 
 #include "kernels/elementwise.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/torch/tensor.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::test {
 

@@ -1,10 +1,9 @@
 // LibTorch's tensors at the border to caches and kernels: borrowed views, and dtypes.
 #pragma once
+#include <ATen/core/Tensor.h>
 #include <array>
 #include <kvern/dtype.hpp>
 #include <kvern/heads_view.hpp>
-
-#include "core/torch/torch.hpp"
 
 namespace kvern {
 

@@ -4,7 +4,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
-#include "core/torch/torch.hpp"
 #include "runtime/tokenizer/tokenizer.hpp"
 
 namespace kvern::cli {

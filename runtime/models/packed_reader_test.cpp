@@ -15,6 +15,7 @@
 #include "tests/support/error_text.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
+#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using testing::reference_model;

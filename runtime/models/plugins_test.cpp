@@ -8,6 +8,7 @@
 #include "runtime/models/testing/run.hpp"
 #include "tests/support/error_text.hpp"
 #include "tests/support/test.hpp"
+#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using testing::feed;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/torch/tensor.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

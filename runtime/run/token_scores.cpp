@@ -1,4 +1,5 @@
 #include "runtime/run/token_scores.hpp"
+#include "core/torch/torch.hpp"
 
 #include <algorithm>
 #include <kvern/error.hpp>

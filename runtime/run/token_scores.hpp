@@ -1,11 +1,10 @@
 // How well logits predict a text, and how far they are from another cache's logits, token by token. The statistics over
 // tokens are in score_summary.hpp.
 #pragma once
+#include <ATen/core/Tensor.h>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "core/torch/torch.hpp"
 
 namespace kvern {
 

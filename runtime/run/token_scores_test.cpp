@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "tests/support/test.hpp"
+#include "core/torch/torch.hpp"
 
 using namespace kvern;
 

@@ -9,6 +9,7 @@
 #include "tests/reference_runner/case_rope.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

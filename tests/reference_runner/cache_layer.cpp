@@ -1,6 +1,7 @@
 #include "tests/reference_runner/cache_layer.hpp"
 
 #include "tests/reference_runner/outcome.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

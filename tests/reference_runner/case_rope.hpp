@@ -1,10 +1,9 @@
 // "kvern.rope/1" with the angles that a case recorded.
 #pragma once
+#include <ATen/core/Tensor.h>
 #include <kvern/abi/rope.h>
 
 #include <vector>
-
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "tests/reference_runner/outcome.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

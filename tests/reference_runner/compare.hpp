@@ -1,9 +1,9 @@
 // Comparing what kvern computes with the tensors beside a case.
 #pragma once
+#include <ATen/core/Tensor.h>
 #include <string>
 #include <vector>
 
-#include "core/torch/torch.hpp"
 #include "runtime/files/safetensors.hpp"
 #include "tests/reference_runner/case.hpp"
 

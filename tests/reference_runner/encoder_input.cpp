@@ -2,6 +2,7 @@
 
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/outcome.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/kinds.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -3,6 +3,7 @@
 #include "runtime/audio/read_audio.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/kinds.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -4,6 +4,7 @@
 #include "tests/reference_runner/cache_layer.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

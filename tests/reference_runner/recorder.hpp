@@ -1,11 +1,11 @@
 // Logits or scores of the first steps of a generation, beside the recorded ones.
 #pragma once
+#include <ATen/core/Tensor.h>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/torch/torch.hpp"
 #include "tests/reference_runner/compare.hpp"
 
 namespace kvern::reference {

@@ -6,6 +6,7 @@
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

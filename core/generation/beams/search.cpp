@@ -5,6 +5,7 @@
 
 #include "core/generation/beams/result.hpp"
 #include "core/generation/scores.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/generation/processors.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

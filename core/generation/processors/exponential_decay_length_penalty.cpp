@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/generation/processors.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

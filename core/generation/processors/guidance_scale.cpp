@@ -3,6 +3,7 @@
 
 #include "core/generation/driver.hpp"
 #include "core/generation/processors.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 

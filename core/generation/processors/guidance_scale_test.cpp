@@ -4,6 +4,7 @@
 #include "core/generation/testing_model.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test.hpp"
+#include "core/torch/torch.hpp"
 
 using namespace kvern;
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/generation/processors.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

@@ -1,4 +1,5 @@
 #include "core/generation/testing/processors.hpp"
+#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using namespace kvern::test;

@@ -4,6 +4,7 @@
 #include "core/generation/speculative.hpp"
 #include "core/generation/strategies.hpp"
 #include "kernels/elementwise.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

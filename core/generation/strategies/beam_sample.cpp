@@ -4,6 +4,7 @@
 
 #include "core/generation/beams/search.hpp"
 #include "core/generation/strategies.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "core/generation/strategies.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

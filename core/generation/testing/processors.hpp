@@ -5,6 +5,7 @@
 
 #include "core/generation/processors.hpp"
 #include "tests/support/test.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::test {
 

@@ -9,6 +9,7 @@
 
 #include "runtime/files/json.hpp"
 #include "runtime/files/safetensors.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern::testing {
 namespace {
