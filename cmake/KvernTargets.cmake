@@ -4,7 +4,8 @@
 #   kvern_program(NAME [TORCH] SOURCES ... [LINK ...])
 #   kvern_test(NAME [TORCH] SOURCES ... [LINK ...] [LABELS ...])
 #       a Catch2 test program, registered with CTest; the label `threaded` asks for a run under the thread sanitizer,
-#       whose build makes only these tests: they and what they link are free of LibTorch
+#       whose build makes only these tests: they and what they link are free of LibTorch; `unsanitized` leaves it out of builds
+#       with sanitizers: what it looks at (texts of messages, quality) is the same there, and its code is run by other tests
 #   kvern_fuzzer(NAME SOURCES ... [LINK ...])
 #       fuzz_NAME around LLVMFuzzerTestOneInput, its kept inputs in tests/fuzz/corpus/NAME. With KVERN_BUILD_FUZZERS a
 #       libFuzzer program; else a test that replays the kept inputs. It and what it links are free of LibTorch.
@@ -77,6 +78,9 @@ function(kvern_test name)
     return()
   endif()
   cmake_parse_arguments(A "TORCH" "" "SOURCES;LINK;LABELS" ${ARGN})
+  if(KVERN_SANITIZE AND "unsanitized" IN_LIST A_LABELS)
+    return()
+  endif()
   if(A_TORCH AND "threaded" IN_LIST A_LABELS)
     message(FATAL_ERROR "${name}: a test labelled `threaded` runs under the thread sanitizer and must not use LibTorch")
   endif()

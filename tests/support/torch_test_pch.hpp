@@ -1,5 +1,4 @@
-// The precompiled header of tests that use LibTorch.
+// The precompiled header of tests that use LibTorch, most of which compute with tensors.
 #pragma once
-#include <ATen/core/Tensor.h>
-
+#include "core/torch/torch.hpp"
 #include "tests/support/test.hpp"
