@@ -1,5 +1,6 @@
 // Divides scores by the temperature: below 1 sharpens the distribution, above 1 flattens it.
 #include "core/generation/processors.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 

@@ -1,6 +1,7 @@
 // Locally typical sampling: Meister et al. 2023. Keeps the tokens whose surprisal is nearest to the entropy of the
 // distribution, until their probability reaches p.
 #include "core/generation/processors.hpp"
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {
