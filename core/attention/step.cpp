@@ -169,8 +169,9 @@ void Step::attend(int layer, const HeadsView &q, const HeadsView &k, const Heads
   const kvern_view view = s.cache.view(layer);
   const Rotary::Tables *tables = spec.rope ? &s.rotary.tables(*spec.rope, view.q_pos) : nullptr;
   const bool raw_q = (view.flags & KVERN_VIEW_RAW_Q) != 0;
-  if (tables && k && !(view.flags & KVERN_VIEW_RAW_K)) s.rotary.apply(*tables, k);
-  if (tables && !raw_q) s.rotary.apply(*tables, q);
+  const auto rotate = [&](const HeadsView &x) { s.rotary.apply(*tables, from_element(x, spec.rope_first)); };
+  if (tables && k && !(view.flags & KVERN_VIEW_RAW_K)) rotate(k);
+  if (tables && !raw_q) rotate(q);
   const auto ck = k ? s.k_dtype(k) : CacheDtype::Converted{nullptr, k};
   const auto cv = v ? s.v_dtype(v) : CacheDtype::Converted{nullptr, v};
   const DLDevice device = s.queue.place();
@@ -199,30 +200,21 @@ void Step::attend(int layer, const HeadsView &q, const HeadsView &k, const Heads
     call.bias = &dbias;
   }
   if (!s.cache.attend(call)) {
-    if (tables && raw_q) s.rotary.apply(*tables, q);
+    if (tables && raw_q) rotate(q);
     s.attend_after_update(call, view);
   }
   if (s.request.locate_non_finite) s.check_attention(layer, q, k, v, out);
 }
 
-void Step::rotate(int layer, const Rope &rope, const HeadsView &x) {
-  Impl &s = *impl_;
-  layer = s.key_layer(layer);
-  const kvern_view view = s.cache.view(layer);
-  if (view.q_pos || (view.flags & (KVERN_VIEW_RAW_K | KVERN_VIEW_RAW_Q)) != 0) {
-    throw Error(ErrorKind::plugin,
-                "layer " + std::to_string(layer) + ": the cache '" + std::string(s.cache.plugin().name) +
-                    "' rotates keys itself, but a latent holds keys of which only a part is rotated; use a "
-                    "cache that keeps keys as they come");
-  }
-  s.rotary.apply(s.rotary.tables(rope, nullptr), x);
+void Step::rotate(const Rope &rope, const HeadsView &x) {
+  impl_->rotary.apply(impl_->rotary.tables(rope, nullptr), x);
 }
 
 bool Step::attends_to_itself(int layer) const {
   const Impl &s = *impl_;
   if (s.cache.offers("attend")) return false;
   const kvern_view view = s.cache.view(s.key_layer(layer));
-  return view.kv_len == s.request.n_new && !view.key_pos;
+  return view.kv_len == s.request.n_new && !view.key_pos && !view.q_pos && view.flags == 0;
 }
 
 void Step::store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope) {

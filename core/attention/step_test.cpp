@@ -372,10 +372,32 @@ TEST_CASE("A part of the keys is rotated at the step's positions") {
   tail.dim = 2;
   {
     Step step(cache, request({5}, 2));
-    step.rotate(0, rope, tail);
+    step.rotate(rope, tail);
   }
   CHECK(x.k.at(0, 1, 1, kDim - 2) == Approx(before * std::cos(6.0f) - partner * std::sin(6.0f)));
   CHECK(x.k.at(0, 1, 1, 0) == first);
+}
+
+TEST_CASE("Queries and keys are rotated from the element on that the attention names") {
+  RopeConfig config;
+  config.rotary_dim = 2;
+  const Rope rope(config);
+  Tensors x(1, 2, 3);
+  Tensors by_hand = x;
+  AttentionSpec spec = scaled();
+  spec.rope_first = kDim - 2;
+  Cache cache = open("dynamic", {layer()}), other = open("dynamic", {layer()});
+  {
+    Step step(other, request({5}, 2));
+    step.rotate(rope, from_element(by_hand.q.view(), kDim - 2));
+    step.rotate(rope, from_element(by_hand.k.view(), kDim - 2));
+    by_hand.attend(step, 0, spec);
+  }
+  spec.rope = &rope;
+  Step step(cache, request({5}, 2));
+  x.attend(step, 0, spec);
+  for (int64_t i = 0; i < kDim; ++i) CHECK(x.out.at(0, 0, 1, i) == by_hand.out.at(0, 0, 1, i));
+  CHECK(x.k.at(0, 1, 1, kDim - 2) == by_hand.k.at(0, 1, 1, kDim - 2));
 }
 
 TEST_CASE("Keys and values are stored in the cache's dtype, of many tokens as of one") {

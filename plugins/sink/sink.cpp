@@ -148,8 +148,6 @@ class Sink : public sdk::KeyCache<sdk::Dense, sdk::Sinks> {
     for (std::size_t i = 0; i < create.layers.size(); ++i) {
       const sdk::Layer &layer = create.layers[i];
       max_query_ = std::max<int64_t>(max_query_, layer.q_heads * key_shape_.dim);
-      if (layer.kind == KVERN_LAYER_ATTENTION && layer.values_in_keys())
-        sdk::fail(KVERN_UNSUPPORTED, "layer ", i, " has its values in its keys, which are rotated here");
     }
   }
   Sink(const Sink &) = default;

@@ -51,10 +51,11 @@ Decoder::Decoder(Parts parts) : parts_(std::move(parts)) {
       const std::optional<LayerSpec> spec = sublayer->spec();
       if (!spec) continue;
       layers_.push_back(*spec);
-      ropes_.push_back(sublayer->rope());
+      const bool in_keys = (spec->flags & KVERN_VALUES_IN_KEYS) != 0;
+      ropes_.push_back({sublayer->rope(), in_keys ? spec->head_dim_v : 0});
     }
   }
-  if (std::any_of(ropes_.begin(), ropes_.end(), [](const Rope *rope) { return rope != nullptr; }))
+  if (std::any_of(ropes_.begin(), ropes_.end(), [](const LayerRope &layer) { return layer.rope != nullptr; }))
     rope_extension_ = std::make_unique<RopeExtension>(ropes_);
 }
 
@@ -140,7 +141,8 @@ Output Decoder::forward(Step &step, const Input &input) const {
 
 int64_t Decoder::rope_version(int64_t total_length) const {
   int64_t version = 0;
-  for (const Rope *rope : ropes_) version = std::max(version, rope ? rope->rope_version(total_length) : 0);
+  for (const LayerRope &layer : ropes_)
+    version = std::max(version, layer.rope ? layer.rope->rope_version(total_length) : 0);
   return version;
 }
 

@@ -49,8 +49,8 @@ class Decoder : public Model {
   Parts parts_;
   std::vector<Placed> order_;
   std::vector<LayerSpec> layers_;
-  std::vector<bool> read_block_;     // of each block: does a sublayer read Activations::block?
-  std::vector<const Rope *> ropes_;  // of each of layers_, nullptr where keys are not rotated
+  std::vector<bool> read_block_;  // of each block: does a sublayer read Activations::block?
+  std::vector<LayerRope> ropes_;  // of each of layers_
   std::unique_ptr<RopeExtension> rope_extension_;
 };
 

@@ -6,7 +6,9 @@
 #include "runtime/models/load.hpp"
 #include "runtime/models/testing/forward_cases.hpp"
 #include "runtime/models/testing/run.hpp"
+#include "runtime/models/testing/tiny_model.hpp"
 #include "tests/support/error_text.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
 #include "core/torch/torch.hpp"
 
@@ -127,13 +129,24 @@ TEST_CASE("A prompt of latents goes through a cache that attends itself, as its 
   CHECK(largest_difference(got, testing::all_logits(*model, kSmallIds, kPadding)) > 1e-3);
 }
 
-TEST_CASE("Latent attention is refused by a cache that rotates keys itself") {
-  const auto model = load_model(reference_model("deepseek_v3"));
-  const auto other = load_model(reference_model("llama"));
-  Cache cache = open(*model, "tiny_sink", Dtype::f32, "test_plugins/proof", other.get());
-  const std::string text =
-      test::error_text(ErrorKind::plugin, [&] { feed(*model, cache, kSmallIds, 0, 4, kPadding); });
-  CHECK(text.find("layer 0: the cache 'tiny_sink' rotates keys itself, but a latent holds keys of which only "
-                  "a part is "
-                  "rotated") == 0);
+TEST_CASE(
+    "Latents are seen at positions inside a window, whoever rotates their keys, as if the tokens between "
+    "were not there") {
+  testing::TinyModel tiny(reference_model("deepseek_v3"));
+  tiny.set("num_hidden_layers", "1");  // no key has seen more than its own token
+  const test::TemporaryFolder folder;
+  tiny.write(folder.path());
+  const auto model = load_model(folder.path());
+  const testing::Ids text = {kSmallIds[1]};
+  const OptionTable window{{"window_length", {int64_t{6}, ""}}, {"num_sink_tokens", {int64_t{2}, ""}}};
+  for (const auto &[name, plugins] :
+       {std::pair("sink", "plugins"), std::pair("tiny_sink", "test_plugins/proof")}) {
+    INFO(name);
+    Cache cache = open(*model, name, Dtype::f32, plugins, nullptr, window);
+    at::Tensor last = feed(*model, cache, text, 0, 4);
+    for (int64_t i = 4; i < 11; ++i) last = feed(*model, cache, text, i, i + 1);
+    const std::vector<int64_t> &ids = text[0];
+    const at::Tensor want = testing::all_logits(*model, {{ids[0], ids[1], ids[7], ids[8], ids[9], ids[10]}});
+    CHECK((last.select(1, 0) - want.select(1, 5)).abs().max().item<double>() < 1e-4);
+  }
 }

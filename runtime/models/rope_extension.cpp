@@ -31,12 +31,12 @@ kvern_status check_layer(const RopeExtension &self, int32_t layer, kvern_error *
   return KVERN_OK;
 }
 
-bool is_tensor(const DLTensor *t, const RopeConfig &config) {
+bool is_tensor(const DLTensor *t, int64_t dim) {
   if (t == nullptr || t->ndim != 4 || t->dtype.lanes != 1 || t->device.device_type != kDLCPU) return false;
   const bool f32 = t->dtype.code == kDLFloat && t->dtype.bits == 32;
   const bool half = (t->dtype.code == kDLFloat || t->dtype.code == kDLBfloat) && t->dtype.bits == 16;
   const bool dense = t->strides == nullptr || t->strides[3] == 1;
-  return (f32 || half) && dense && t->shape[3] >= config.rotary_dim;
+  return (f32 || half) && dense && t->shape[3] >= dim;
 }
 
 kernels::Dtype type_of(const DLTensor &t) {
@@ -64,8 +64,9 @@ void copy_row(const void *from, kernels::Dtype from_type, void *to, kernels::Dty
   kernels::convert(call, kernels::serial());
 }
 
-void rotate_row(const RopeConfig &config, const float *cos, const float *sin, const DLTensor &x,
-                const DLTensor &out, int64_t row, int64_t i, std::vector<float> &buffer) {
+/// Elements from `first` on of the heads of one token.
+void rotate_row(const RopeConfig &config, int64_t first, const float *cos, const float *sin,
+                const DLTensor &x, const DLTensor &out, int64_t row, int64_t i, std::vector<float> &buffer) {
   const int64_t heads = x.shape[1], dim = x.shape[3];
   for (int64_t h = 0; h < heads; ++h) {
     copy_row(row_of(x, row, h, i), type_of(x), buffer.data() + h * dim, kernels::Dtype::f32, dim);
@@ -73,11 +74,12 @@ void rotate_row(const RopeConfig &config, const float *cos, const float *sin, co
   kernels::RotaryCall call;
   call.tokens = 1;
   call.heads = heads;
-  call.dim = call.head_stride = dim;
+  call.dim = dim - first;
+  call.head_stride = dim;
   call.token_stride = heads * dim;
   call.rotary_dim = config.rotary_dim;
   call.interleaved = config.interleaved;
-  call.x = buffer.data();
+  call.x = buffer.data() + first;
   call.cos = cos;
   call.sin = sin;
   kernels::rotate(call, kernels::serial());
@@ -86,7 +88,7 @@ void rotate_row(const RopeConfig &config, const float *cos, const float *sin, co
   }
 }
 
-void rotate_tensor(const Rope &rope, const DLTensor &x, const int64_t *pos, int64_t row_stride,
+void rotate_tensor(const Rope &rope, int64_t first, const DLTensor &x, const int64_t *pos, int64_t row_stride,
                    bool with_factor, const DLTensor &out) {
   const int64_t n = x.shape[2], half = rope.config().rotary_dim / 2;
   std::vector<float> cos(n * half), sin(n * half), buffer(x.shape[1] * x.shape[3]);
@@ -95,7 +97,7 @@ void rotate_tensor(const Rope &rope, const DLTensor &x, const int64_t *pos, int6
       rope.tables(pos + row * row_stride, n, 0, with_factor, cos.data(), sin.data());
     }
     for (int64_t i = 0; i < n; ++i) {
-      rotate_row(rope.config(), cos.data() + i * half, sin.data() + i * half, x, out, row, i, buffer);
+      rotate_row(rope.config(), first, cos.data() + i * half, sin.data() + i * half, x, out, row, i, buffer);
     }
   }
 }
@@ -105,16 +107,16 @@ kvern_status rotate(void *ctx, int32_t layer, const DLTensor *x, const int64_t *
   const auto &self = *static_cast<const RopeExtension *>(ctx);
   const kvern_status status = check_layer(self, layer, error);
   if (status != KVERN_OK) return status;
-  const RopeConfig &config = self.rope(layer).config();
-  if (pos == nullptr || !is_tensor(x, config) || !is_tensor(out, config) ||
+  const int64_t first = self.first(layer), dim = first + self.rope(layer).config().rotary_dim;
+  if (pos == nullptr || !is_tensor(x, dim) || !is_tensor(out, dim) ||
       !std::equal(x->shape, x->shape + 4, out->shape)) {
     return fail(error, KVERN_INVALID_ARGUMENT,
                 "kvern.rope/1: rotate needs positions, and x and out [rows, heads, n, dim] on the CPU of "
                 "equal shape, "
                 "float32, float16 or bfloat16, last stride 1, dim at least " +
-                    std::to_string(config.rotary_dim));
+                    std::to_string(dim));
   }
-  rotate_tensor(self.rope(layer), *x, pos, row_stride, turn_only == 0, *out);
+  rotate_tensor(self.rope(layer), first, *x, pos, row_stride, turn_only == 0, *out);
   return KVERN_OK;
 } catch (const std::exception &e) {
   return fail(error, KVERN_OUT_OF_MEMORY, std::string("kvern.rope/1: ") + e.what());
@@ -137,13 +139,13 @@ kvern_status tables(void *ctx, int32_t layer, const int64_t *pos, int64_t n, flo
 
 }  // namespace
 
-RopeExtension::RopeExtension(std::vector<const Rope *> ropes)
+RopeExtension::RopeExtension(std::vector<LayerRope> ropes)
     : ropes_(std::move(ropes)),
       none_(RopeConfig{}),
       table_{sizeof(kvern_rope_1), 0, this, &rotate, &tables} {}
 
 const Rope &RopeExtension::rope(int32_t layer) const {
-  const Rope *rope = ropes_[static_cast<size_t>(layer)];
+  const Rope *rope = ropes_[static_cast<size_t>(layer)].rope;
   return rope == nullptr ? none_ : *rope;
 }
 

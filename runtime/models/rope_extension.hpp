@@ -7,11 +7,17 @@
 
 namespace kvern::models {
 
+/// The rotation of a layer's keys, borrowed; nullptr: they are not rotated.
+struct LayerRope {
+  const Rope *rope = nullptr;
+  int64_t first = 0;  ///< the first element of a head that is rotated
+};
+
 /// Neither copied nor moved: the table points here.
 class RopeExtension {
  public:
-  /// Of each layer of the cache, borrowed; nullptr: its keys are not rotated.
-  explicit RopeExtension(std::vector<const Rope *> ropes);
+  /// Of each layer of the cache.
+  explicit RopeExtension(std::vector<LayerRope> ropes);
   RopeExtension(const RopeExtension &) = delete;
   RopeExtension &operator=(const RopeExtension &) = delete;
 
@@ -19,10 +25,11 @@ class RopeExtension {
   const kvern_rope_1 *table() const { return &table_; }
   /// Without elements to rotate where the layer has none.
   const Rope &rope(int32_t layer) const;
+  int64_t first(int32_t layer) const { return ropes_[static_cast<size_t>(layer)].first; }
   int32_t layers() const { return static_cast<int32_t>(ropes_.size()); }
 
  private:
-  std::vector<const Rope *> ropes_;
+  std::vector<LayerRope> ropes_;
   Rope none_;
   kvern_rope_1 table_;
 };

@@ -39,7 +39,7 @@ struct Heads {
 
 struct Fixture {
   Rope rope{config()};
-  RopeExtension extension{{&rope, &rope, nullptr}};
+  RopeExtension extension{{{&rope}, {&rope}, {}}};
   kvern_error error{sizeof(kvern_error), 0, {}};
   const kvern_rope_1 *table = extension.table();
   kvern_status rotate(Heads &x, const std::vector<int64_t> &pos, int64_t row_stride, int32_t turn_only = 1) {

@@ -13,4 +13,10 @@ struct HeadsView {
   explicit operator bool() const { return data != nullptr; }
 };
 
+/// Each head from this element on.
+inline HeadsView from_element(HeadsView x, int64_t first) {
+  x.data += first, x.dim -= first;
+  return x;
+}
+
 }  // namespace kvern

@@ -40,10 +40,12 @@ using Bias = std::function<BiasView(const BiasPositions &)>;
 /// Parameters of one attention, apart from its tensors. Pointers are borrowed for the call.
 struct AttentionSpec {
   float scale = 1.0f;
-  float softcap = 0.0f;          ///< 0 = off
-  int64_t window = 0;            ///< 0 = all
-  bool causal = true;            ///< false for CROSS layers
-  const Rope *rope = nullptr;    ///< nullptr: queries and keys are not rotated
+  float softcap = 0.0f;        ///< 0 = off
+  int64_t window = 0;          ///< 0 = all
+  bool causal = true;          ///< false for CROSS layers
+  const Rope *rope = nullptr;  ///< nullptr: queries and keys are not rotated
+  int64_t rope_first =
+      0;  ///< element of a head at which the rotated ones begin: behind the values that lie in its keys
   const float *sinks = nullptr;  ///< nullptr, or float32 [q_heads]: one more logit per head, without a value
   const Bias *bias = nullptr;
 };
@@ -87,13 +89,11 @@ class Step {
   /// layer is only read. In a CROSS layer k and v have n_cross tokens. A layer that shares another's keys reads those.
   void attend(int layer, const HeadsView &q, const HeadsView &k, const HeadsView &v,
               const AttentionSpec &spec, const HeadsView &out);
-  /// Rotates x [B, H, n_new, D], a part of the queries or of the keys of `layer`, in place at the step's positions: for attention
-  /// that rotates another part of a head than its first elements (rope is nullptr in attend). Throws Error(plugin) if the
-  /// layer's cache wants keys before rotation, or counts positions of its own.
-  void rotate(int layer, const Rope &rope, const HeadsView &x);
-  /// Does attend give this layer's queries nothing but the step's own tokens, by the host's kernel? A model may then attend to those
-  /// in another form than it stores them in.
+  /// Does attend give this layer's queries nothing but the step's own tokens, at the step's positions, by the host's kernel? A model
+  /// may then attend to those in another form than it stores them in.
   bool attends_to_itself(int layer) const;
+  /// Rotates x [B, H, n_new, D] in place at the step's positions, where attends_to_itself.
+  void rotate(const Rope &rope, const HeadsView &x);
   /// Stores k (rotated in place unless rope is nullptr) and v without attention. In an IMPORT step they may hold a layer's last
   /// tokens only.
   void store(int layer, const HeadsView &k, const HeadsView &v, const Rope *rope);

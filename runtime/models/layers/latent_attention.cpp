@@ -57,8 +57,8 @@ MatrixView LatentAttention::latents(Activations &x, Queue &queue) const {
   return latent;
 }
 
-/// Queries in the latent's space: each head's part without rotation times the matrix that expands its keys; the rotated part as it
-/// is.
+/// Queries in the latent's space: each head's part without rotation times the matrix that expands its keys; the part with
+/// rotation as it is.
 MatrixView LatentAttention::absorb(const MatrixView &q, Activations &x, Queue &queue) const {
   const LatentAttentionConfig &c = config_;
   const MatrixView to = x.scratch.take(q.rows, c.q_heads * c.key_dim());
@@ -115,6 +115,8 @@ void LatentAttention::attend_expanded(const MatrixView &q, const MatrixView &lat
                                       Activations &x, Step &step) const {
   const LatentAttentionConfig &c = config_;
   Queue &queue = step.queue();
+  step.rotate(*c.rope, heads(x, q, c.rope_dim, c.nope_dim, c.q_heads, c.q_dim()));
+  step.rotate(*c.rope, heads(x, latent, c.rope_dim, c.rank, 1, c.rope_dim));
   step.store(x.layer, heads(x, latent, c.key_dim(), 0, 1, c.key_dim()), {}, nullptr);
   const MatrixView keys = x.scratch.take(q.rows, c.q_heads * c.q_dim()),
                    values = x.scratch.take(q.rows, c.q_heads * c.v_dim);
@@ -135,8 +137,11 @@ void LatentAttention::attend_absorbed(const MatrixView &q, const MatrixView &lat
   Queue &queue = step.queue();
   const MatrixView absorbed = absorb(q, x, queue);
   const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.rank);
+  AttentionSpec spec = spec_;
+  spec.rope = c.rope.get();
+  spec.rope_first = c.rank;
   step.attend(x.layer, heads(x, absorbed, c.key_dim(), 0, c.q_heads, c.key_dim()),
-              heads(x, latent, c.key_dim(), 0, 1, c.key_dim()), {}, spec_,
+              heads(x, latent, c.key_dim(), 0, 1, c.key_dim()), {}, spec,
               heads(x, attended, c.rank, 0, c.q_heads, c.rank));
   expand(attended, c.rank, c.nope_dim, c.v_dim, out, c.v_dim, queue);
 }
@@ -145,8 +150,6 @@ void LatentAttention::compute(Activations &x, Step &step, const MatrixView &out,
   const LatentAttentionConfig &c = config_;
   Queue &queue = step.queue();
   const MatrixView q = queries(x, queue), latent = latents(x, queue);
-  step.rotate(x.layer, *c.rope, heads(x, q, c.rope_dim, c.nope_dim, c.q_heads, c.q_dim()));
-  step.rotate(x.layer, *c.rope, heads(x, latent, c.rope_dim, c.rank, 1, c.rope_dim));
   const MatrixView attended = x.scratch.take(q.rows, c.q_heads * c.v_dim);
   // of several tokens that see none but each other, to expand keys and values costs what absorption costs, and attention in a
   // head's own dimensions less than in the latent's

@@ -39,6 +39,7 @@ class LatentAttention : public ResidualSublayer {
 
   const char *name() const override { return "latent attention"; }
   std::optional<LayerSpec> spec() const override;
+  const Rope *rope() const override { return config_.rope.get(); }
 
  protected:
   void compute(Activations &x, Step &step, const MatrixView &out, Into into) const override;

@@ -13,7 +13,7 @@ typedef struct kvern_rope_1 {
   void *ctx;
 
   /* out = x turned by the angles of pos[r * row_stride + i]; a negative position turns back. x, out [rows, heads, n, dim];
-   * out may be x. turn_only: leaves out the factor that some models (yarn, longrope) put on cos and sin, for keys that
+   * out may be x. The first rotary_dim elements of a head are turned, or where values lie in keys those behind the values. turn_only: leaves out the factor that some models (yarn, longrope) put on cos and sin, for keys that
    * carry it already. UNSUPPORTED: the layer has no rotation, or one that depends on the length (dynamic NTK, longrope).
    * [any] */
   kvern_status (*rotate)(void *ctx, int32_t layer, const DLTensor *x, const int64_t *pos, int64_t row_stride,
