@@ -16,7 +16,7 @@ struct LoadOptions {
       dtype;  ///< f32, bf16 or f16: weights of another type are converted; none = they stay mapped
   /// No limit of positions where they are computed; a table of learned positions stays one.
   bool allow_beyond_context = false;
-  models::Packing packing;               ///< which matrices become packed
+  models::Packing packing = {};          ///< which matrices become packed
   models::ReadRecord *record = nullptr;  ///< what was read; nullable
 };
 

@@ -28,7 +28,9 @@ const Model &Context::model(const std::filesystem::path &folder) {
   if (!model) {
     if (!knows_architecture(folder))
       skip("architecture not offered: " + files::ModelConfig::read(folder).model_type);
-    model = load_model(folder, {Dtype::f32});
+    LoadOptions options;
+    options.dtype = Dtype::f32;
+    model = load_model(folder, options);
   }
   return *model;
 }
