@@ -132,7 +132,7 @@ TEST_CASE("A rotation that depends on the length is not offered") {
   c.type = RopeConfig::Type::dynamic;
   c.max_positions = 16;
   const Rope rope(c);
-  const RopeExtension extension({&rope});
+  const RopeExtension extension(std::vector<models::LayerRope>{{&rope, 0}});
   Heads x;
   kvern_error error{sizeof(kvern_error), 0, {}};
   const int64_t pos[5] = {};
