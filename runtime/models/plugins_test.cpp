@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "core/attention/attention_extension.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/models/testing/forward_cases.hpp"
 #include "runtime/models/testing/run.hpp"
@@ -28,6 +29,7 @@ const std::vector<int64_t> kPadding = {4, 0};
 Cache open(const Model &model, const std::string &name, Dtype dtype, const char *plugins = "plugins",
            const Model *offers = nullptr, const OptionTable &options = {}) {
   const auto host = std::make_shared<Host>();
+  host->offer(KVERN_ATTENTION_1, attention_extension());
   (offers ? *offers : model).offer_extensions(*host);
   CacheSpec spec;
   spec.layers = model.layers();

@@ -75,7 +75,7 @@ std::vector<ForwardCase> forward_cases() {
 }
 
 fs::path reference_model(const std::string &name) {
-  for (const char *folder : {"decoders", "recent", "states"}) {
+  for (const char *folder : {"decoders", "recent", "states", "encoders"}) {
     const fs::path path = own_folder() / folder / "models" / name;
     if (fs::exists(path)) return path;
   }
