@@ -56,7 +56,8 @@ void run_pieces(const kvern_attend &call, const int64_t *q_pos, const kvern_piec
 
 kvern_status run(void *, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *pieces,
                  int64_t n_pieces, int32_t merge, void *, kvern_error *error) {
-  if (call->bias) return refuse(error, KVERN_UNSUPPORTED, "attention over pieces takes no bias");
+  if (call->bias && n_pieces > 1)
+    return refuse(error, KVERN_UNSUPPORTED, "attention over several pieces takes no bias");
   if (!call->lse) return refuse(error, KVERN_INVALID_ARGUMENT, "attention over pieces needs lse");
   if (n_pieces <= 0) return refuse(error, KVERN_INVALID_ARGUMENT, "attention over no piece at all");
   try {
@@ -69,7 +70,6 @@ kvern_status run(void *, const kvern_attend *call, const int64_t *q_pos, const k
 
 kvern_status run_with_mass(void *, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *piece,
                            DLTensor *mass, void *, kvern_error *error) {
-  if (call->bias) return refuse(error, KVERN_UNSUPPORTED, "attention over pieces takes no bias");
   try {
     auto *data = reinterpret_cast<float *>(static_cast<char *>(mass->data) + mass->byte_offset);
     const kernels::AttentionMass to{data, mass->strides ? mass->strides[0] : mass->shape[1] * mass->shape[2],

@@ -21,8 +21,9 @@ typedef struct kvern_attention_1 {
   uint32_t struct_size, reserved;
   void *ctx;
 
-  /* Attention of call->q over all pieces together. Of `call` scale, softcap, window, causal, q, sinks, out and lse are used;
-   * lse is required; bias must be NULL (UNSUPPORTED otherwise), k and v are not looked at. q_pos [rows * n_new]. merge: out
+  /* Attention of call->q over all pieces together. Of `call` scale, softcap, window, causal, q, sinks, bias, out and lse are
+   * used; lse is required; bias has the columns of the one piece, and must be NULL with several (UNSUPPORTED
+   * otherwise); k and v are not looked at. q_pos [rows * n_new]. merge: out
    * and lse hold the result over other keys, and become the result over both; sinks must then be NULL in all calls but
    * one. [loop] */
   kvern_status (*run)(void *ctx, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *pieces,
