@@ -51,25 +51,28 @@ class PackedQuery {
 
 }  // namespace detail
 
-/// The request's attention over packed k and v [rows, kv_heads, slots, bytes] at the positions of `slots`. Without bias and sinks:
-/// refuse those before anything is stored.
+/// The request's attention over packed k and v [rows, kv_heads, slots, bytes] at the positions of `slots`; a request that is not causal
+/// may have any number of queries, and each sees all keys. Without bias and sinks: refuse those before anything is stored.
 template <Codec C>
 void attend_packed(const C &codec, const kvern_attend &request, const Step &step, const Slots &slots,
                    const DLTensor &k, const DLTensor &v) {
   const DLTensor &q = *request.q, &out = *request.out;
+  const int64_t n_queries = q.shape[2];
   const Block from = block_of(q), to = block_of(out), keys = block_of(k), values = block_of(v);
   float *lse = request.lse ? reinterpret_cast<float *>(data_of(*request.lse)) : nullptr;
   const auto visible = [&](int64_t key, int64_t query) {
-    return key >= 0 && key <= query && (request.window == 0 || key > query - request.window);
+    return key >= 0 && (!request.causal || key <= query) &&
+           (request.window == 0 || key > query - request.window);
   };
   for (int64_t row = 0; row < step.rows; ++row) {
     for (int64_t head = 0; head < q.shape[1]; ++head) {
       const int64_t key_head = head / (q.shape[1] / k.shape[1]);
-      for (int64_t i = 0; i < step.n_new; ++i) {
+      for (int64_t i = 0; i < n_queries; ++i) {
+        const bool is_filler = request.causal && i >= step.row_new[row];
         const auto *query = reinterpret_cast<const float *>(from.data + row * from.row_stride +
                                                             head * from.head_stride + i * from.slot_stride);
         detail::PackedQuery<C> sum(codec, request, query);
-        for (int64_t slot = 0; slot < slots.size() && i < step.row_new[row]; ++slot) {
+        for (int64_t slot = 0; slot < slots.size() && !is_filler; ++slot) {
           if (!visible(slots.position(row, slot), step.row_pos[row] + i)) continue;
           sum.add(keys.data + row * keys.row_stride + key_head * keys.head_stride + slot * keys.slot_stride,
                   values.data + row * values.row_stride + key_head * values.head_stride +
@@ -77,7 +80,7 @@ void attend_packed(const C &codec, const kvern_attend &request, const Step &step
         }
         sum.finish(reinterpret_cast<float *>(to.data + row * to.row_stride + head * to.head_stride +
                                              i * to.slot_stride),
-                   lse ? lse + (row * q.shape[1] + head) * step.n_new + i : nullptr);
+                   lse ? lse + (row * q.shape[1] + head) * n_queries + i : nullptr);
       }
     }
   }
