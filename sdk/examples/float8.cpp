@@ -13,7 +13,6 @@ namespace sdk = kvern::sdk;
 
 struct Float8 {
   static constexpr float kMax = 448;  // of E4M3
-  explicit Float8(const sdk::Create &) {}
 
   static uint8_t encode(float x) {
     const float size = std::min(std::abs(x), kMax);
@@ -52,11 +51,12 @@ struct Float8 {
   }
 };
 
-class Float8Cache : public sdk::KeyCache<sdk::Packed<Float8>> {
+class Float8Cache : public sdk::KeyCache<sdk::Packed<Float8, true>> {
  public:
   static constexpr const char *name = "float8", *version = "1.0.0", *summary = "keeps 8-bit floats";
+  static constexpr bool attends_other_queries = true;
 
-  explicit Float8Cache(const sdk::Create &create) : KeyCache(create, {}), codec_(create) {}
+  explicit Float8Cache(const sdk::Create &create) : KeyCache(create, {}) {}
   std::unique_ptr<Float8Cache> clone() const { return std::unique_ptr<Float8Cache>(new Float8Cache(*this)); }
 
   void attend(const kvern_attend &request) {
@@ -64,13 +64,12 @@ class Float8Cache : public sdk::KeyCache<sdk::Packed<Float8>> {
       sdk::fail(KVERN_UNSUPPORTED, "attention with a bias or sinks is the host's");
     if (request.k) store(request.layer, *request.k, request.v);
     DLTensor k, v;
-    storage(request.layer).read_packed(request.layer, {step().rows, slots().size()}, &k, &v);
-    sdk::attend_packed(codec_, request, step(), slots(), k, v);
+    storage().read_packed(request.layer, {step().rows, slots().size()}, &k, &v);
+    sdk::attend_packed(storage().layer(request.layer).codec(), request, step(), slots(), k, v);
   }
 
  private:
   Float8Cache(const Float8Cache &) = default;
-  Float8 codec_;
 };
 
 }  // namespace

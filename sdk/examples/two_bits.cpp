@@ -7,12 +7,9 @@
 
 namespace {
 
-namespace sdk = kvern::sdk;
-
 struct FourLevels {
   static constexpr const char *name = "two_bits", *version = "1.0.0",
                               *summary = "keeps two bits of each element";
-  explicit FourLevels(const sdk::Create &) {}
 
   int64_t bytes(int64_t dim) const { return 2 * sizeof(float) + (dim + 3) / 4; }
 
@@ -39,4 +36,4 @@ struct FourLevels {
 
 }  // namespace
 
-KVERN_PLUGIN(sdk::PackedCache<FourLevels>)
+KVERN_PLUGIN(kvern::sdk::PackedCache<FourLevels>)

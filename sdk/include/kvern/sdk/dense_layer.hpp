@@ -88,6 +88,10 @@ class DenseLayer {
   }
 
  protected:
+  /// In tensors of another width or type than the model's: packed ones, say.
+  DenseLayer(DenseTensor keys, DenseTensor values)
+      : keys_(std::move(keys)), values_(std::move(values)), dim_v_(values_.dim()) {}
+
   /// Keys, and values where they are not in the keys.
   template <class Do>
   void each(Do &&call) {

@@ -27,7 +27,6 @@ class DenseTensor {
 
   int64_t heads() const { return heads_; }
   int64_t dim() const { return dim_; }
-  DLDataType type() const { return type_; }
   int64_t bytes() const { return buffer_.bytes(); }
   int64_t slot_bytes() const { return dim_ * element_bytes(type_); }
 

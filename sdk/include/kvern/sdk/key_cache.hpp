@@ -10,6 +10,22 @@
 
 KVERN_SDK_BEGIN
 
+/// The retention of a layer in a cache that is made of a class C: C::retention(create, layer) where that exists, else
+/// Retention::of(layer), else the default.
+template <class C, class Retention>
+struct LayerRetention {
+  const Create &create;
+
+  Retention operator()(int, const Layer &layer) const {
+    if constexpr (requires { C::retention(create, layer); })
+      return C::retention(create, layer);
+    else if constexpr (requires { Retention::of(layer); })
+      return Retention::of(layer);
+    else
+      return Retention();
+  }
+};
+
 /// Storage: `Dense`, LayerStorage of a layer class, or a class with the same methods; those marked optional in LayerStorage by
 /// a requires clause decide which verbs exist. Retention: see retention/keep_all.hpp. Layers whose retentions are equal form a
 /// group with slots of its own.

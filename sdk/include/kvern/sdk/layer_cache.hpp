@@ -10,7 +10,7 @@ KVERN_SDK_BEGIN
 ///   static constexpr const char *name, *version, *summary;     of L
 ///   static std::vector<Option> options();                      optional
 ///   static constexpr bool runs_on_device                       optional
-///   static Retention retention(const Create &, const Layer &)  where the retention has no default
+///   static Retention retention(const Create &, const Layer &)  optional, else that of the layer: LayerRetention
 ///
 /// and the methods of a SlotLayer: a class that derives from DenseLayer has them all and overrides what differs.
 template <class L, class Retention = KeepAll>
@@ -23,25 +23,16 @@ class LayerCache : public KeyCache<LayerStorage<L>, Retention> {
     if constexpr (requires { L::runs_on_device; }) return L::runs_on_device;
     return false;
   }();
-  static std::vector<Option> options() {
-    if constexpr (requires { L::options(); }) return L::options();
-    return {};
-  }
+  static std::vector<Option> options() { return detail::declared_options<L>(); }
 
   explicit LayerCache(const Create &create)
-      : Base(create, {.expected_slots = create.max_tokens},
-             [&create](int, const Layer &layer) { return retention_of(create, layer); }) {}
+      : Base(create, {.expected_slots = create.max_tokens}, LayerRetention<L, Retention>{create}) {}
   std::unique_ptr<LayerCache> clone() const requires CopiesRows<L> {
     return std::unique_ptr<LayerCache>(new LayerCache(*this));
   }
 
  private:
   LayerCache(const LayerCache &) = default;
-
-  static Retention retention_of([[maybe_unused]] const Create &create, [[maybe_unused]] const Layer &layer) {
-    if constexpr (requires { L::retention(create, layer); }) return L::retention(create, layer);
-    return Retention();
-  }
 };
 
 namespace detail {

@@ -23,6 +23,17 @@ inline Option option(const char *key, int32_t type) {
   declared.s = "";
   return declared;
 }
+
+/// The declared options of a class; static lifetime.
+template <class C>
+const std::vector<Option> &declared_options() {
+  static const auto &options = *new std::vector<Option>([] {
+    if constexpr (requires { C::options(); }) return C::options();
+    return std::vector<Option>{};
+  }());
+  return options;
+}
+
 }  // namespace detail
 
 inline Option boolean_option(const char *key, bool value) {

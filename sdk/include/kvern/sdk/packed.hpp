@@ -1,6 +1,8 @@
 // Storage of keys and values as few bytes a vector: a class says how one vector is packed, all else is here. It needs the headers of
 // kvern::kernels, for the conversion of bfloat16 and float16.
 #pragma once
+#include <kvern/sdk/export_memory.hpp>
+#include <kvern/sdk/kernel_call.hpp>
 #include <kvern/sdk/key_cache.hpp>
 
 #include "kernels/dtype.hpp"
@@ -9,132 +11,73 @@ KVERN_SDK_BEGIN
 
 /// How one vector of a key or value is packed:
 ///
-///   explicit Codec(const Create &)
+///   explicit Codec(const Create &)               or none, where it has no options
 ///   int64_t bytes(int64_t dim) const             of a packed vector
 ///   void pack(std::span<const float> x, std::byte *to) const
 ///   void unpack(const std::byte *from, std::span<float> x) const
 template <class C>
-concept Codec = std::constructible_from<C, const Create &> &&
-    requires(const C &c, int64_t n, std::span<const float> x, std::span<float> out, std::byte *to,
-             const std::byte *from) {
+concept Codec = (std::constructible_from<C, const Create &> ||
+                 std::default_initializable<C>)&&requires(const C &c, int64_t n, std::span<const float> x,
+                                                          std::span<float> out, std::byte *to,
+                                                          const std::byte *from) {
   { c.bytes(n) } -> std::convertible_to<int64_t>;
   c.pack(x, to);
   c.unpack(from, out);
 };
 
-/// float32, bfloat16 or float16; UNSUPPORTED for others.
-inline kernels::Dtype element_type(DLDataType type) {
-  if (type.lanes == 1 && type.code == kDLFloat && type.bits == 32) return kernels::Dtype::f32;
-  if (type.lanes == 1 && type.code == kDLFloat && type.bits == 16) return kernels::Dtype::f16;
-  if (type.lanes == 1 && type.code == kDLBfloat && type.bits == 16) return kernels::Dtype::bf16;
-  fail(KVERN_UNSUPPORTED, "keys of type code ", int{type.code}, " and ", int{type.bits},
-       " bits: float32, bfloat16 or float16 can be packed");
-}
-
-/// Packed keys and values of one layer, a SlotLayer.
+/// Packed keys and values of one layer: a DenseLayer of bytes.
 template <Codec C>
-class PackedLayer {
+class PackedLayer : public DenseLayer {
  public:
-  explicit PackedLayer(const LayerCreate &layer)
-      : codec_(layer.create),
+  explicit PackedLayer(const LayerCreate &layer) : PackedLayer(layer, make_codec(layer)) {}
+  /// A copy with exactly this extent.
+  PackedLayer(const PackedLayer &other, const Extent &used)
+      : DenseLayer(other, used), layer_(other.layer_), type_(other.type_), codec_(other.codec_) {}
+
+  const Layer &layer() const { return layer_; }
+  const C &codec() const { return codec_; }
+
+  void store(int64_t slot, const DLTensor &k, const DLTensor *v) {
+    const DLTensor *from = &k;
+    each([&](DenseTensor &to) {
+      pack_block(*from, slot, to);
+      from = v;
+    });
+  }
+  /// Writes the first used.rows x used.slots to k and v [rows, heads, slots, dim], unpacked.
+  void unpack(const Extent &used, const DLTensor &k, const DLTensor &v) const {
+    OutTensor k_desc, v_desc;
+    DLTensor packed_k, packed_v;
+    read(used, k_desc, &packed_k, v_desc, &packed_v);
+    unpack_block(packed_k, k);
+    unpack_block(packed_v, v);
+  }
+
+ private:
+  PackedLayer(const LayerCreate &layer, C codec)
+      : DenseLayer(DenseTensor(layer, codec.bytes(layer.layer.head_dim_k), {kDLUInt, 8, 1}),
+                   DenseTensor(layer, codec.bytes(layer.layer.head_dim_v), {kDLUInt, 8, 1})),
+        layer_(layer.layer),
         type_(element_type(layer.create.type)),
-        dim_k_(layer.layer.head_dim_k),
-        dim_v_(layer.layer.head_dim_v),
-        keys_(layer, codec_.bytes(dim_k_), {kDLUInt, 8, 1}),
-        values_(layer, codec_.bytes(dim_v_), {kDLUInt, 8, 1}) {
-    if (layer.layer.values_in_keys())
+        codec_(std::move(codec)) {
+    if (layer_.values_in_keys())
       fail(KVERN_UNSUPPORTED, "layer ", layer.number, " has its values in its keys, which are not packed");
   }
 
-  const C &codec() const { return codec_; }
-  int64_t heads() const { return keys_.heads(); }
-
-  /// Packed keys and values [rows, heads, slots, bytes] of the first used.rows x used.slots.
-  void read_packed(const Extent &used, OutTensor &k_desc, DLTensor *k, OutTensor &v_desc, DLTensor *v) const {
-    keys_.read(used, keys_.dim(), k_desc, k);
-    values_.read(used, values_.dim(), v_desc, v);
+  static C make_codec([[maybe_unused]] const LayerCreate &layer) {
+    if constexpr (std::constructible_from<C, const Create &>)
+      return C(layer.create);
+    else
+      return C();
   }
-  /// Elements of unpacked keys and values.
-  int64_t elements(const Extent &used) const {
-    return product(used.rows, heads(), used.slots, dim_k_ + dim_v_);
-  }
-  /// Exports them unpacked, in memory that holds so many elements.
-  void unpack(const Extent &used, std::byte *memory, DLDataType type, OutTensor &k_desc, DLTensor *k,
-              OutTensor &v_desc, DLTensor *v) const {
-    const auto one = [&](const DenseTensor &from, int64_t dim, OutTensor &desc, DLTensor *out) {
-      OutTensor packed_desc;
-      DLTensor packed;
-      from.read(used, from.dim(), packed_desc, &packed);
-      desc.export_to(out, memory, packed.device, type, {used.rows, heads(), used.slots, dim});
-      unpack_block(block_of(packed), used, dim, memory);
-      memory += product(used.rows, heads(), used.slots, dim) * element_bytes(type);
-    };
-    one(keys_, dim_k_, k_desc, k);
-    one(values_, dim_v_, v_desc, v);
+  static kernels::Dtype element_type(DLDataType type) {
+    if (const auto found = find_kernel_type(type)) return *found;
+    fail(KVERN_UNSUPPORTED, "keys of type code ", int{type.code}, " and ", int{type.bits},
+         " bits: float32, bfloat16 or float16 can be packed");
   }
 
-  void resize(const Extent &wanted, const Extent &used) {
-    const Extent before = keys_.allocated();
-    keys_.resize(wanted, used);
-    try {
-      values_.resize(wanted, used);
-    } catch (...) {
-      keys_.restore(before, used);
-      throw;
-    }
-  }
-  void store(int64_t slot, const DLTensor &k, const DLTensor *v) {
-    pack_block(k, slot, dim_k_, keys_);
-    pack_block(*v, slot, dim_v_, values_);
-  }
-  void read(const Extent &, OutTensor &, DLTensor *, OutTensor &, DLTensor *) const {
-    fail(KVERN_INTERNAL, "packed keys are exported by their storage");
-  }
-  int64_t bytes() const { return keys_.bytes() + values_.bytes(); }
-  int64_t bytes_used(const Extent &used) const {
-    return product(used.rows, used.slots, heads(), keys_.slot_bytes() + values_.slot_bytes());
-  }
-  void clear(int64_t row, int64_t begin, int64_t end) {
-    each([&](DenseTensor &part) { part.clear(row, begin, end); });
-  }
-  void gather(std::span<const int64_t> rows, int64_t used_slots, std::vector<std::byte> &scratch) {
-    each([&](DenseTensor &part) { part.gather(rows, used_slots, scratch); });
-  }
-  void shift(const Extent &used, int64_t by) {
-    each([&](DenseTensor &part) { part.shift(used, by); });
-  }
-  void drop(const Extent &used, int64_t begin, int64_t count) {
-    each([&](DenseTensor &part) { part.drop(used, begin, count); });
-  }
-  void append(int64_t row, int64_t slot, const PackedLayer &other, const Extent &used) {
-    keys_.append(row, slot, other.keys_, used);
-    values_.append(row, slot, other.values_, used);
-  }
-  void save(Writer &out, int64_t rows, int64_t begin, int64_t end) const {
-    keys_.save(out, rows, begin, end);
-    values_.save(out, rows, begin, end);
-  }
-  void load(Reader &in, int64_t rows, int64_t begin, int64_t end) {
-    each([&](DenseTensor &part) { part.load(in, rows, begin, end); });
-  }
-  PackedLayer(const PackedLayer &other, const Extent &used)
-      : codec_(other.codec_),
-        type_(other.type_),
-        dim_k_(other.dim_k_),
-        dim_v_(other.dim_v_),
-        keys_(other.keys_.copy(used)),
-        values_(other.values_.copy(used)) {}
-  PackedLayer(PackedLayer &&) noexcept = default;
-
- private:
-  template <class Do>
-  void each(Do &&call) {
-    call(keys_);
-    call(values_);
-  }
-
-  void pack_block(const DLTensor &from, int64_t slot, int64_t dim, DenseTensor &to) {
-    const int64_t heads = from.shape[1], n = from.shape[2];
+  void pack_block(const DLTensor &from, int64_t slot, DenseTensor &to) const {
+    const int64_t heads = from.shape[1], n = from.shape[2], dim = from.shape[3];
     const Block block = block_of(from);
     std::vector<float> x(static_cast<std::size_t>(dim));
     int64_t at = 0;  // in the order of change: rows, heads, slots
@@ -148,42 +91,44 @@ class PackedLayer {
     });
   }
 
-  void unpack_block(const Block &from, const Extent &used, int64_t dim, std::byte *to) const {
+  void unpack_block(const DLTensor &packed, const DLTensor &to) const {
+    const int64_t dim = to.shape[3];
+    const Block from = block_of(packed), out = block_of(to);
     std::vector<float> x(static_cast<std::size_t>(dim));
-    for (int64_t row = 0; row < used.rows; ++row)
-      for (int64_t head = 0; head < heads(); ++head)
-        for (int64_t slot = 0; slot < used.slots; ++slot, to += dim * kernels::size_of(type_)) {
+    for (int64_t row = 0; row < to.shape[0]; ++row)
+      for (int64_t head = 0; head < to.shape[1]; ++head)
+        for (int64_t slot = 0; slot < to.shape[2]; ++slot) {
           codec_.unpack(from.data + row * from.row_stride + head * from.head_stride + slot * from.slot_stride,
                         x);
+          std::byte *vector =
+              out.data + row * out.row_stride + head * out.head_stride + slot * out.slot_stride;
           for (int64_t d = 0; d < dim; ++d)
-            kernels::store_element(to, type_, d, x[static_cast<std::size_t>(d)]);
+            kernels::store_element(vector, type_, d, x[static_cast<std::size_t>(d)]);
         }
   }
 
-  C codec_;
+  Layer layer_;
   kernels::Dtype type_;
-  int64_t dim_k_, dim_v_;
-  DenseTensor keys_, values_;
+  C codec_;
 };
 
 /// The storage of a KeyCache: every vector packed by C. What `update` exports is unpacked into memory that all layers share, of the
-/// size of one layer; `begin` takes it.
-template <Codec C>
+/// size of one layer. `begin` takes it; attends: the cache attends to what is packed, and the first export takes it.
+template <Codec C, bool attends = false>
 class Packed : public LayerStorage<PackedLayer<C>> {
   using Base = LayerStorage<PackedLayer<C>>;
 
  public:
   Packed(const Create &create, const std::vector<int> &numbers, const typename Base::Policy &policy,
          bool drops)
-      : Base(create, numbers, policy, drops), host_(create.host), type_(create.type), numbers_(numbers) {}
-  Packed(const Packed &other, const Extent &used)
-      : Base(other, used), host_(other.host_), type_(other.type_), numbers_(other.numbers_) {}
+      : Base(create, numbers, policy, drops), unpacked_(create) {}
+  Packed(const Packed &other, const Extent &used) : Base(other, used), unpacked_(other.unpacked_) {}
   Packed(Packed &&) noexcept = default;
 
   void reserve(const Reservation &step) {
     Base::reserve(step);
     try {
-      reserve_unpacked({step.rows, step.held + step.n_new});
+      unpacked_.begin(product(step.rows, step.held + step.n_new), !attends || step.n_new == 0);
     } catch (...) {
       Base::undo({step.held > 0 ? step.rows : 0, step.held});
       throw;
@@ -191,54 +136,48 @@ class Packed : public LayerStorage<PackedLayer<C>> {
   }
   void undo(const Extent &used) noexcept {
     Base::undo(used);
-    if (grown_) unpacked_ = Buffer();
-    grown_ = false;
+    unpacked_.undo();
   }
-  void read(int layer, const Extent &used, DLTensor *k, DLTensor *v) {
-    const PackedLayer<C> &packed = this->layer(layer);
-    std::byte *memory = nullptr;
-    if (unpacked_) memory = unpacked_.fill({0, 0, packed.elements(used)});
-    packed.unpack(used, memory, type_, k_desc_, k, v_desc_, v);
+  void commit(const Extent &used, const SlotRange &drop) {
+    Base::commit(used, drop);
+    unpacked_.end();
+  }
+  void read(int number, const Extent &used, DLTensor *k, DLTensor *v) {
+    const PackedLayer<C> &packed = this->layer(number);
+    unpacked_.describe(packed.layer(), used.rows, used.slots, k, v);
+    packed.unpack(used, *k, *v);
   }
   /// [rows, heads, slots, bytes of a vector], for attention on what is packed.
-  void read_packed(int layer, const Extent &used, DLTensor *k, DLTensor *v) {
-    this->layer(layer).read_packed(used, k_desc_, k, v_desc_, v);
+  void read_packed(int number, const Extent &used, DLTensor *k, DLTensor *v) {
+    Base::read(number, used, k, v);
   }
   void reset() {
     Base::reset();
-    if (!this->policy().preallocate) unpacked_ = Buffer();
+    if (!this->policy().preallocate) unpacked_.free();
   }
   void release() {
     Base::release();
-    unpacked_ = Buffer();
+    unpacked_.free();
   }
   int64_t bytes(int only) const { return Base::bytes(only) + (only < 0 ? unpacked_.bytes() : 0); }
 
  private:
-  void reserve_unpacked(const Extent &extent) {
-    int64_t need = 0;
-    for (const int number : numbers_) need = std::max(need, this->layer(number).elements(extent));
-    grown_ = need > (unpacked_ ? unpacked_.size(0) : 0);
-    if (!grown_) return;
-    unpacked_ = Buffer();
-    unpacked_ = Buffer(host_, -1, type_, {need + need / 8});
-  }
-
-  Host host_;
-  DLDataType type_;
-  std::vector<int> numbers_;
-  Buffer unpacked_;
-  bool grown_ = false;  // by the last reserve
-  OutTensor k_desc_, v_desc_;
+  ExportMemory unpacked_;
 };
 
-/// A whole cache from a codec that has a name, a version and a summary.
+/// A whole cache from a codec:
+///
+///   static constexpr const char *name, *version, *summary;     of C
+///   static std::vector<Option> options()                       optional
+///   static Retention retention(const Create &, const Layer &)  optional, else that of the layer: LayerRetention
 template <Codec C, class Retention = KeepAll>
 class PackedCache : public KeyCache<Packed<C>, Retention> {
  public:
   static constexpr const char *name = C::name, *version = C::version, *summary = C::summary;
+  static std::vector<Option> options() { return detail::declared_options<C>(); }
 
-  explicit PackedCache(const Create &create) : KeyCache<Packed<C>, Retention>(create, {}) {}
+  explicit PackedCache(const Create &create)
+      : KeyCache<Packed<C>, Retention>(create, {}, LayerRetention<C, Retention>{create}) {}
   std::unique_ptr<PackedCache> clone() const { return std::unique_ptr<PackedCache>(new PackedCache(*this)); }
 
  private:

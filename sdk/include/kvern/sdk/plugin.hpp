@@ -6,16 +6,6 @@ KVERN_SDK_BEGIN
 
 namespace detail {
 
-/// The declared options of a class; static lifetime.
-template <class C>
-const std::vector<Option> &declared_options() {
-  static const auto &options = *new std::vector<Option>([] {
-    if constexpr (requires { C::options(); }) return C::options();
-    return std::vector<Option>{};
-  }());
-  return options;
-}
-
 template <CacheClass C>
 const kvern_plugin *plugin_table();
 

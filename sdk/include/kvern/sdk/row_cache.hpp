@@ -29,7 +29,7 @@ class RowCache {
       : policy_(policy),
         layers_(create.layers),
         layout_(std::make_shared<BlockLayout>(create, policy.block_slots, policy.packing)),
-        exported_(*layout_) {}
+        exported_(create) {}
 
   void begin(const Step &step) {
     check(step);
@@ -44,7 +44,7 @@ class RowCache {
     std::vector<Change> changes = planned(rows, lengths);
     std::vector<BlockPtr> to_pack = step.n_new > 0 ? reserve_packed(rows, lengths) : std::vector<BlockPtr>();
     const int64_t columns = lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
-    exported_.begin(*layout_, step, columns);
+    exported_.begin(product(step.rows, columns), step.n_new == 0 || layout_->mover.on_device());
     if (starts) replaced_ = std::exchange(rows_, std::move(started));
     for (Change &change : changes) change.apply(rows_);
     changes_ = std::move(changes), lengths_ = std::move(lengths), to_pack_ = std::move(to_pack);
@@ -196,7 +196,7 @@ class RowCache {
   /// Copies the keys of a layer to dense tensors, rows aligned on the right.
   void read(int number, DLTensor *out_k, DLTensor *out_v) {
     const int part = layout_->part_of[number];
-    exported_.describe(*layout_, part, std::ssize(rows_), columns_, out_k, out_v);
+    exported_.describe(layers_[number], std::ssize(rows_), columns_, out_k, out_v);
     if (columns_ == 0) return;
     const bool in_keys = layout_->parts[part].values_in_keys;
     const Block k = block_of(*out_k), v = in_keys ? k : block_of(*out_v);

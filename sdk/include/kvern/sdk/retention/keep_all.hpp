@@ -12,6 +12,7 @@
 //   bool masks(const Slots &)              optional, with `sees`: some slots that are held are not visible
 //   bool sees(position, query)             the query at this position or a later one sees the key
 //   bool operator==                        layers with equal retentions share their slots
+//   static R of(const Layer &)             optional: the retention of a layer for which none is chosen, else R()
 #pragma once
 #include <cstdint>
 #include <kvern/sdk/namespace.hpp>

@@ -1,6 +1,7 @@
 // The retention of sliding window attention (Beltagy et al. 2020): a query sees itself and the `length` - 1 positions before it.
 #pragma once
 #include <algorithm>
+#include <kvern/sdk/layers.hpp>
 #include <kvern/sdk/slots.hpp>
 
 KVERN_SDK_BEGIN
@@ -11,6 +12,9 @@ struct Window {
   static constexpr bool drops = true;
 
   int64_t length = 1;  ///< 1 or more, transformers' `sliding_window`
+
+  /// What the queries of a layer see: all tokens, where it has no window.
+  static Window of(const Layer &layer) { return {layer.window > 0 ? layer.window : int64_t{1} << 62}; }
 
   bool operator==(const Window &) const = default;
 
