@@ -28,13 +28,13 @@ std::vector<int> numbers_of(const sdk::Create &create) {
   return numbers;
 }
 
-const kvern_attention_1 &attention_of(const sdk::Create &create, const Settings &settings) {
+/// UNSUPPORTED, with what helps, where the host does not report the attention mass that the policy needs.
+void require_mass(const sdk::Create &create, const Settings &settings) {
   const auto &table = create.host.required_extension<kvern_attention_1>(KVERN_ATTENTION_1);
   if (settings.needs_mass() && !KVERN_HAS(&table, kvern_attention_1, run_with_mass))
     sdk::fail(KVERN_UNSUPPORTED,
               "the host does not report attention mass (kvern.attention/1, run_with_mass): ",
               "use policy = \"window+random\"");
-  return table;
 }
 
 class Evicting {
@@ -49,7 +49,7 @@ class Evicting {
       : settings_(read_settings(create)),
         numbers_((sdk::require_attention_layers(create), numbers_of(create))),
         host_(create.host),
-        observer_(attention_of(create, settings_), create, settings_),
+        observer_((require_mass(create, settings_), create), settings_),
         storage_(create, numbers_, {.expected_slots = create.max_tokens}, true),
         masses_(create.layers.size()) {}
 
@@ -98,15 +98,13 @@ class Evicting {
     if (request.k) store(request.layer, *request.k, request.v);
     DLTensor k, v;
     storage_.read(request.layer, {step_->rows, size_}, &k, &v);
-    HeadLayer &layer = storage_.layer(request.layer);
+    kvern_view view{};
+    this->view(request.layer, view);
     StepMass &mass = masses_[request.layer];
-    if (settings_.needs_mass())
-      mass.start(observer_.mover(), planes(*step_), step_->rows, layer.heads(), size_);
+    if (settings_.needs_mass()) mass.start(observer_.mover(), planes(*step_), step_->rows, k.shape[1], size_);
     for (int64_t r = 0; r < step_->rows; ++r) {
       const RowState &row = rows_[r];
-      observer_.attend({request, k, v, r, size_, row.begin, row.begin + row.fresh, step_->row_pos[r],
-                        layer.positions(r, 0), layer.stride()},
-                       step_->tentative(), mass);
+      observer_.attend({request, view, k, v, r, row.begin, row.begin + row.fresh}, step_->tentative(), mass);
     }
   }
 
@@ -286,10 +284,12 @@ class Evicting {
   template <class Keep>
   void close(Keep keep) {
     int64_t most = 0;
-    for (StepMass &mass : masses_) mass.finish(observer_.mover());
+    for (int64_t r = 0; r < step_->rows; ++r)
+      most = std::max(most, std::min<int64_t>(keep(r), step_->row_new[r]));
+    for (StepMass &mass : masses_)
+      if (most > 0) mass.finish(observer_.mover());
     for (int64_t r = 0; r < step_->rows; ++r) {
       const int64_t kept = std::min<int64_t>(keep(r), step_->row_new[r]);
-      most = std::max(most, kept);
       RowState &row = rows_[r];
       row.count += std::max<int64_t>(0, kept - row.begin);
       row.next += kept;

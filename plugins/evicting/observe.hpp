@@ -1,10 +1,6 @@
 // Attention of a step over keys whose positions differ by head, with the mass of the keys where a policy wants it.
 #pragma once
-#include <kvern/abi/attention.h>
-#include <kvern/sdk/buffer.hpp>
-#include <kvern/sdk/create.hpp>
-#include <kvern/sdk/mover.hpp>
-#include <kvern/sdk/step.hpp>
+#include <kvern/sdk/host_attention.hpp>
 
 #include "plugins/evicting/settings.hpp"
 
@@ -53,21 +49,20 @@ class StepMass {
 /// One row of a request: its keys, and which of its columns are tokens of the text.
 struct RowRequest {
   const kvern_attend &call;
-  const DLTensor &k, &v;  ///< [rows, heads, slots, dim]
-  int64_t row = 0, slots = 0;
-  int64_t begin = 0, end = 0;        ///< columns
-  int64_t first_position = 0;        ///< of column 0
-  const int64_t *key_pos = nullptr;  ///< [heads, head_stride]
-  int64_t head_stride = 0;
+  const kvern_view &view;
+  const DLTensor &k, &v;  ///< [rows, heads, kv_len, dim]
+  int64_t row = 0;
+  int64_t begin = 0, end = 0;  ///< columns
 };
 
 class Observer {
  public:
-  Observer(const kvern_attention_1 &attention, const sdk::Create &create, const Settings &settings);
+  Observer(const sdk::Create &create, const Settings &settings)
+      : attention_(create, settings.needs_mass()), mover_(create.host), settings_(settings) {}
 
   /// Memory of a step. Throws the host's failure.
-  void begin(const sdk::Step &step);
-  void end() { sums_ = sdk::Scratch(); }
+  void begin(const sdk::Step &step) { attention_.begin(step); }
+  void end() { attention_.end(); }
 
   /// Computes out (0 in columns that are no tokens) and lse, and the mass of the observed queries, if it was started.
   void attend(const RowRequest &request, bool tentative, StepMass &mass) const;
@@ -75,16 +70,13 @@ class Observer {
   const sdk::Mover &mover() const { return mover_; }
 
  private:
-  void attend_columns(const RowRequest &request, int64_t begin, int64_t end, float *mass) const;
-  void clear_columns(const RowRequest &request, int64_t begin, int64_t end) const;
-  void copy_lse(const DLTensor &from, const RowRequest &request, int64_t begin) const;
+  void attend_columns(const RowRequest &request, int64_t begin, int64_t end, float *mass) const {
+    attention_.run(request.call, {request.row, begin, end}, request.view, request.k, request.v, mass);
+  }
 
-  const kvern_attention_1 &attention_;
-  sdk::Host host_;
+  sdk::HostAttention attention_;
   sdk::Mover mover_;
   Settings settings_;
-  int64_t q_heads_ = 1;
-  sdk::Scratch sums_;  // of the open step: log-sum-exp of one row
 };
 
 }  // namespace kvern::evicting

@@ -16,10 +16,6 @@ Settings read_settings(const sdk::Options &options) {
   return settings;
 }
 
-bool is_narrower(int64_t window, const sdk::Layer &layer) {
-  return layer.window == 0 || window < layer.window;
-}
-
 int64_t window_of(const Settings &settings, int number, const sdk::Layer &layer) {
   const int64_t length = settings.window_length;
   if (layer.window > 0 && (length == 0 || length >= layer.window)) return layer.window;

@@ -19,7 +19,4 @@ Settings read_settings(const sdk::Options &options);
 /// Throws sdk::Failure, UNSUPPORTED, for a layer whose result the window would change, unless `force` is set.
 int64_t window_of(const Settings &settings, int number, const sdk::Layer &layer);
 
-/// Whether a query of the layer would see more than this window.
-bool is_narrower(int64_t window, const sdk::Layer &layer);
-
 }  // namespace kvern::sliding_window

@@ -1,8 +1,7 @@
 // H2O (Zhang et al. 2023): of the tokens beyond `budget` those leave that attention has looked at least, summed over all queries so
 // far. All heads of a layer keep the same tokens, half of them the most recent ones. Scores are not saved with the cache.
 #include <algorithm>
-#include <kvern/sdk/view_attention.hpp>
-#include <kvern/sdk/key_cache.hpp>
+#include <kvern/sdk/attending_cache.hpp>
 #include <kvern/sdk/plugin.hpp>
 
 namespace {
@@ -46,35 +45,30 @@ struct HeavyHitters {
   }
 };
 
-class HeavyHitterCache : public sdk::KeyCache<sdk::Dense, HeavyHitters> {
+class HeavyHitterCache : public sdk::AttendingCache<sdk::Dense, HeavyHitters> {
  public:
   static constexpr const char *name = "heavy_hitters", *version = "1.0.0",
                               *summary = "keeps the tokens that attention looks at most";
   static std::vector<sdk::Option> options() { return {sdk::integer_option("budget", 64)}; }
 
   explicit HeavyHitterCache(const sdk::Create &create)
-      : KeyCache(create, {},
-                 [budget = create.options.integer("budget", 2, 1 << 30)](int layer, const sdk::Layer &) {
-                   return HeavyHitters{budget, layer};
-                 }),
-        attention_(create.host, true) {}
+      : AttendingCache(
+            create, {},
+            [budget = create.options.integer("budget", 2, 1 << 30)](int layer, const sdk::Layer &) {
+              return HeavyHitters{budget, layer};
+            }) {
+    attend_by(sdk::HostAttention(create, true));
+  }
   std::unique_ptr<HeavyHitterCache> clone() const {
     return std::unique_ptr<HeavyHitterCache>(new HeavyHitterCache(*this));
   }
 
   void attend(const kvern_attend &request) {
-    if (request.bias) sdk::fail(KVERN_UNSUPPORTED, "attention with a bias is the host's");
-    if (request.k) store(request.layer, *request.k, request.v);
-    DLTensor k, v;
-    read(request.layer, &k, &v);
-    kvern_view view{};
-    KeyCache::view(request.layer, view);
-    retention(request.layer).add(attention_.run_with_mass(request, step(), view, k, v), slots(request.layer));
+    retention(request.layer).add(attend_with_mass(request), slots(request.layer));
   }
 
  private:
   HeavyHitterCache(const HeavyHitterCache &) = default;
-  sdk::ViewAttention attention_;
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <kvern/sdk/composite.hpp>
 #include <kvern/sdk/decorator.hpp>
 #include <kvern/sdk/growth.hpp>
-#include <kvern/sdk/view_attention.hpp>
+#include <kvern/sdk/host_attention.hpp>
 #include <kvern/sdk/key_cache.hpp>
 #include <kvern/sdk/layer_cache.hpp>
 #include <kvern/sdk/offload/offloaded.hpp>
