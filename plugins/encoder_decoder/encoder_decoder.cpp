@@ -116,9 +116,10 @@ class EncoderDecoder {
     }
   }
 
-  /// Positions are the decoder's.
+  /// Positions and windows are the decoder's.
   const void *extension(const char *id) const {
-    return std::string_view(id) == KVERN_POSITIONS_1 ? self_.extension(id) : nullptr;
+    const std::string_view asked(id);
+    return asked == KVERN_POSITIONS_1 || asked == KVERN_WINDOW_1 ? self_.extension(id) : nullptr;
   }
 
   /// Tokens, rows and limits are the decoder's.

@@ -24,7 +24,8 @@ class Hybrid : public sdk::Composite {
   }
   /// "kvern.positions/1": the model's limit does not end the text if it ends it in no layer with keys.
   const void *extension(const char *id) const {
-    return span_.span > 0 && std::string_view(id) == KVERN_POSITIONS_1 ? &span_ : nullptr;
+    if (std::string_view(id) != KVERN_POSITIONS_1) return Composite::extension(id);
+    return span_.span > 0 ? &span_ : nullptr;
   }
   std::unique_ptr<Hybrid> clone() const { return std::unique_ptr<Hybrid>(new Hybrid(*this)); }
 

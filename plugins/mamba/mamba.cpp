@@ -95,9 +95,11 @@ class Mamba {
     each([&](sdk::Inner &keys) { keys.load(in); });
   }
 
-  /// Positions are those of the cache with keys.
+  /// Positions and windows are those of the cache with keys.
   const void *extension(const char *id) const {
-    return !keys_.empty() && std::string_view(id) == KVERN_POSITIONS_1 ? keys_[0].extension(id) : nullptr;
+    const std::string_view asked(id);
+    const bool known = asked == KVERN_POSITIONS_1 || asked == KVERN_WINDOW_1;
+    return known && !keys_.empty() ? keys_[0].extension(id) : nullptr;
   }
 
   void info(int layer, kvern_info &info) const {

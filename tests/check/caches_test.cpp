@@ -39,6 +39,21 @@ TEST_CASE("decorators and windows keep every rule") {
   for (const char *name : {"offloaded", "offloaded_static", "sliding_window"}) check_quickly(name);
 }
 
+TEST_CASE(
+    "a window that the model does not have keeps every rule, and so does a cache that holds such a cache") {
+  Config config;
+  const std::vector<const kvern_option *> window{config.integer("window_length", 4),
+                                                 config.boolean("force", true)};
+  check_quickly("sliding_window", 0, window);
+  const auto check_around = [&](const char *name, const char *inner, const char *inner_config) {
+    check_quickly(name, 0, {config.string(inner, "sliding_window"), config.table(inner_config, window)});
+  };
+  check_around("hybrid", "attention", "attention_config");
+  check_around("mamba", "attention", "attention_config");
+  check_around("encoder_decoder", "self_attention", "self_attention_config");
+  check_around("offloaded", "inner", "inner_config");
+}
+
 TEST_CASE("caches that drop tokens keep every rule, taken at the word of their views") {
   Config config;
   check_quickly("sink", 0, {config.integer("window_length", 9), config.integer("num_sink_tokens", 2)});

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <kvern/sdk/growth.hpp>
 #include <kvern/sdk/inner.hpp>
+#include <kvern/sdk/window_table.hpp>
 
 KVERN_SDK_BEGIN
 
@@ -119,6 +120,13 @@ class Composite {
   const kvern_cache *part(int layer) const {
     return owner_[layer] < 0 ? nullptr : children_[owner_[layer]].raw();
   }
+  /// "kvern.window/1" where a child offers it.
+  const void *extension(const char *id) const {
+    const auto narrows = [](const Inner &child) { return child.extension(KVERN_WINDOW_1) != nullptr; };
+    const bool any = std::any_of(children_.begin(), children_.end(), narrows);
+    return any && std::string_view(id) == KVERN_WINDOW_1 ? &window_ : nullptr;
+  }
+  int64_t window(int layer) const { return owner_[layer] < 0 ? 0 : of(layer).window(layer); }
 
  protected:
   Composite(const Composite &other)
@@ -224,6 +232,7 @@ class Composite {
        forgets_ = false;        // it was seen that all children keep what they get, or that one does not
   const Step *step_ = nullptr;  // the open one
   std::vector<Inner> children_;
+  kvern_cache_window_1 window_ = window_table(this);
 };
 
 KVERN_SDK_END

@@ -3,6 +3,7 @@
 #pragma once
 #include <kvern/abi/compose.h>
 #include <kvern/abi/positions.h>
+#include <kvern/abi/window.h>
 
 #include <kvern/sdk/create.hpp>
 #include <kvern/sdk/verbs.hpp>
@@ -74,6 +75,11 @@ class Inner {
   int64_t span() const {
     const auto *table = static_cast<const kvern_cache_positions_1 *>(extension(KVERN_POSITIONS_1));
     return table ? table->span : 0;
+  }
+  /// How many positions a query of a layer sees where the cache narrows it ("kvern.window/1"); 0: as many as the layer says.
+  int64_t window(int layer) const {
+    const auto *table = static_cast<const kvern_cache_window_1 *>(extension(KVERN_WINDOW_1));
+    return table ? table->window(table->ctx, layer) : 0;
   }
 
   bool offers(Verb verb) const {
