@@ -46,6 +46,67 @@ TEST_CASE("each example of a cache keeps every rule of the contract") {
   }
 }
 
+TEST_CASE("each example keeps every rule inside a composite") {
+  Config config;
+  struct Composed {
+    const char *composite;
+    std::vector<const kvern_option *> options;
+    double tolerance = 0;
+  };
+  const std::vector<Composed> all{
+      {"encoder_decoder", {config.string("cross_attention", "float8")}, 0.1},
+      {"encoder_decoder",
+       {config.string("self_attention", "last_tokens"),
+        config.table("self_attention_config", {config.integer("window_length", 4)})}},
+      {"hybrid",
+       {config.string("attention", "last_tokens"),
+        config.table("attention_config", {config.integer("window_length", 4)})}},
+  };
+  for (const Composed &one : all) {
+    SubjectOptions options;
+    options.options = one.options;
+    options.tolerance = one.tolerance;
+    check_rules(open_subject(built_library(one.composite), options));
+  }
+}
+
+TEST_CASE("a file of an example with another window is refused") {
+  Config config;
+  const auto subject = [&](int64_t length) {
+    SubjectOptions options;
+    options.options = {config.integer("window_length", length)};
+    return open_subject(example("last_tokens"), options);
+  };
+  const Subject four = subject(4), five = subject(5);
+  FullHost host;
+  CacheHarness a(four, host, 1), b(five, host, 2);
+  feed_tokens(a, 9);
+  std::string message;
+  CHECK(b.load(a.save(), &message) == KVERN_BAD_DATA);
+  CHECK_THAT(message, Catch::Contains("window_length"));
+}
+
+TEST_CASE(
+    "a cache that attends to packed keys has memory to unpack them while it exports them, and no longer") {
+  SubjectOptions options;
+  options.tolerance = 0.1;
+  const Subject subject = open_subject(example("float8"), options);
+  FullHost host;
+  CacheHarness harness(subject, host, 1);
+  harness.rows.assign(1, Row{});
+  const auto unpacked = [&](StepPlan::Path path) {
+    REQUIRE(harness.step({{3}, StepPlan::kAll, {}, -1, 0, path}) == Outcome::done);
+    int64_t packed = 0;
+    for (int layer = 0; layer < std::ssize(subject.layers); ++layer)
+      packed += harness.info(layer).bytes_device;
+    return harness.info().bytes_device - packed;
+  };
+  CHECK(unpacked(StepPlan::Path::attend) == 0);
+  CHECK(unpacked(StepPlan::Path::update) > 0);
+  unpacked(StepPlan::Path::attend);
+  CHECK(unpacked(StepPlan::Path::attend) == 0);
+}
+
 TEST_CASE("an example that evicts or has a window is told from one that keeps every token") {
   Config config;
   const auto keeps_all = [&](const char *name, const kvern_option *option) {
@@ -56,6 +117,16 @@ TEST_CASE("an example that evicts or has a window is told from one that keeps ev
   CHECK_FALSE(keeps_all("heavy_hitters", config.integer("budget", 12)));
   CHECK_FALSE(keeps_all("last_tokens", config.integer("window_length", 6)));
   CHECK(keeps_all("last_tokens", config.integer("window_length", 4096)));
+}
+
+TEST_CASE("the examples are short") {
+  const auto lines = [](const std::string &name) {
+    const std::string text = source_of("sdk/examples/" + name + ".cpp");
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  CHECK(lines("two_bits") <= 40);
+  CHECK(lines("float8") <= 80);
+  CHECK(lines("heavy_hitters") <= 80);
 }
 
 TEST_CASE("the docs give the lengths of the examples as they are") {
