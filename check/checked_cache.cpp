@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <set>
 
@@ -17,6 +15,7 @@
 #include "check/history.hpp"
 #include "check/lent_tensor.hpp"
 #include "check/sampled_attention.hpp"
+#include "check/tensor_view.hpp"
 
 namespace kvern::conformance {
 namespace {
@@ -44,9 +43,16 @@ void require_finite(const DLTensor &tensor, int layer, const char *what) {
       }
 }
 
+struct Destroy {
+  void operator()(kvern_cache *cache) const { cache->ops->destroy(cache); }
+};
+using OwnedCache = std::unique_ptr<kvern_cache, Destroy>;
+
 class Checked : public kvern_cache {
  public:
-  Checked(kvern_cache *cache, std::vector<kvern_layer> layers) : cache_(cache), layers_(std::move(layers)) {
+  /// Takes the cache over, unless it throws.
+  Checked(const kvern_host *host, kvern_cache *cache, std::vector<kvern_layer> layers, DLDataType type)
+      : host_(host), cache_(cache), layers_(std::move(layers)), type_(type) {
     for (const kvern_layer &layer : layers_) history_.emplace_back(layer);
     lent_.resize(layers_.size());
     fill_table();
@@ -54,9 +60,11 @@ class Checked : public kvern_cache {
   }
   Checked(const Checked &) = delete;
   ~Checked() {
-    if (cache_) quietly("destroy", [&] { cache_->ops->destroy(cache_); });
+    const Captured output(STDOUT_FILENO);
+    cache_->ops->destroy(cache_);
+    const std::string text = output.text();
+    if (!text.empty()) log("destroy writes to standard output: " + text);
   }
-  void release() { cache_ = nullptr; }
 
  private:
   static Checked &self(kvern_cache *cache) { return *static_cast<Checked *>(cache); }
@@ -90,16 +98,17 @@ class Checked : public kvern_cache {
 
   /// A call of the inner cache: what it writes to standard output is a defect.
   template <class Call>
-  static std::invoke_result_t<Call> quietly(const char *verb, Call call) {
+  static kvern_status quietly(const char *verb, Call call) {
     const Captured output(STDOUT_FILENO);
-    if constexpr (std::is_void_v<decltype(call())>) {
-      call();
-    } else {
-      const auto result = call();
-      const std::string text = output.text();
-      expect(text.empty(), std::string(verb) + " writes to standard output: " + text);
-      return result;
-    }
+    const kvern_status status = call();
+    const std::string text = output.text();
+    expect(text.empty(), std::string(verb) + " writes to standard output: " + text);
+    return status;
+  }
+
+  void log(const std::string &defect) const {
+    const std::string line = "cache '" + std::string(table_.plugin->name) + "': check_cache: " + defect;
+    if (KVERN_HAS(host_, kvern_host, log)) host_->log(host_->ctx, KVERN_LOG_ERROR, line.c_str());
   }
 
   /// A verb: the inner cache's, then `after` where it succeeds. A Violation becomes the error.
@@ -155,7 +164,10 @@ class Checked : public kvern_cache {
     };
     return run("update", error, call, [&] {
       if (k) it.record(layer, *k, v);
-      if (out_k) it.check_exported(layer, it.view_of(layer, error), *out_k, out_v);
+      if (!out_k) return;
+      const kvern_view view = it.view_of(layer, error);
+      if (it.is_exported(layer, view, *out_k, out_v))
+        it.check_exported(layer, view, *out_k, out_v);  // else the host says so
     });
   }
 
@@ -245,16 +257,21 @@ class Checked : public kvern_cache {
   }
   static kvern_status clone(const kvern_cache *cache, kvern_cache **out, kvern_error *error) {
     const Checked &it = self(cache);
-    kvern_cache *copy = nullptr;
-    return run(
-        "clone", error, [&] { return it.cache_->ops->clone(it.cache_, &copy, error); },
-        [&] {
-          auto made = std::make_unique<Checked>(copy, it.layers_);
-          made->counts_ = it.counts_;
-          made->history_ = it.history_;
-          made->row_end_ = it.row_end_;
-          *out = made.release();
-        });
+    OwnedCache copy;
+    const auto call = [&] {
+      kvern_cache *made = nullptr;
+      const kvern_status status = it.cache_->ops->clone(it.cache_, &made, error);
+      if (status == KVERN_OK) copy.reset(made);
+      return status;
+    };
+    return run("clone", error, call, [&] {
+      auto made = std::make_unique<Checked>(it.host_, copy.get(), it.layers_, it.type_);
+      copy.release();
+      made->counts_ = it.counts_;
+      made->history_ = it.history_;
+      made->row_end_ = it.row_end_;
+      *out = made.release();
+    });
   }
   static kvern_status save(const kvern_cache *cache, const kvern_stream_io *stream, kvern_error *error) {
     const Checked &it = self(cache);
@@ -300,7 +317,7 @@ class Checked : public kvern_cache {
     const int64_t missing = step_.n_new - k.shape[2];  // of an import
     for (int64_t row = 0; row < step_.rows; ++row)
       history_[static_cast<std::size_t>(number)].store(row, step_.row_pos[row] + missing,
-                                                       new_tokens(row) - missing, k, v, 0);
+                                                       new_tokens(row) - missing, k, v);
   }
 
   template <class Keep>
@@ -349,7 +366,7 @@ class Checked : public kvern_cache {
     std::set<int64_t> held;
     const int64_t last = query_position(view, step_, row, count - 1);
     for (int64_t slot = 0; slot < view.kv_len; ++slot) {
-      const int64_t position = position_in(view, row, head, slot);
+      const int64_t position = key_position(view, row, head, slot);
       if (position < 0) continue;
       expect(held.insert(position).second, "view shows two keys at " + in_row(position, number, row));
       expect(position <= last, "view shows a key at " + in_row(position, number, row) +
@@ -362,16 +379,22 @@ class Checked : public kvern_cache {
     }
   }
 
+  bool in_keys(int32_t number) const {
+    return (layers_[static_cast<std::size_t>(number)].flags & KVERN_VALUES_IN_KEYS) != 0;
+  }
+
+  /// Whether what was exported may be read.
+  bool is_exported(int32_t number, const kvern_view &view, const DLTensor &k, const DLTensor *v) const {
+    const kvern_layer &layer = layers_[static_cast<std::size_t>(number)];
+    const auto shaped = [&](const DLTensor &tensor, int64_t dim) {
+      return is_shaped(tensor, type_, step_.rows, layer.kv_heads, view.kv_len, dim);
+    };
+    return shaped(k, layer.head_dim_k) && (!v || in_keys(number) || shaped(*v, layer.head_dim_v));
+  }
+
   void check_exported(int32_t number, const kvern_view &view, const DLTensor &k, const DLTensor *v) const {
     const kvern_layer &layer = layers_[static_cast<std::size_t>(number)];
-    const bool values = v && (layer.flags & KVERN_VALUES_IN_KEYS) == 0;
-    for (const DLTensor *tensor : {&k, values ? v : nullptr}) {
-      if (!tensor) continue;
-      const bool shaped = tensor->ndim == 4 && tensor->shape && tensor->shape[0] == step_.rows &&
-                          tensor->shape[1] == layer.kv_heads && tensor->shape[2] == view.kv_len &&
-                          tensor->shape[3] == (tensor == &k ? layer.head_dim_k : layer.head_dim_v);
-      if (!shaped) return;  // the host says so
-    }
+    const bool values = v && !in_keys(number);
     check_view(number, view, true);
     require_finite(k, number, "key");
     if (values) require_finite(*v, number, "value");
@@ -389,9 +412,10 @@ class Checked : public kvern_cache {
     if (status == KVERN_UNSUPPORTED) return;
     if (status == KVERN_OUT_OF_MEMORY) throw std::bad_alloc();
     expect(status == KVERN_OK, "update that only reads fails after attend");
+    expect(is_exported(request.layer, view, k, &v),
+           "update after attend exports another shape or type than view reported");
     check_exported(request.layer, view, k, &v);
     if ((view.flags & KVERN_VIEW_RAW_Q) != 0 || view.kv_len == 0) return;
-    const bool in_keys = (layers_[static_cast<std::size_t>(request.layer)].flags & KVERN_VALUES_IN_KEYS) != 0;
     const std::vector<int64_t> positions = positions_of_queries(request, view);
     const int64_t *shape = request.q->shape;
     const auto sample = static_cast<int64_t>(samples_++);
@@ -401,8 +425,9 @@ class Checked : public kvern_cache {
     const int64_t query = std::max<int64_t>(0, count - 1 - sample / 7 % 3);
     kvern_attend narrowed = request;
     narrowed.window = static_cast<int32_t>(window_in(*cache_, request.layer, request.window));
-    check_attention({narrowed, view, k, in_keys ? k : v, request.causal ? positions.data() : nullptr}, row,
-                    sample / 3 % shape[1], query);
+    check_attention(
+        {narrowed, view, k, in_keys(request.layer) ? k : v, request.causal ? positions.data() : nullptr}, row,
+        sample / 3 % shape[1], query);
   }
 
   std::vector<int64_t> positions_of_queries(const kvern_attend &request, const kvern_view &view) const {
@@ -412,8 +437,10 @@ class Checked : public kvern_cache {
     return positions;
   }
 
+  const kvern_host *host_;
   kvern_cache *cache_;
   std::vector<kvern_layer> layers_;
+  DLDataType type_;  // of keys and values
   kvern_cache_ops table_{};
   std::vector<LayerHistory> history_;
   std::vector<LentTensors> lent_;
@@ -424,38 +451,12 @@ class Checked : public kvern_cache {
   bool counts_ = true;  // row_end_ is known of all rows
 };
 
-kvern_status create_checked(const kvern_host *host, const kvern_create *create, kvern_cache **out,
-                            kvern_error *error) {
-  const auto *plugin = static_cast<const kvern_plugin *>(host->get_extension(host->ctx, kCheckedPlugin));
-  const kvern_status status = plugin->create(host, create, out, error);
-  if (status != KVERN_OK || !*out || !(*out)->ops) return status;  // the host says what is wrong
-  try {
-    *out = checked_cache(*out, *create);
-    return KVERN_OK;
-  } catch (const std::bad_alloc &) {
-    (*out)->ops->destroy(*out);
-    return error->code = KVERN_OUT_OF_MEMORY;
-  }
-}
-
 }  // namespace
 
-const kvern_plugin &checked_plugin(const kvern_plugin &plugin) {
-  static std::mutex &mutex = *new std::mutex;
-  static auto &made = *new std::map<const kvern_plugin *, kvern_plugin>;
-  const std::lock_guard lock(mutex);
-  const auto [at, fresh] = made.try_emplace(&plugin);
-  if (fresh) {
-    std::memcpy(&at->second, &plugin, std::min<std::size_t>(plugin.struct_size, sizeof(kvern_plugin)));
-    at->second.create = create_checked;
-  }
-  return at->second;
-}
-
-kvern_cache *checked_cache(kvern_cache *cache, const kvern_create &create) {
+kvern_cache *checked_cache(const kvern_host *host, kvern_cache *cache, const kvern_create &create) {
   std::vector<kvern_layer> layers;
   for (uint32_t i = 0; i < create.n_layers; ++i) layers.push_back(*create.layers[i]);
-  return new Checked(cache, std::move(layers));
+  return new Checked(host, cache, std::move(layers), create.dtype);
 }
 
 }  // namespace kvern::conformance

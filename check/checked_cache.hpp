@@ -13,15 +13,9 @@ namespace kvern::conformance {
 /// - one query of each attend, another each time, is recomputed over the keys that update exports. Caches that refuse to export in
 ///   the step, and queries that the cache rotates itself, are not recomputed
 /// - the committed tokens are counted by info
-/// - nothing is written to standard output
+/// - nothing is written to standard output; of destroy, which returns nothing, that is a line of the host's log
 ///
-/// On a CPU only. Throws std::bad_alloc, and then the cache is still the caller's.
-kvern_cache *checked_cache(kvern_cache *cache, const kvern_create &create);
-
-/// The host extension by which create of a checked plugin learns whose cache it makes: a kvern_plugin.
-constexpr const char *kCheckedPlugin = "kvern.checked/1";
-/// The same plugin, but its caches are checked_cache. The host that it is given offers `plugin` as kCheckedPlugin. One for each
-/// plugin, which lives as long as the process.
-const kvern_plugin &checked_plugin(const kvern_plugin &plugin);
+/// On a CPU only. `append` takes checked caches only. Throws std::bad_alloc, and then the cache is still the caller's.
+kvern_cache *checked_cache(const kvern_host *host, kvern_cache *cache, const kvern_create &create);
 
 }  // namespace kvern::conformance

@@ -146,8 +146,9 @@ class CacheHarness {
   mutable kvern_error error{};
 
  private:
-  struct Open;     // a step in progress
-  struct Pending;  // what update exported or attend computed on a device, to be compared when it has come
+  struct Open;        // a step in progress
+  struct ViewedKeys;  // exported keys, their positions, and how far a query sees
+  struct Pending;     // what update exported or attend computed on a device, to be compared when it has come
   Outcome run_layers(const StepPlan &plan, Open &open);
   void state_layer_step(int layer, Open &open);
   std::vector<float> states_on_host(const DLTensor &states) const;
@@ -161,8 +162,8 @@ class CacheHarness {
   bool try_attend(int layer, Open &open, const kvern_view &view, const DLTensor *k, const DLTensor *v);
   void check_exported(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
                       const DLTensor &v) const;
-  Softmax attend_view(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
-                      const DLTensor &v, int64_t r, int h, int64_t i) const;
+  ViewedKeys viewed(int layer, const kvern_view &view, const DLTensor &k, const DLTensor &v) const;
+  Softmax attend_view(int layer, const Open &open, const ViewedKeys &keys, int64_t r, int h, int64_t i) const;
   void download_attended(int layer, const Open &open, const kvern_view &view, const DLTensor &out,
                          const DLTensor *lse);
   void compare_exported(int layer, const Open &open, const kvern_view &view, const DLTensor &k,

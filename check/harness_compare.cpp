@@ -38,11 +38,10 @@ void CacheHarness::check_exported(int layer, const Open &open, const kvern_view 
                                   const DLTensor &v) const {
   const kvern_layer &shape = subject.layers[layer];
   const auto shaped = [&](const DLTensor &t, int64_t dim) {
-    return t.ndim == 4 && t.shape[0] == open.step.rows && t.shape[1] == shape.kv_heads &&
-           t.shape[2] == view.kv_len && t.shape[3] == dim && (!t.strides || t.strides[3] == 1);
+    return is_shaped(t, subject.type, open.step.rows, shape.kv_heads, view.kv_len, dim);
   };
   expect(shaped(k, shape.head_dim_k) && shaped(v, shape.head_dim_v),
-         "update exported another shape than view reported", Place{layer, 0, 0, 0}, kFinite);
+         "update exported another shape or type than view reported", Place{layer, 0, 0, 0}, kFinite);
   for (int64_t r = 0; r < open.step.rows; ++r) {
     for (int h = 0; h < shape.kv_heads; ++h) {
       for (int64_t j = 0; j < view.kv_len; ++j) {
@@ -55,25 +54,32 @@ void CacheHarness::check_exported(int layer, const Open &open, const kvern_view 
   }
 }
 
+CacheHarness::ViewedKeys CacheHarness::viewed(int layer, const kvern_view &view, const DLTensor &k,
+                                              const DLTensor &v) const {
+  const kvern_layer &shape = subject.layers[layer];
+  const int owner = shape.shares_layer >= 0 ? shape.shares_layer : layer;
+  return {view, k, v, window_in(*cache, owner, shape.window)};
+}
+
 /// Attention over the exported keys and values, at the positions of the view.
-Softmax CacheHarness::attend_view(int layer, const Open &open, const kvern_view &view, const DLTensor &k,
-                                  const DLTensor &v, int64_t r, int h, int64_t i) const {
+Softmax CacheHarness::attend_view(int layer, const Open &open, const ViewedKeys &keys, int64_t r, int h,
+                                  int64_t i) const {
   const kvern_layer &shape = subject.layers[layer];
   const bool cross = shape.kind == KVERN_LAYER_CROSS;
   const int key_head = h / (shape.q_heads / shape.kv_heads);
-  const int64_t position = open.query_position(view, r, i), window = window_in(*cache, layer, shape.window);
-  const std::vector<double> q = query(layer, open, view, r, h, i, false);
+  const int64_t position = open.query_position(keys.view, r, i), window = keys.window;
+  const std::vector<double> q = query(layer, open, keys.view, r, h, i, false);
   Softmax result(shape.head_dim_v);
   if (open.pos[r] + i < 0) return result;
-  for (int64_t j = 0; j < view.kv_len; ++j) {
-    const int64_t key = key_position(view, r, key_head, j);
+  for (int64_t j = 0; j < keys.view.kv_len; ++j) {
+    const int64_t key = key_position(keys.view, r, key_head, j);
     const bool sees = cross ? subject.row_cross || key < open.fed[r].encoder_len
                             : key <= position && (!window || key > position - window);
     if (key < 0 || !sees) continue;
     double score = 0;
-    for (int d = 0; d < shape.head_dim_k; ++d) score += q[d] * read_element(k, r, key_head, j, d);
+    for (int d = 0; d < shape.head_dim_k; ++d) score += q[d] * read_element(keys.k, r, key_head, j, d);
     result.add(score / std::sqrt(static_cast<double>(shape.head_dim_k)),
-               [&](int d) { return read_element(v, r, key_head, j, d); });
+               [&](int d) { return read_element(keys.v, r, key_head, j, d); });
   }
   return result;
 }
@@ -82,11 +88,12 @@ void CacheHarness::compare_update(int layer, const Open &open, const kvern_view 
                                   const DLTensor &v) {
   if (subject.own_word) return check_own_word(layer, open, view, k, v);
   const kvern_layer &shape = subject.layers[layer];
+  const ViewedKeys keys = viewed(layer, view, k, v);
   for (int64_t r = 0; r < open.step.rows; ++r) {
     for (int64_t i = 0; i < open.count[r]; ++i) {
       const int64_t column = open.pos[r] + open.fed[r].pad + i;
       for (int h = 0; h < shape.q_heads; ++h) {
-        const Softmax got = attend_view(layer, open, view, k, v, r, h, i);
+        const Softmax got = attend_view(layer, open, keys, r, h, i);
         const Softmax wanted = attend_all(open.fed[r], shape, layer, h, column, subject.semantics);
         for (int d = 0; d < shape.head_dim_v; ++d) {
           expect(std::abs(got[d] - wanted[d]) <= subject.tolerance,

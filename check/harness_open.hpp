@@ -6,10 +6,9 @@
 #include <list>
 
 #include "check/harness.hpp"
+#include "check/tensor_view.hpp"
 
 namespace kvern::conformance {
-
-inline bool is_half(DLDataType type) { return type.bits == 16; }
 
 /// A tensor [B, H, T, D] of the test, in memory [B, T, H, D] as a projection writes it; NaN when it is destroyed.
 class Tensor4 {
@@ -30,29 +29,6 @@ class Tensor4 {
   int64_t shape_[4], strides_[4];
 };
 
-inline float read_element(const DLTensor &tensor, int64_t r, int64_t h, int64_t i, int64_t d) {
-  if (!is_half(tensor.dtype)) return at(tensor, r, h, i, d);
-  const auto *data = static_cast<const uint16_t *>(tensor.data);
-  const int64_t *stride = tensor.strides;
-  const uint32_t bits = uint32_t{data[r * stride[0] + h * stride[1] + i * stride[2] + d * stride[3]]} << 16;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
-inline void write_element(const DLTensor &tensor, int64_t r, int64_t h, int64_t i, int64_t d, double value) {
-  const auto single = static_cast<float>(value);
-  if (!is_half(tensor.dtype)) {
-    at(tensor, r, h, i, d) = single;
-    return;
-  }
-  uint32_t bits;
-  std::memcpy(&bits, &single, 4);
-  const int64_t *stride = tensor.strides;
-  static_cast<uint16_t *>(tensor.data)[r * stride[0] + h * stride[1] + i * stride[2] + d * stride[3]] =
-      static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
-}
-
 /// Where an element lies; its text is made only for a violation, since every element of every step is compared.
 struct Place {
   int layer;
@@ -64,11 +40,6 @@ inline void expect(bool holds, const char *what, const Place &at, const char *ru
   violated(what + (" (layer " + std::to_string(at.layer)) + ", row " + std::to_string(at.row) + ", head " +
                std::to_string(at.head) + ", column " + std::to_string(at.column) + ")",
            rule);
-}
-
-inline int64_t key_position(const kvern_view &view, int64_t row, int64_t head, int64_t slot) {
-  if (!view.key_pos) return view.first_pos[row] + slot;
-  return view.key_pos[row * view.row_stride + head * view.head_stride + slot];
 }
 
 /// Memory on the device that a step lends to the cache, given back in the order of the main stream.
@@ -87,6 +58,12 @@ class Uploaded {
  private:
   SimulatedDevice &device_;
   std::byte *data_;
+};
+
+struct CacheHarness::ViewedKeys {
+  const kvern_view &view;
+  const DLTensor &k, &v;
+  int64_t window;  ///< 0: everything
 };
 
 struct CacheHarness::Open {

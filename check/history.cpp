@@ -1,12 +1,10 @@
 #include "check/history.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstring>
 #include <string>
 
 #include "check/harness.hpp"
+#include "check/tensor_view.hpp"
 
 namespace kvern::conformance {
 namespace {
@@ -15,53 +13,13 @@ constexpr double kRounded =
     0.02;  // relative error of a vector below which it counts as the one that was stored
 constexpr double kMuchNearer = 0.25;  // of squared distances: the vector of another token
 
-float from_half(uint16_t bits) {
-  const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  const float sign = bits & 0x8000 ? -1.0f : 1.0f;
-  if (exponent == 31) return fraction ? NAN : sign * INFINITY;
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
-  return sign * std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
-}
-
-float element(const void *data, DLDataType type, int64_t at) {
-  if (type.bits == 32) return static_cast<const float *>(data)[at];
-  const uint16_t bits = static_cast<const uint16_t *>(data)[at];
-  return type.code == kDLBfloat ? std::bit_cast<float>(uint32_t{bits} << 16) : from_half(bits);
-}
-
-int64_t stride_of(const DLTensor &tensor, int axis) {
-  if (tensor.strides) return tensor.strides[axis];
-  int64_t stride = 1;
-  for (int i = tensor.ndim - 1; i > axis; --i) stride *= tensor.shape[i];
-  return stride;
-}
-
 double squared_distance(const std::vector<float> &a, const float *b) {
   double sum = 0;
   for (std::size_t d = 0; d < a.size(); ++d) sum += (double{a[d]} - b[d]) * (double{a[d]} - b[d]);
   return sum;
 }
 
-double squared_norm(const float *a, int64_t dim) {
-  double sum = 0;
-  for (int64_t d = 0; d < dim; ++d) sum += double{a[d]} * a[d];
-  return sum;
-}
-
 }  // namespace
-
-void read_vector(const DLTensor &tensor, int64_t row, int64_t head, int64_t token, std::vector<float> &out) {
-  const auto *data = static_cast<const std::byte *>(tensor.data) + tensor.byte_offset;
-  const int64_t first =
-      row * stride_of(tensor, 0) + head * stride_of(tensor, 1) + token * stride_of(tensor, 2);
-  for (std::size_t d = 0; d < out.size(); ++d)
-    out[d] = element(data, tensor.dtype, first + static_cast<int64_t>(d));
-}
-
-int64_t position_in(const kvern_view &view, int64_t row, int64_t head, int64_t slot) {
-  if (!view.key_pos) return view.first_pos[row] + slot;
-  return view.key_pos[row * view.row_stride + head * view.head_stride + slot];
-}
 
 /// The exported keys or values of one row and head.
 struct LayerHistory::Part {
@@ -84,8 +42,7 @@ LayerHistory::LayerHistory(const kvern_layer &layer)
       dim_v_(layer.head_dim_v),
       values_in_keys_((layer.flags & KVERN_VALUES_IN_KEYS) != 0) {}
 
-void LayerHistory::store(int64_t row, int64_t first, int64_t count, const DLTensor &k, const DLTensor *v,
-                         int64_t from) {
+void LayerHistory::store(int64_t row, int64_t first, int64_t count, const DLTensor &k, const DLTensor *v) {
   Stored &stored = rows_[static_cast<std::size_t>(row)];
   const auto size = static_cast<std::size_t>(std::max<int64_t>(first + count, 0));
   stored.known.resize(size, 0);
@@ -95,8 +52,8 @@ void LayerHistory::store(int64_t row, int64_t first, int64_t count, const DLTens
   for (int64_t i = std::max<int64_t>(0, -first); i < count; ++i) {
     stored.known[static_cast<std::size_t>(first + i)] = 1;
     for (int64_t head = 0; head < heads_; ++head) {
-      read_vector(k, row, head, from + i, key);
-      read_vector(v ? *v : k, row, head, from + i, value);
+      read_vector(k, row, head, i, key);
+      read_vector(v ? *v : k, row, head, i, value);
       const int64_t at = (first + i) * heads_ + head;
       std::copy(key.begin(), key.end(), stored.k.begin() + at * dim_k_);
       std::copy(value.begin(), value.end(), stored.v.begin() + at * dim_v_);
@@ -149,7 +106,7 @@ void LayerHistory::check_head(const Part &part) const {
   double all_error = 0, all_norm = 0;
   int64_t last = -1;
   for (int64_t slot = 0; slot < part.view.kv_len; ++slot) {
-    const int64_t position = position_in(part.view, part.row, part.head, slot);
+    const int64_t position = key_position(part.view, part.row, part.head, slot);
     if (!known(part.row, position)) continue;
     read_vector(part.held, part.row, part.head, slot, held);
     const float *stored = vector(part.kind, part.row, part.head, position);

@@ -6,21 +6,15 @@
 
 namespace kvern::conformance {
 
-/// Element [row, head, token, 0 .. out.size() - 1] of float32, bfloat16 or float16, as float.
-void read_vector(const DLTensor &tensor, int64_t row, int64_t head, int64_t token, std::vector<float> &out);
-
-/// The position of a slot as a view says.
-int64_t position_in(const kvern_view &view, int64_t row, int64_t head, int64_t slot);
-
 /// One layer. Rows follow the verbs of the cache; tokens that came by `load` are unknown, and compared with nothing.
 class LayerHistory {
  public:
   LayerHistory() = default;
   explicit LayerHistory(const kvern_layer &layer);
 
-  /// Tokens `first` .. of a row, from columns `from` .. `from + count - 1` of k and v; negative positions are padding. v is nullptr
-  /// where values lie in the keys.
-  void store(int64_t row, int64_t first, int64_t count, const DLTensor &k, const DLTensor *v, int64_t from);
+  /// Tokens `first` .. of a row, from the first `count` columns of k and v; negative positions are padding. v is nullptr where values
+  /// lie in the keys.
+  void store(int64_t row, int64_t first, int64_t count, const DLTensor &k, const DLTensor *v);
 
   void set_rows(int64_t rows) { rows_.assign(static_cast<std::size_t>(rows), {}); }
   void cut(int64_t row, int64_t end);

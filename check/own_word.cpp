@@ -207,9 +207,8 @@ void CacheHarness::compare_own_attend(int layer, const Open &open, const kvern_v
   const auto padding = [&](int64_t r, int64_t i) {
     return open.pos[r] + i < 0;
   };  // what comes out is not used
-  const auto over_view = [&](int64_t r, int h, int64_t i) {
-    return attend_view(layer, open, view, k, v, r, h, i);
-  };
+  const ViewedKeys keys = viewed(layer, view, k, v);
+  const auto over_view = [&](int64_t r, int h, int64_t i) { return attend_view(layer, open, keys, r, h, i); };
   counts.elements += compare_queries(subject, layer, open, out, lse,
                                      "attend gives another result than attention over the keys of its view",
                                      padding, over_view);

@@ -133,12 +133,4 @@ std::vector<double> state_after(const Row &row, int layer, int64_t columns, int 
   return state;
 }
 
-float &at(const DLTensor &tensor, int64_t row, int64_t head, int64_t token, int64_t dim) {
-  const int64_t *shape = tensor.shape;
-  const int64_t contiguous[4] = {shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1};
-  const int64_t *stride = tensor.strides ? tensor.strides : contiguous;
-  auto *data = reinterpret_cast<float *>(static_cast<char *>(tensor.data) + tensor.byte_offset);
-  return data[row * stride[0] + head * stride[1] + token * stride[2] + dim * stride[3]];
-}
-
 }  // namespace kvern::conformance

@@ -74,7 +74,4 @@ Softmax attend_all(const Row &row, const kvern_layer &layer, int number, int hea
 /// State [dim] of a recurrent layer after the first `columns` tokens.
 std::vector<double> state_after(const Row &row, int layer, int64_t columns, int dim);
 
-/// The float in a tensor [B, H, T, D].
-float &at(const DLTensor &tensor, int64_t row, int64_t head, int64_t token, int64_t dim);
-
 }  // namespace kvern::conformance

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "check/history.hpp"
 #include "check/harness.hpp"
+#include "check/tensor_view.hpp"
 
 namespace kvern::conformance {
 namespace {
@@ -21,13 +21,10 @@ bool sees(const AttendedLayer &layer, int64_t key, int64_t query) {
 
 double element_of_bias(const DLTensor &bias, int64_t row, int64_t head, int64_t query, int64_t slot) {
   const int64_t index[4] = {row, head, query, slot};
-  int64_t at = 0, stride = 1;
-  for (int axis = 3; axis >= 0; --axis) {
-    if (bias.shape[axis] != 1) at += index[axis] * (bias.strides ? bias.strides[axis] : stride);
-    stride *= bias.shape[axis];
-  }
-  const auto *data = static_cast<const std::byte *>(bias.data) + bias.byte_offset;
-  return static_cast<double>(reinterpret_cast<const float *>(data)[at]);
+  int64_t at = 0;
+  for (int axis = 0; axis < 4; ++axis)
+    if (bias.shape[axis] != 1) at += index[axis] * stride_of(bias, axis);
+  return double{load(data_of(bias), bias.dtype, at)};
 }
 
 double score_of(const kvern_attend &request, const std::vector<float> &q, const std::vector<float> &k) {
@@ -35,12 +32,6 @@ double score_of(const kvern_attend &request, const std::vector<float> &q, const 
   for (std::size_t d = 0; d < q.size(); ++d) sum += double{q[d]} * k[d];
   sum *= request.scale;
   return request.softcap > 0 ? request.softcap * std::tanh(sum / request.softcap) : sum;
-}
-
-double norm(const std::vector<float> &x) {
-  double sum = 0;
-  for (const float one : x) sum += double{one} * one;
-  return std::sqrt(sum);
 }
 
 }  // namespace
@@ -56,18 +47,17 @@ void check_attention(const AttendedLayer &layer, int64_t row, int64_t head, int6
   Softmax sum(static_cast<int>(v.size()));
   double largest = 0;
   for (int64_t slot = 0; slot < layer.view.kv_len; ++slot) {
-    if (!sees(layer, position_in(layer.view, row, key_head, slot), at)) continue;
+    if (!sees(layer, key_position(layer.view, row, key_head, slot), at)) continue;
     read_vector(layer.k, row, key_head, slot, k);
     read_vector(layer.v, row, key_head, slot, v);
-    largest = std::max(largest, norm(v));
+    largest = std::max(largest, std::sqrt(squared_norm(v.data(), request.out->shape[3])));
     double score = score_of(request, q, k);
     if (request.bias) score += element_of_bias(*request.bias, row, head, query, slot);
     sum.add(score, [&](int d) { return double{v[static_cast<std::size_t>(d)]}; });
   }
   if (largest == 0) return;  // nothing is seen, or nothing but zeros
   if (request.sinks) {
-    const auto *sinks = static_cast<const std::byte *>(request.sinks->data) + request.sinks->byte_offset;
-    sum.add(double{reinterpret_cast<const float *>(sinks)[head]}, [](int) { return 0.0; });
+    sum.add(double{load(data_of(*request.sinks), request.sinks->dtype, head)}, [](int) { return 0.0; });
   }
   read_vector(*request.out, row, head, query, out);
   double error = 0, wanted = 0;

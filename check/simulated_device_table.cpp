@@ -15,7 +15,7 @@ void SimulatedDevice::fill_table() {
   table_.zero = [](void *ctx, DLTensor *to, void *stream, kvern_error *) -> kvern_status {
     const Strided target(*to);
     self(ctx).launch(stream, "zero", {target}, [target] {
-      target.visit([&](std::byte *at) { std::memset(at, 0, static_cast<std::size_t>(target.element())); });
+      target.visit([](std::byte *at, std::size_t size) { std::memset(at, 0, size); });
     });
     return KVERN_OK;
   };

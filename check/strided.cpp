@@ -3,41 +3,29 @@
 #include <algorithm>
 #include <cstring>
 
+#include "check/tensor_view.hpp"
+
 namespace kvern::conformance {
 namespace {
 
-bool same(DLDataType a, DLDataType b) { return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes; }
-bool is_single(DLDataType type) { return type.code == kDLFloat && type.bits == 32 && type.lanes == 1; }
-bool is_bfloat16(DLDataType type) { return type.code == kDLBfloat && type.bits == 16 && type.lanes == 1; }
-
-uint32_t single_bits(const std::byte *element, DLDataType type) {
-  uint32_t bits = 0;
-  if (is_single(type)) std::memcpy(&bits, element, 4);
-  if (is_bfloat16(type)) std::memcpy(reinterpret_cast<std::byte *>(&bits) + 2, element, 2);
-  return bits;
-}
-
-void store(uint32_t bits, std::byte *element, DLDataType type) {
-  if (is_single(type)) {
-    std::memcpy(element, &bits, 4);
-    return;
-  }
-  const uint32_t rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
-  std::memcpy(element, reinterpret_cast<const std::byte *>(&rounded) + 2, 2);
+/// Of float32 or bfloat16.
+void store(float value, std::byte *element, DLDataType type) {
+  const uint16_t rounded = to_bfloat16(value);
+  if (is_float32(type))
+    std::memcpy(element, &value, sizeof value);
+  else
+    std::memcpy(element, &rounded, sizeof rounded);
 }
 
 }  // namespace
 
 Strided::Strided(const DLTensor &tensor)
-    : data(static_cast<std::byte *>(tensor.data) + tensor.byte_offset),
+    : data(data_of(tensor)),
       type(tensor.dtype),
       shape(tensor.shape, tensor.shape + tensor.ndim),
       strides(shape.size()) {
-  int64_t stride = element();
-  for (std::size_t axis = shape.size(); axis-- > 0;) {
-    strides[axis] = tensor.strides ? tensor.strides[axis] * element() : stride;
-    stride *= shape[axis];
-  }
+  for (int axis = 0; axis < tensor.ndim; ++axis)
+    strides[static_cast<std::size_t>(axis)] = stride_of(tensor, axis) * element();
 }
 
 int64_t Strided::elements() const {
@@ -60,45 +48,47 @@ Strided Strided::slice(int axis, int64_t begin, int64_t end) const {
   return part;
 }
 
-void Strided::visit(const std::function<void(std::byte *)> &call) const {
-  std::vector<int64_t> at(shape.size(), 0);
-  for (int64_t left = elements(); left > 0; --left) {
+void Strided::visit(const std::function<void(std::byte *, std::size_t)> &call) const {
+  std::size_t axes = shape.size();
+  int64_t run = element();
+  for (; axes > 0 && (strides[axes - 1] == run || shape[axes - 1] == 1); --axes) run *= shape[axes - 1];
+  std::vector<int64_t> at(axes, 0);
+  for (int64_t left = run > 0 ? elements() * element() / run : 0; left > 0; --left) {
     std::byte *address = data;
-    for (std::size_t axis = 0; axis < at.size(); ++axis) address += at[axis] * strides[axis];
-    call(address);
-    for (std::size_t axis = at.size(); axis-- > 0 && ++at[axis] == shape[axis];) at[axis] = 0;
+    for (std::size_t axis = 0; axis < axes; ++axis) address += at[axis] * strides[axis];
+    call(address, static_cast<std::size_t>(run));
+    for (std::size_t axis = axes; axis-- > 0 && ++at[axis] == shape[axis];) at[axis] = 0;
   }
 }
 
 std::vector<std::byte> Strided::read() const {
   std::vector<std::byte> elements(static_cast<std::size_t>(this->elements() * element()));
   std::byte *next = elements.data();
-  visit([&](std::byte *address) {
-    std::memcpy(next, address, static_cast<std::size_t>(element()));
-    next += element();
+  visit([&](std::byte *address, std::size_t size) {
+    std::memcpy(next, address, size);
+    next += size;
   });
   return elements;
 }
 
 void Strided::write(const std::byte *elements) const {
-  visit([&](std::byte *address) {
-    std::memcpy(address, elements, static_cast<std::size_t>(element()));
-    elements += element();
+  visit([&](std::byte *address, std::size_t size) {
+    std::memcpy(address, elements, size);
+    elements += size;
   });
 }
 
 bool convertible(DLDataType from, DLDataType to) {
-  const auto known = [](DLDataType type) { return is_single(type) || is_bfloat16(type); };
-  return same(from, to) || (known(from) && known(to));
+  const auto known = [](DLDataType type) { return is_float32(type) || is_bfloat16(type); };
+  return same_type(from, to) || (known(from) && known(to));
 }
 
 std::vector<std::byte> converted(const std::vector<std::byte> &elements, DLDataType from, DLDataType to) {
-  if (same(from, to)) return elements;
+  if (same_type(from, to)) return elements;
   const int64_t source = from.bits / 8, target = to.bits / 8;
   const int64_t count = static_cast<int64_t>(elements.size()) / source;
   std::vector<std::byte> made(static_cast<std::size_t>(count * target));
-  for (int64_t i = 0; i < count; ++i)
-    store(single_bits(elements.data() + i * source, from), made.data() + i * target, to);
+  for (int64_t i = 0; i < count; ++i) store(load(elements.data(), from, i), made.data() + i * target, to);
   return made;
 }
 

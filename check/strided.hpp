@@ -24,8 +24,8 @@ struct Strided {
   /// [begin, end) of one axis.
   Strided slice(int axis, int64_t begin, int64_t end) const;
 
-  /// All elements, the last axis fastest.
-  void visit(const std::function<void(std::byte *)> &call) const;
+  /// All memory in the order of its elements, the last axis fastest: each stretch without a gap, with its bytes.
+  void visit(const std::function<void(std::byte *, std::size_t)> &call) const;
   std::vector<std::byte> read() const;
   /// Elements of the same type, as read returns them.
   void write(const std::byte *elements) const;

@@ -90,7 +90,7 @@ void Cache::append(const Cache &from) {
   s.require_no_step("append");
   from.state_->require_no_step("append");
   if (!KVERN_HAS(&s.ops(), kvern_cache_ops, append)) s.not_offered("append");
-  if (from.state_->plugin != s.plugin)
+  if (from.state_->plugin != s.plugin || !from.state_->wrap != !s.wrap)
     s.misuse(KVERN_INVALID_ARGUMENT,
              "append of a cache '" + std::string(from.plugin().name) + "': only its own kind fits");
   s.must("append", [&] { return s.ops().append(s.cache, from.state_->cache, &s.error); });
@@ -117,6 +117,7 @@ Cache Cache::clone() const {
   copy->dtype = s.dtype;
   copy->layers = s.layers;
   copy->spec = s.spec;
+  copy->wrap = s.wrap;
   copy->kv_len = s.kv_len;
   kvern_cache *made = nullptr;
   s.must("clone", [&] { return s.ops().clone(s.cache, &made, &s.error); });

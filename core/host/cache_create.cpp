@@ -137,7 +137,8 @@ void check_created(Cache::State &state) {
                                          std::to_string(ops->struct_size) + ")");
 }
 
-Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, const CacheSpec &spec) {
+Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, const CacheSpec &spec,
+                    WrapCache wrap) {
   check_options(plugin, spec.options);
   check_states(spec.layers);
   auto state = std::make_unique<State>();
@@ -157,9 +158,11 @@ Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, cons
     refused(plugin, spec, status, state->error);
   }
   check_created(*state);
+  state->wrap = std::move(wrap);
+  if (state->wrap) state->cache = state->wrap(state->host->table(), state->cache, request.get());
   return Cache(std::move(state));
 }
 
-Cache Cache::empty_like() const { return create(state_->host, *state_->plugin, state_->spec); }
+Cache Cache::empty_like() const { return create(state_->host, *state_->plugin, state_->spec, state_->wrap); }
 
 }  // namespace kvern

@@ -84,6 +84,26 @@ TEST_CASE("create tells the plugin of layers, types and sizes") {
   CHECK(&cache.host() == toy.host.get());
 }
 
+TEST_CASE("A cache that is wrapped is its plugin's still, and so are empty ones like it") {
+  const Toy toy;
+  toy::ops.append = [](kvern_cache *, const kvern_cache *, kvern_error *) { return kvern_status{KVERN_OK}; };
+  CacheSpec spec;
+  spec.layers = {testing::attention_layer()};
+  int wrapped = 0;
+  const WrapCache wrap = [&](const kvern_host *host, kvern_cache *cache, const kvern_create &request) {
+    CHECK(host == toy.host->table());
+    CHECK(request.n_layers == 1);
+    ++wrapped;
+    return cache;
+  };
+  Cache cache = Cache::create(toy.host, toy::plugin, spec, wrap);
+  const Cache empty = cache.empty_like(), plain = Cache::create(toy.host, toy::plugin, spec);
+  CHECK(wrapped == 2);
+  CHECK(&cache.plugin() == &toy::plugin);
+  CHECK_NOTHROW(cache.append(empty));
+  CHECK(status_of([&] { cache.append(plain); }) == KVERN_INVALID_ARGUMENT);
+}
+
 TEST_CASE("A cache without a required verb is refused by the verb and destroyed") {
   CHECK(refusal_without(&kvern_cache_ops::begin) == lacks("begin"));
   CHECK(destroyed == 1);

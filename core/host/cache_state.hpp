@@ -22,6 +22,7 @@ struct Cache::State {
   Dtype dtype = Dtype::f32;
   std::vector<LayerSpec> layers;
   CacheSpec spec;  ///< as it was made
+  WrapCache wrap;  ///< so, too
 
   // the open step
   bool in_step = false;

@@ -61,10 +61,9 @@ Cache open_cache(const Model &model, const CacheRequest &request) {
   spec.max_tokens = request.max_tokens;
   spec.max_cross = request.max_cross;
   spec.options = request.options;
+  const WrapCache wrap = request.check_cache ? conformance::checked_cache : WrapCache();
   const auto create = [&](const kvern_plugin &plugin, const CacheSpec &part) {
-    if (!request.check_cache) return Cache::create(host, plugin, part);
-    host->offer(conformance::kCheckedPlugin, &plugin);
-    return Cache::create(host, conformance::checked_plugin(plugin), part);
+    return Cache::create(host, plugin, part, wrap);
   };
   try {
     return create(*found.plugin, spec);

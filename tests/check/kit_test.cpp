@@ -1,4 +1,5 @@
 // The parts of the conformance kit: sequences that are made short, calls in processes of their own, libraries that are only read.
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -12,7 +13,9 @@
 #include "check/measure.hpp"
 #include "check/program.hpp"
 #include "check/program_text.hpp"
+#include "check/rules.hpp"
 #include "check/shrink.hpp"
+#include "check/tensor_view.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
 
@@ -144,7 +147,7 @@ const kvern_plugin *plugin_to_check;
 kvern_status create_checked(const kvern_host *host, const kvern_create *create, kvern_cache **out,
                             kvern_error *error) {
   const kvern_status status = plugin_to_check->create(host, create, out, error);
-  if (status == KVERN_OK) *out = checked_cache(*out, *create);
+  if (status == KVERN_OK) *out = checked_cache(host, *out, *create);
   return status;
 }
 
@@ -181,6 +184,54 @@ TEST_CASE("a cache that is checked while it works does all that it does alone") 
   }
 }
 
+namespace {
+
+/// A cache with a defect, checked while it works.
+struct CheckedDefect {
+  explicit CheckedDefect(const char *defect) {
+    subject = open_subject(built_library("dynamic"));
+    plugin_to_check = load_plugin(std::string(std::getenv("KVERN_BUILD_DIR")) +
+                                  "/lib/kvern/test_plugins/broken/libkvern_defects.so");
+    checked = *plugin_to_check;
+    checked.create = create_checked;
+    subject.plugin = &checked;
+    subject.options = {config.string("defect", defect)};
+  }
+  Config config;
+  kvern_plugin checked;
+  Subject subject;
+};
+
+}  // namespace
+
+TEST_CASE("what is exported after attend is read only if it has the shape and the type of the view") {
+  for (const char *defect : {"attends_short", "attends_doubles"}) {
+    INFO(defect);
+    const CheckedDefect made(defect);
+    FullHost host;
+    CacheHarness harness(made.subject, host, 1);
+    harness.rows.assign(1, Row{});
+    const StepPlan plan{{4}, StepPlan::kAll, {}, -1, 0, StepPlan::Path::attend};
+    CHECK_THROWS_WITH(harness.step(plan),
+                      Catch::Contains("update after attend exports another shape or type"));
+  }
+}
+
+TEST_CASE("a clone that a checked cache refuses is destroyed, and what destroy prints is logged") {
+  const CheckedDefect made("prints_in_clone");
+  FullHost host;
+  {
+    CacheHarness harness(made.subject, host, 1);
+    feed_tokens(harness);
+    CHECK_THROWS_WITH(harness.clone(), Catch::Contains("clone writes to standard output: clone"));
+  }
+  CHECK(host.live_buffers() == 0);
+  const auto has_destroy = [](const std::string &line) {
+    return line.find("check_cache: destroy writes to standard output: destroy") != std::string::npos;
+  };
+  CHECK(std::any_of(host.lines().begin(), host.lines().end(), has_destroy));
+}
+
 TEST_CASE("what a cache holds is found out by trying") {
   const auto facts = [](const char *name, std::vector<const kvern_option *> options = {}) {
     SubjectOptions with;
@@ -200,6 +251,34 @@ TEST_CASE("what a cache holds is found out by trying") {
   CHECK_FALSE(sink.keeps_all);
   CHECK(text_of(unpack_facts(pack(sink))) == text_of(sink));
   CHECK_THROWS_WITH(facts("quantized", {config.integer("nbits", 5)}), Catch::Contains("option 'nbits' is 5"));
+}
+
+TEST_CASE("elements are read whatever the strides and the type") {
+  float single[6] = {0, 1, 2, 3, 4, 5};
+  int64_t shape[4] = {1, 1, 3, 2}, strides[4] = {6, 6, 1, 3};
+  DLTensor tensor{single, {kDLCPU, 0}, 4, {kDLFloat, 32, 1}, shape, nullptr, 0};
+  CHECK(read_element(tensor, 0, 0, 2, 1) == 5);
+  tensor.strides = strides;
+  CHECK(read_element(tensor, 0, 0, 2, 1) == 5);
+  CHECK(read_element(tensor, 0, 0, 1, 0) == 1);
+  tensor.strides = nullptr, tensor.byte_offset = 4, shape[2] = 2;
+  CHECK(read_element(tensor, 0, 0, 1, 1) == 4);
+  uint16_t half[2] = {0x3C00, 0xC000};
+  tensor = {half, {kDLCPU, 0}, 4, {kDLFloat, 16, 1}, shape, nullptr, 0};
+  CHECK(read_element(tensor, 0, 0, 0, 1) == -2);
+  tensor.dtype.code = kDLBfloat;
+  write_element(tensor, 0, 0, 0, 1, -3);
+  CHECK(read_element(tensor, 0, 0, 0, 1) == -3);
+}
+
+TEST_CASE("what is measured is the cache and not the host's attention, also behind a long prompt") {
+  Config config;
+  SubjectOptions options;
+  options.options = {config.string("policy", "h2o"), config.integer("budget_tokens", 256)};
+  const auto begin = std::chrono::steady_clock::now();
+  const Measured evicting = measure(*built_plugin("evicting"), options);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+  CHECK(evicting.step_ns > 0);
 }
 
 TEST_CASE("times and bytes of a cache are measured") {

@@ -9,6 +9,7 @@
 #include <kvern/error.hpp>
 #include <kvern/host.hpp>
 #include <kvern/options.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,12 +52,18 @@ struct CacheSpec {
   OptionTable options;  ///< the user's cache_config
 };
 
+/// Puts another cache between the host and the one that a plugin made, and takes that one over, unless it throws bad_alloc.
+using WrapCache =
+    std::function<kvern_cache *(const kvern_host *host, kvern_cache *cache, const kvern_create &request)>;
+
 class Cache {
  public:
   struct State;  ///< what is behind it; of no use outside core/host
 
-  /// Throws CacheError if the plugin cannot hold these layers or rejects an option.
-  static Cache create(std::shared_ptr<Host> host, const kvern_plugin &plugin, const CacheSpec &spec);
+  /// Throws CacheError if the plugin cannot hold these layers or rejects an option. `wrap` wraps empty copies, too; clones are what
+  /// the wrapping cache clones itself to.
+  static Cache create(std::shared_ptr<Host> host, const kvern_plugin &plugin, const CacheSpec &spec,
+                      WrapCache wrap = {});
   ~Cache();
   Cache(Cache &&) noexcept;
   Cache &operator=(Cache &&) noexcept;

@@ -75,6 +75,7 @@ kvern_status update_and(kvern_cache *cache, int32_t layer, const DLTensor *k, co
 void write_nan(DLTensor &k, DLTensor &) { *first_key(&k) = std::numeric_limits<float>::quiet_NaN(); }
 void swap_parts(DLTensor &k, DLTensor &v) { std::swap(k, v); }
 void shorten(DLTensor &k, DLTensor &v) { --k.shape[2], --v.shape[2]; }
+void as_doubles(DLTensor &k, DLTensor &) { k.dtype.bits = 64; }
 void write_before(DLTensor &k, DLTensor &) { first_key(&k)[-1] = 1; }
 void print(DLTensor &, DLTensor &) { std::puts("update"); }
 void complain(DLTensor &, DLTensor &) { std::fputs("update\n", stderr); }
@@ -256,6 +257,15 @@ kvern_status wrong_attend(kvern_cache *cache, const kvern_attend *request, kvern
   return status;
 }
 
+void printing_destroy(kvern_cache *cache) {
+  std::puts("destroy");
+  good.destroy(cache);
+}
+kvern_status printing_clone(const kvern_cache *cache, kvern_cache **out, kvern_error *error) {
+  std::puts("clone");
+  return good.clone(cache, out, error);
+}
+
 #define SET(verb, function) [](kvern_cache_ops &ops) { ops.verb = function; }
 using Change = void (*)(kvern_cache_ops &);
 
@@ -270,6 +280,12 @@ const std::map<std::string, Change> &changes() {
       {"off_by_one", [](kvern_cache_ops &ops) { ops.begin = counting_begin, ops.view = shifted_view<1>; }},
       {"changing_view", SET(view, growing_view)},
       {"attend", SET(attend, wrong_attend)},
+      {"attends_short",
+       [](kvern_cache_ops &ops) { ops.attend = wrong_attend, ops.update = update_and<shorten>; }},
+      {"attends_doubles",
+       [](kvern_cache_ops &ops) { ops.attend = wrong_attend, ops.update = update_and<as_doubles>; }},
+      {"prints_in_clone",
+       [](kvern_cache_ops &ops) { ops.clone = printing_clone, ops.destroy = printing_destroy; }},
       {"forgets_gather", SET(gather, ok_gather)},
       {"forgets_reorder", SET(gather, ok_reorder)},
       {"forgets_append", SET(append, ok_append)},
