@@ -52,9 +52,9 @@ double through_plugin(kvern::Cache &cache, int64_t position, const Tensors &kv, 
   return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
 }
 
-double linked_in(Linked &cache, int64_t position, const Tensors &kv, int64_t n) {
+/// `step` is kept from call to call, as a plugin keeps its own.
+double linked_in(Linked &cache, sdk::Step &step, int64_t position, const Tensors &kv, int64_t n) {
   const auto begin = Clock::now();
-  sdk::Step step;
   step.read(step_at(position, n));
   cache.begin(step);
   for (int layer = 0; layer < kLayers; ++layer) {
@@ -102,12 +102,13 @@ int main(int argc, char **argv) {
 
   const Tensors prompt(depth), token(1);
   through_plugin(plugin, 0, prompt, depth);
-  linked_in(linked, 0, prompt, depth);
+  sdk::Step step;
+  linked_in(linked, step, 0, prompt, depth);
   std::vector<double> with, without;
   for (int64_t i = 0; i < kSteps; ++i) {
     const bool first = i % 2 == 0;
     if (first) with.push_back(through_plugin(plugin, depth + i, token, 1));
-    without.push_back(linked_in(linked, depth + i, token, 1));
+    without.push_back(linked_in(linked, step, depth + i, token, 1));
     if (!first) with.push_back(through_plugin(plugin, depth + i, token, 1));
   }
   const double a = median(with), b = median(without);

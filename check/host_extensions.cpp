@@ -9,6 +9,7 @@
 #include <deque>
 
 #include "check/harness.hpp"
+#include "check/tensor_view.hpp"
 
 namespace kvern::conformance {
 namespace {
@@ -20,9 +21,8 @@ class Described {
  public:
   explicit Described(const DLTensor &tensor)
       : shape_(tensor.shape, tensor.shape + tensor.ndim), strides_(shape_.size()), dl_(tensor) {
-    int64_t stride = 1;
-    for (std::size_t axis = shape_.size(); axis-- > 0; stride *= shape_[axis])
-      strides_[axis] = tensor.strides ? tensor.strides[axis] : stride;
+    for (int axis = 0; axis < tensor.ndim; ++axis)
+      strides_[static_cast<std::size_t>(axis)] = stride_of(tensor, axis);
     dl_.shape = shape_.data();
     dl_.strides = strides_.data();
   }
@@ -89,7 +89,6 @@ class AttentionWork {
     for (const kvern_piece_1 *piece = pieces; piece < pieces + n_pieces; ++piece) add(*piece);
   }
 
-  const std::deque<Described> &tensors() const { return tensors_; }
   std::vector<DLTensor> used() {
     std::vector<DLTensor> all;
     for (Described &tensor : tensors_) all.push_back(tensor.dl());
@@ -219,6 +218,21 @@ void offer_model_extensions(TestHost &host) {
   host.offer(KVERN_ROPE_1, host.keep(kvern_rope_1{sizeof(kvern_rope_1), 0, &host, rope_rotate, rope_tables}));
   host.offer(KVERN_ATTENTION_1, host.keep(kvern_attention_1{sizeof(kvern_attention_1), 0, &host,
                                                             attention_run, attention_run_with_mass}));
+}
+
+void offer_idle_extensions(TestHost &host) {
+  const kvern_rope_1 rope{sizeof rope, 0, &host,
+                          [](void *, int32_t, const DLTensor *, const int64_t *, int64_t, int32_t, void *,
+                             DLTensor *, kvern_error *) -> kvern_status { return KVERN_OK; },
+                          rope_tables};
+  const kvern_attention_1 attention{
+      sizeof attention, 0, &host,
+      [](void *, const kvern_attend *, const int64_t *, const kvern_piece_1 *, int64_t, int32_t, void *,
+         kvern_error *) -> kvern_status { return KVERN_OK; },
+      [](void *, const kvern_attend *, const int64_t *, const kvern_piece_1 *, DLTensor *, void *,
+         kvern_error *) -> kvern_status { return KVERN_OK; }};
+  host.offer(KVERN_ROPE_1, host.keep(rope));
+  host.offer(KVERN_ATTENTION_1, host.keep(attention));
 }
 
 void offer_threads(TestHost &host) {

@@ -8,6 +8,9 @@ namespace kvern::conformance {
 /// the cache that was made last.
 void offer_model_extensions(TestHost &host);
 
+/// rope/1 and attention/1 that compute nothing, in place of these: what a cache does beside them can be timed.
+void offer_idle_extensions(TestHost &host);
+
 /// parallel/1: one thread that runs the ranges from the last to the first.
 void offer_threads(TestHost &host);
 

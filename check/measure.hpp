@@ -1,4 +1,5 @@
-// How long the verbs of a cache take, and how many bytes a token has: one thread, shapes of a small model.
+// How long the verbs of a cache take, and how many bytes a token has: one thread, shapes of a small model. The host's own attention and
+// rotation take no time.
 #pragma once
 #include <string>
 #include <utility>
