@@ -69,7 +69,6 @@ class Evicting {
     rows_ = std::move(rows);
     step_ = &step;
     size_ = need;
-    refused_ = false;
     for (const int number : numbers_) place_step(storage_.layer(number));
   }
 
@@ -82,19 +81,11 @@ class Evicting {
   }
 
   void update(int number, const DLTensor *k, const DLTensor *v, DLTensor *out_k, DLTensor *out_v) {
-    if (out_k && refused_)
-      sdk::fail(KVERN_UNSUPPORTED,
-                "this policy needs attention mass, which is not reported where scores have a bias: ",
-                "use policy = \"window+random\"");
     if (k) store(number, *k, v);
     if (out_k) storage_.read(number, {step_->rows, size_}, out_k, out_v);
   }
 
   void attend(const kvern_attend &request) {
-    if (request.bias) {
-      refused_ = settings_.needs_mass();
-      sdk::fail(KVERN_UNSUPPORTED, "attention with a bias is the host's");
-    }
     if (request.k) store(request.layer, *request.k, request.v);
     DLTensor k, v;
     storage_.read(request.layer, {step_->rows, size_}, &k, &v);
@@ -394,7 +385,6 @@ class Evicting {
   const sdk::Step *step_ = nullptr;
   int64_t size_ = 0;         // slots that the step's queries see
   bool fresh_rows_ = false;  // the open step is the first
-  bool refused_ = false;     // attention with a bias, in the open step
 };
 
 }  // namespace

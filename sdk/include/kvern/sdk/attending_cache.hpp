@@ -39,8 +39,7 @@ class AttendingCache : public KeyCache<Storage, Retention> {
   void attend_by(HostAttention attention) { attention_.emplace(std::move(attention)); }
   bool attends() const { return attention_.has_value(); }
 
-  /// Stores the request's keys and values, and attends to what the view shows. window: see HostAttention::run. UNSUPPORTED, without
-  /// an effect, for a request with a bias: the host does that itself.
+  /// Stores the request's keys and values, and attends to what the view shows. window: see HostAttention::run.
   void attend_to(const kvern_view &view, const kvern_attend &request, int64_t window = 0) {
     DLTensor k, v;
     store_and_read(request, k, v);
@@ -68,7 +67,6 @@ class AttendingCache : public KeyCache<Storage, Retention> {
 
  private:
   void store_and_read(const kvern_attend &request, DLTensor &k, DLTensor &v) {
-    if (request.bias) fail(KVERN_UNSUPPORTED, "attention with a bias is the host's");
     if (request.k) this->store(request.layer, *request.k, request.v);
     this->read(request.layer, &k, &v);
   }

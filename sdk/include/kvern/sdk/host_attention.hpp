@@ -95,6 +95,8 @@ class HostAttention {
     Placed lse(sums, host_.device(), kSingle, {1, heads, n}, {heads * n, n, 1});
     kvern_attend part = request;
     part.q = &q.tensor(), part.out = &row_out, part.lse = lse.out();
+    std::optional<TensorSlice> bias;
+    if (request.bias) part.bias = &bias_of(*request.bias, columns, bias);
     const kvern_piece_1 piece{&row_k.tensor(),
                               &row_v.tensor(),
                               view.first_pos ? view.first_pos + row : nullptr,
@@ -133,6 +135,16 @@ class HostAttention {
 
  private:
   static constexpr DLDataType kSingle{kDLFloat, 32, 1};
+
+  /// Of a bias [1|rows, 1|q_heads, 1|n_new, 1|kv_len] what some columns get.
+  static const DLTensor &bias_of(const DLTensor &bias, const Columns &columns,
+                                 std::optional<TensorSlice> &slice) {
+    const bool by_row = bias.shape[0] > 1, by_column = bias.shape[2] > 1;
+    slice.emplace(
+        bias, TensorSlice::Range{by_row ? columns.row : 0, 1},
+        TensorSlice::Range{by_column ? columns.begin : 0, by_column ? columns.end - columns.begin : 1});
+    return slice->tensor();
+  }
 
   template <class Call>
   static void call(Call &&call) {
