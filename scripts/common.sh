@@ -26,6 +26,19 @@ jobs_that_fit() {
   echo "$cpus"
 }
 
+# pytest_counts LOG CODE: "PASSED FAILED" of a run of pytest that ended with CODE. Errors (a file that cannot be imported, a fixture
+# that breaks) are failures; so is a run that says of no test that it passed, or that ended badly for another reason.
+pytest_counts() {
+  local line good=0 bad=0 pattern
+  line=$(grep -E '(passed|failed|errors?|skipped|no tests ran).* in [0-9.]+s' "$1" | tail -n 1 || true)
+  if [[ $line =~ ([0-9]+)\ passed ]]; then good=${BASH_REMATCH[1]}; fi
+  for pattern in '([0-9]+) failed' '([0-9]+) errors?'; do
+    if [[ $line =~ $pattern ]]; then bad=$((bad + BASH_REMATCH[1])); fi
+  done
+  if [ "$bad" -eq 0 ] && { [ "$2" -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
+  echo "$good $bad"
+}
+
 # configure PRESET [CMAKE ARGUMENTS]: quiet unless it fails.
 configure() {
   local preset=$1 log

@@ -19,7 +19,8 @@ Installs what is missing (scripts/setup.sh --tests), builds and tests. Without -
   tsan      the tests labelled 'threaded' with the thread sanitizer
   fuzz      every fuzz target for at most $fuzz_seconds s, from its kept inputs
 and, only where --only names it:
-  python    the Python package under transformers 5 and 4.47, in environments of its own (build/python-env, 5 GB)
+  python    the Python package under transformers 5 and 4.47, in environments of its own (build/python-env, 5 GB), and
+            its wheel
 
 KVERN_REFERENCE_DIRS, where set, names further folders of reference cases (docs/reference.md).
 END
@@ -177,44 +178,57 @@ part_format() {
   rule "shared libraries are never unloaded" '\bdlclose *\('
 }
 
-# python_environment TRANSFORMERS...: build/python-env/FIRST with torch, the package under test excepted. The others share the first one's torch.
+# python_environment TRANSFORMERS: build/python-env/TRANSFORMERS, with the torch of build/python-env/torch, the package under test
+# excepted. A step that fails ends it: callers ask, so `set -e` does not hold here.
 python_environment() {
-  local folder=$here/build/python-env/$1 torch=$here/build/python-env/torch
+  local folder=$here/build/python-env/$1 torch=$here/build/python-env/torch purelib='import sysconfig; print(sysconfig.get_path("purelib"))'
   if [ -f "$folder/complete" ]; then return; fi
   rm -rf "$folder"
   if [ ! -f "$torch/complete" ]; then
-    python3 -m venv --clear "$torch" && "$torch/bin/pip" --quiet install torch==2.11.0 numpy pytest pandas matplotlib && touch "$torch/complete"
+    python3 -m venv --clear "$torch" || return
+    "$torch/bin/pip" --quiet install torch==2.11.0 numpy pytest pandas matplotlib || return
+    touch "$torch/complete"
   fi
-  python3 -m venv "$folder"
-  "$torch/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-    >"$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch.pth"
-  "$folder/bin/pip" --quiet install "transformers==$1" && touch "$folder/complete"
+  python3 -m venv "$folder" || return
+  "$torch/bin/python" -c "$purelib" >"$("$folder/bin/python" -c "$purelib")/torch.pth" || return
+  "$folder/bin/pip" --quiet install "transformers==$1" || return
+  touch "$folder/complete"
 }
 
-# python_tests TRANSFORMERS [VARIABLE=VALUE]...: pytest's own numbers; a run without them is a failure.
+# python_tests TRANSFORMERS [VARIABLE=VALUE]...
 python_tests() {
-  local version=$1 log=$here/build/python-$1.log line
+  local version=$1 log=$here/build/python-$1.log code=0 counts
   shift
-  python_environment "$version"
-  (cd "$here/python/tests" && env KVERN_PYTHON_ROOT="$here/build/release" PYTHONDONTWRITEBYTECODE=1 "$@" \
-    "$here/build/python-env/$version/bin/python" -m pytest -q -W ignore -p no:cacheprovider) 2>&1 </dev/null | tee "$log" || true
-  line=$(tail -n 1 "$log")
-  if [[ $line =~ ([0-9]+)\ passed ]]; then
-    local good=${BASH_REMATCH[1]} bad=0
-    if [[ $line =~ ([0-9]+)\ failed ]]; then bad=${BASH_REMATCH[1]}; fi
-    count "$good" "$bad" "the Python package under transformers $version"
-  else
-    count 0 1 "the Python package under transformers $version"
+  if ! python_environment "$version"; then
+    count 0 1 "environment of transformers $version"
+    return
   fi
+  (cd "$here/python/tests" && env KVERN_PYTHON_ROOT="$here/build/release" PYTHONDONTWRITEBYTECODE=1 "$@" \
+    "$here/build/python-env/$version/bin/python" -m pytest -q -W ignore -p no:cacheprovider) 2>&1 </dev/null | tee "$log" || code=$?
+  read -r -a counts <<<"$(pytest_counts "$log" "$code")"
+  count "${counts[@]}" "the Python package under transformers $version"
+}
+
+# built_wheel: builds the wheel and prints its path.
+built_wheel() {
+  local folder=$here/build/wheel-dist
+  rm -rf "$folder"
+  KVERN_JOBS=$(jobs_that_fit) "$here/python/build_wheel.sh" "$folder" >&2 || return
+  ls "$folder"/kvern-*.whl
 }
 
 part_python() {
+  local wheel
   if ! configure release || ! build release kvern_python kvern_plugins; then
     count 0 1 "build of the Python package's library"
     return
   fi
-  python_tests 5.24.0
-  python_tests 4.47.1
+  if ! wheel=$(built_wheel); then
+    count 0 1 "build of the Python package's wheel"
+    wheel=
+  fi
+  python_tests 5.24.0 KVERN_WHEEL="$wheel"
+  python_tests 4.47.1 KVERN_WHEEL="$wheel"
 }
 
 only=()
