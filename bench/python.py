@@ -4,10 +4,11 @@
 
 Random weights in the shape of a model; keys and values are random too, the same for every cache. One step of each cache in turn, `--new`
 times, so that what else the machine does hits all of them; the median counts. `--clock cpu` takes processor time, which other programs
-disturb less (of one thread). Needs torch and transformers, and optimum-quanto for
-the quantized cache of transformers.
+disturb less (of one thread). Needs torch and transformers. Quanto, the quantized cache of transformers, is among the peers where
+optimum-quanto is installed.
 """
 import argparse
+import importlib.util
 import json
 import platform
 import statistics
@@ -105,8 +106,13 @@ def measure(shape, dtype, depth, new, clock, peers):
              "ms_median": statistics.median(t[2:]) * 1e3, "ms_best": min(t[2:]) * 1e3} for name, t in times.items()]
 
 
+def peers_here():
+    return "static,quanto" if importlib.util.find_spec("optimum") and importlib.util.find_spec("optimum.quanto") else "static"
+
+
 def bridge_share(clock, layers=30, steps=200):
-    """Microseconds of a step of `layers` layers on a cache of one token, so that hardly anything is computed: attend and update."""
+    """Microseconds of a step of `layers` layers on a cache of one token, so that hardly anything is computed: attend, and update with
+    the description of its keys that masks are made from."""
     config = LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=1, head_dim=64)
     k, shares = torch.randn(1, 1, 1, 64), {}
     for mode in ("attend", "update"):
@@ -117,11 +123,12 @@ def bridge_share(clock, layers=30, steps=200):
             native.reset()
             start = clock()
             native.begin([0], 1)
+            if mode == "update":
+                native.view(0)
             for layer in range(layers):
                 if mode == "attend":
                     native.attend(layer, k, k, k, out, 0.125)
                 else:
-                    native.view(layer)
                     native.update(layer, k, k)
             native.end(1)
             seconds.append(clock() - start)
@@ -137,7 +144,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--new", type=int, default=12)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
-    parser.add_argument("--peers", default="static,quanto", help="caches of transformers beside DynamicCache")
+    parser.add_argument("--peers", default=peers_here(), help="caches of transformers beside DynamicCache: static,quanto (default: %(default)s)")
     parser.add_argument("--json")
     arguments = parser.parse_args()
     clock = time.process_time if arguments.clock == "cpu" else time.perf_counter

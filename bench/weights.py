@@ -4,7 +4,8 @@
   weights.py MODEL ... [--kvern build/release/bin/kvern] [--depths 0,512,4096,16384] [--rounds 3] [--threads 1] [--caches CACHE ...]
 
 Each model is a folder with 16-bit weights; folders with 8 and 4 bits are made beside it (MODEL-8bit, MODEL-4bit) by kvern quantize if
-they are not there. Times are wall time of a step; ratios are medians over the rounds of the ratio to the stored weights within a round.
+they are not there. Milliseconds of wall time: of a decode step, and of the prefill of a whole prompt. Behind them in brackets the median over
+the rounds of the ratio to the time of the stored weights within a round.
 """
 import argparse
 import json
@@ -35,7 +36,7 @@ def measure(a, folder, cache):
                             ",".join(str(depth) for depth in a.depths), "--new", a.new, "--caches", cache, "--output", "json"))
     result = report["results"][0]
     times = {("decode", step["depth"]): step["ms_per_token_median"] for step in result["decode"]}
-    times.update({("prefill", step["tokens"]): step["tokens_per_second_median"] for step in result.get("prefill", [])})
+    times.update({("prefill", step["tokens"]): step["tokens"] * 1e3 / step["tokens_per_second_median"] for step in result.get("prefill", [])})
     return report["processor"], times
 
 
@@ -62,7 +63,7 @@ def main():
                         found.setdefault((cache, weights), {}).setdefault(what, []).append(value)
         print(f"{processor}, {a.threads} thread(s), {model.name}, {a.rounds} rounds, load {min(loads):.0f} to {max(loads):.0f}\n")
         columns = list(next(iter(found.values())))
-        print("| cache | weights | " + " | ".join(f"{kind} {n}" for kind, n in columns) + " |")
+        print("| cache | weights | " + " | ".join(f"{kind} {n} (ms)" for kind, n in columns) + " |")
         print("|---|---|" + "---|" * len(columns))
         for (cache, weights), values in found.items():
             cells = []
