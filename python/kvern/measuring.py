@@ -69,12 +69,15 @@ def measure(model, input_ids, caches=("dynamic", ("quantized", {"nbits": 4})), d
         model: a transformers model on the CPU.
         input_ids: ``[1, T]``, or a list of T ids; at least ``max(depths) + new`` of them.
         caches: names, or pairs of a name and its options. The first depth of each is compared with a ``dynamic`` cache.
-        depths: numbers of tokens held, ascending.
+        depths: numbers of tokens held, ascending by ``new`` or more.
         new: tokens that are fed one by one, and timed, at each depth.
     """
     ids = torch.as_tensor(input_ids).reshape(1, -1)
     if ids.shape[1] < max(depths) + new:
         raise ConfigError(f"input_ids has {ids.shape[1]} ids; depths up to {max(depths)} and new = {new} need {max(depths) + new}")
+    for less, more in zip(depths, list(depths)[1:]):
+        if more < less + new:
+            raise ConfigError(f"depths {less} and {more}: each begins where the one before has fed its new = {new} tokens, so they ascend by {new} or more")
     results = Measurements()
     with torch.inference_mode(False), torch.no_grad():
         full = _through(model, ids, Cache(model), depths, new)
@@ -93,8 +96,8 @@ def _through(model, ids, cache, depths, new):
     for depth in depths:
         if depth > held:
             model(ids[:, held:depth], past_key_values=cache, use_cache=True)
-        scores, seconds = _run(model, ids, cache, max(depth, held), max(depth, held) + new)
-        held = max(depth, held) + new
+        held = depth + new
+        scores, seconds = _run(model, ids, cache, depth, held)
         results.append((scores, seconds, _bytes(cache)))
     return results
 

@@ -16,9 +16,9 @@ PACKAGE = pathlib.Path(__file__).resolve().parent
 
 
 def root() -> pathlib.Path | None:
-    """The build folder or installation that is used in place of the package's own files."""
+    """The build folder or installation that is used in place of the package's own files; a process may change its folder later."""
     given = os.environ.get("KVERN_PYTHON_ROOT")
-    return pathlib.Path(given) if given else None
+    return pathlib.Path(given).absolute() if given else None
 
 
 def bridge() -> pathlib.Path:

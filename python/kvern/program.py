@@ -66,7 +66,6 @@ def caches(plugin_path=()) -> list:
 
 def check(arguments) -> int:
     """``kvern check``: its exit code; it prints as the program does. A name is looked for where the package looks."""
-    folders = [str(paths.own_plugins())] + paths.plugin_folders()[:-1]
     environment = dict(os.environ)
-    environment["KVERN_PLUGIN_PATH"] = ":".join(filter(None, [environment.get("KVERN_PLUGIN_PATH", ""), *folders]))
+    environment["KVERN_PLUGIN_PATH"] = ":".join(filter(None, [environment.get("KVERN_PLUGIN_PATH", ""), *paths.plugin_folders()]))
     return subprocess.run([find(), "check", *arguments], env=environment).returncode

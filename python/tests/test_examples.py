@@ -5,6 +5,8 @@ import pytest
 
 import kvern
 import support
+from kvern import paths
+from kvern.program import check
 
 NOTEBOOKS = sorted((support.SOURCE / "python/examples").glob("*.ipynb"))
 
@@ -34,6 +36,10 @@ def test_measurements_tell_a_full_cache_from_a_quantized_one(llama):
     assert [row["cache"] for row in packed] == ["quantized{nbits = 2, residual_length = 16}"] * 2
     with pytest.raises(kvern.ConfigError, match="need 158"):
         kvern.measure(llama, ids, depths=[150], new=8)
+    for depths in ([100, 104], [120, 100]):
+        with pytest.raises(kvern.ConfigError, match=f"depths {depths[0]} and {depths[1]}: .*ascend by 8"):
+            kvern.measure(llama, ids, depths=depths, new=8)
+    assert [row["tokens"] for row in kvern.measure(llama, ids, ["dynamic"], depths=[100, 108], new=8)] == [100, 108]
 
 
 def test_functions_of_the_program_say_where_it_is_missing(monkeypatch, tmp_path):
@@ -53,6 +59,17 @@ def test_functions_of_the_program_hand_on_options_and_errors(monkeypatch, tmp_pa
     assert kvern.generate(cache=["a", "b{c = 1}"]) == ["generate", "--cache", "a", "--cache", "b{c = 1}", "--output", "json"]
     with pytest.raises(kvern.ConfigError, match="no such cache"):
         kvern.compare(cache="x")
+
+
+def test_a_cache_is_checked_that_the_package_would_find(monkeypatch, tmp_path):
+    program = tmp_path / "kvern"
+    program.write_text(f'#!/bin/sh\necho "$KVERN_PLUGIN_PATH" > {tmp_path}/path\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("KVERN_PROGRAM", str(program))
+    monkeypatch.setenv("KVERN_PLUGIN_PATH", "/mine")
+    monkeypatch.setattr(paths, "plugin_folders", lambda: ["/a/strangers", "/own"])
+    assert check(["paged"]) == 0
+    assert (tmp_path / "path").read_text().strip() == "/mine:/a/strangers:/own"
 
 
 def test_inspect_says_what_each_cache_needs(llama):
