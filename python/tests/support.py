@@ -17,11 +17,22 @@ MODES = ("update", "attend") if MAJOR >= 5 else ("update",)
 TABLE = {}  # (family, plugin, mode): {what: outcome}
 
 
+UNKNOWN, FEW_POSITIONS, NO_CACHE_CLASS = "unknown to transformers", "few positions", "no Cache class"
+LEFT_OUT = {  # by version of transformers: the project's own models that test_generate leaves out, and why
+    "5.24.0": dict.fromkeys(("gpt2_no_scale", "gpt2_scales", "llama_dynamic"), FEW_POSITIONS),
+    "4.47.1": {"gpt2": NO_CACHE_CLASS, "llama_dynamic": FEW_POSITIONS,
+               **dict.fromkeys(("cohere2_v4", "deepseek_v2", "deepseek_v3", "exaone4_v4", "gemma3_text_v4", "glm4_v4", "gpt_oss", "ministral3",
+                                "ministral_v4", "qwen3_moe", "qwen3_window", "smollm3_v4"), UNKNOWN)}}
+
+
+def own_roots():
+    roots = [SOURCE / "tests/reference/decoders", SOURCE / "tests/reference/recent"]
+    return roots + ([SOURCE / "tests/reference/decoder_options"] if MAJOR >= 5 else [])  # options that transformers 4 has not, or not as documented
+
+
 def folders():
     """Folders of reference models: the project's own and those of KVERN_REFERENCE_DIRS."""
-    roots = [SOURCE / "tests/reference/decoders", SOURCE / "tests/reference/recent"]
-    roots += [SOURCE / "tests/reference/decoder_options"] if MAJOR >= 5 else []  # options that transformers 4 has not, or not as documented
-    roots += [pathlib.Path(part) for part in os.environ.get("KVERN_REFERENCE_DIRS", "").split(":") if part]
+    roots = own_roots() + [pathlib.Path(part) for part in os.environ.get("KVERN_REFERENCE_DIRS", "").split(":") if part]
     found = {}
     for root in roots:
         for folder in sorted((root / "models").glob("*/")):
@@ -36,20 +47,30 @@ def folder_of(name):
     return folders()[name]
 
 
+def why_left_out(folder):
+    """None for a model that this transformers knows, that has positions for the tests, and whose layers hold keys alone."""
+    try:
+        config = AutoConfig.from_pretrained(folder)
+    except (ValueError, KeyError):
+        return UNKNOWN
+    try:
+        kvern.layers_of(config)
+    except kvern.UnsupportedError as error:
+        return str(error)
+    if (getattr(config, "max_position_embeddings", None) or 64) < 64:
+        return FEW_POSITIONS
+    return None if MAJOR >= 5 or AutoModelForCausalLM.from_config(config)._supports_cache_class else NO_CACHE_CLASS
+
+
+def left_out():
+    """{name: why} of the project's own models."""
+    reasons = {name: why_left_out(folder) for name, folder in folders().items() if folder.parents[1] in own_roots()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
 def served_folders():
-    """Those of models that this transformers knows and whose layers hold keys alone."""
-    names = []
-    for name, folder in folders().items():
-        try:
-            config = AutoConfig.from_pretrained(folder)
-            kvern.layers_of(config)
-            model = AutoModelForCausalLM.from_config(config)
-        except (ValueError, KeyError, kvern.UnsupportedError):
-            continue  # unknown to this version, or refused: test_errors
-        positions = getattr(config, "max_position_embeddings", None) or 64
-        if positions >= 64 and (MAJOR >= 5 or model._supports_cache_class):
-            names.append(name)
-    return sorted(names)
+    """Names of the models that are served."""
+    return sorted(name for name, folder in folders().items() if not why_left_out(folder))
 
 
 _loaded = {}

@@ -7,6 +7,7 @@ import os
 
 import pytest
 import torch
+import transformers
 from transformers import DynamicCache
 
 import kvern
@@ -61,6 +62,11 @@ def family(request):
 @pytest.fixture(params=FAMILIES if os.environ.get("KVERN_TEST_ALL") else FEW)
 def one_of_few(request):
     return request.param
+
+
+@pytest.mark.skipif(transformers.__version__ not in support.LEFT_OUT, reason="not a version that the list is for")
+def test_families_are_left_out_for_the_reasons_that_are_listed():
+    assert support.left_out() == support.LEFT_OUT[transformers.__version__]
 
 
 def test_greedy_ids_are_those_of_dynamic_cache(family, mode):
