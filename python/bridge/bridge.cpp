@@ -51,7 +51,7 @@ char *copy_of(const std::string &text) {
 template <class F>
 kvb_cache *made(F &&make) noexcept {
   kvb_cache *cache = nullptr;
-  guarded([&] { cache = new kvb_cache{make(), {}, {}, 0, 0}; });
+  guarded([&] { cache = new kvb_cache{make(), {}, {}}; });
   return cache;
 }
 
@@ -118,13 +118,11 @@ const char *kvb_name(const kvb_cache *cache) { return cache->cache.plugin().name
 int32_t kvb_begin(kvb_cache *cache, int64_t rows, int64_t n_new, const int64_t *row_pos, uint32_t flags) {
   return guarded([&] { python::begin(*cache, rows, n_new, row_pos, flags); });
 }
-int32_t kvb_view(kvb_cache *cache, int32_t layer, int64_t *out, int64_t *first) {
+int32_t kvb_view(kvb_cache *cache, int32_t layer, int64_t *out) {
   return guarded([&] {
-    const kvern_view view = python::checked_view(*cache, layer);
-    const int64_t heads = cache->cache.layers().at(static_cast<size_t>(layer)).kv_heads;
-    out[0] = view.kv_len;
-    out[1] = view.flags;
-    out[2] = python::first_positions(*cache, view, heads, first);
+    const python::Columns columns = python::columns(*cache, layer);
+    out[0] = columns.kv_len;
+    out[1] = columns.before;
   });
 }
 int32_t kvb_update(kvb_cache *cache, int32_t layer, const int64_t *k, const int64_t *v, int64_t *out_k,

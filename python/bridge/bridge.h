@@ -36,9 +36,10 @@ KVB void kvb_free(void *memory);
 
 /* ---- one cache ----------------------------------------------------------------------------------------------------- */
 
-/* run: a configuration as JSON, keys as in a configuration file; or NULL, then `file` is one. request: JSON with "layers" (each
- * with kind, q_heads, kv_heads, head_dim_k, head_dim_v, window, shares_layer), "dtype" (of the model; cache_dtype replaces it),
- * "max_rows" and "max_tokens" (expected; 0 = unknown). */
+/* run: a configuration, keys as in a configuration file: the text of `file` (TOML or JSON), which is not read but names it in
+ * messages and its folder that of relative paths; or JSON, then `file` is NULL. request: JSON with "layers" (each with kind,
+ * q_heads, kv_heads, head_dim_k, head_dim_v, window, shares_layer), "dtype" (of the model; cache_dtype replaces it), "max_rows"
+ * and "max_tokens" (expected; 0 = unknown). */
 KVB kvb_cache *kvb_open(const char *run, const char *file, const char *request);
 /* Ends an open step without keeping anything. NULL is allowed. */
 KVB void kvb_close(kvb_cache *cache);
@@ -47,11 +48,12 @@ KVB const char *kvb_dtype(const kvb_cache *cache);
 KVB const char *kvb_name(const kvb_cache *cache);
 
 KVB int32_t kvb_begin(kvb_cache *cache, int64_t rows, int64_t n_new, const int64_t *row_pos, uint32_t flags);
-/* out: kv_len; flags; 1 where key j of each row r that may be seen is at position first[r] + j. first [rows]. Refuses a view whose
- * layer counts positions in its own way. */
-KVB int32_t kvb_view(kvb_cache *cache, int32_t layer, int64_t *out, int64_t *first);
-/* Stores k, v [B, Hkv, n_new, D] of the cache's dtype and describes all keys and values in out_k and out_v. k and v NULL:
- * only reads; out_k and out_v NULL: only stores. */
+/* out: kv_len, and how many positions the first key of each row lies before the row's first new token. Refuses a view whose layer
+ * counts positions in its own way, and one whose keys are no columns: at other positions in some head, or further back in some
+ * row. */
+KVB int32_t kvb_view(kvb_cache *cache, int32_t layer, int64_t *out);
+/* Stores k, v [B, Hkv, n_new, D] of the cache's dtype and describes all keys and values in out_k and out_v; refuses what kvb_view
+ * refuses. k and v NULL: only reads; out_k and out_v NULL: only stores; neither of them refuses a view. */
 KVB int32_t kvb_update(kvb_cache *cache, int32_t layer, const int64_t *k, const int64_t *v, int64_t *out_k,
                        int64_t *out_v);
 

@@ -3,9 +3,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <vector>
 
+#include "python/bridge/steps.hpp"
 #include "tests/support/test.hpp"
 
 namespace {
@@ -100,16 +102,16 @@ TEST_CASE("The bridge attends as plain loops over the keys that it hands out") {
     const std::vector<int64_t> next{7, 9};
     const Heads q(2, 4, 1, 5.0f), k(2, kHeads, 1, 6.0f), v(2, kHeads, 1, 7.0f), out(2, 4, 1, 0.0f);
     REQUIRE(kvb_begin(opened.cache, 2, 1, next.data(), 0) == 0);
-    int64_t view[3], first[2];
-    REQUIRE(kvb_view(opened.cache, 0, view, first) == 0);
-    CHECK(view[2] == 1);
-    CHECK(first[0] + view[0] == 8);
+    int64_t view[2];
+    REQUIRE(kvb_view(opened.cache, 0, view) == 0);
+    CHECK(view[0] == view[1] + 1);
     kvb_attention request{
         q.nine.data(), k.nine.data(), v.nine.data(), out.nine.data(), nullptr, nullptr, 0.5f, 0, 0, 0};
     REQUIRE(kvb_attend(opened.cache, 0, &request) == 0);
     int64_t keys[9], values[9];
     REQUIRE(kvb_update(opened.cache, 0, nullptr, nullptr, keys, values) == 0);
-    const std::vector<float> expected = attention_by_loops(q, keys, values, {-first[0], -first[1]});
+    const std::vector<float> expected =
+        attention_by_loops(q, keys, values, {view[1] - next[0], view[1] - next[1]});
     for (size_t i = 0; i < expected.size(); ++i) CHECK(std::abs(out.data[i] - expected[i]) < 1e-5f);
     CHECK(kvb_end(opened.cache, 1) == 0);
     CHECK(tokens(opened.cache) == 10);
@@ -157,17 +159,36 @@ TEST_CASE("The bridge says what is wrong with a configuration, and where") {
   CHECK_THAT(kvb_message(), Catch::Matchers::Contains("in Python a cache has no other one to go on with"));
   CHECK(kvb_open(R"({"cache_implementation": "sink"})", nullptr, kRequest) == nullptr);
   CHECK_THAT(kvb_message(), Catch::Matchers::Contains("rotates them before a cache sees them"));
-  CHECK(kvb_open(nullptr, "/no/such/run.toml", kRequest) == nullptr);
-  CHECK_THAT(kvb_message(), Catch::Matchers::Contains("/no/such/run.toml"));
+  CHECK(kvb_open("cache_implementation = 'dynamic'\nmemory_budged = 1\n", "some/run.toml", kRequest) ==
+        nullptr);
+  CHECK_THAT(kvb_message(), Catch::Matchers::StartsWith("some/run.toml:2: "));
 }
 
-TEST_CASE("A configuration file of the command line opens a cache") {
+TEST_CASE("The positions of a step are the bridge's own until it ends") {
+  const Opened opened(R"({"cache_implementation": "dynamic"})");
+  std::vector<int64_t> begin{-3, 0};
+  REQUIRE(kvb_begin(opened.cache, 2, 4, begin.data(), 0) == 0);
+  begin.assign(2, std::numeric_limits<int64_t>::max());
+  const kvern_step &step = opened.cache->step;
+  CHECK(std::vector<int64_t>(step.row_pos, step.row_pos + step.rows) == std::vector<int64_t>{-3, 0});
+}
+
+TEST_CASE("The budget of the host's memory limits a cache of the bridge") {
+  const Opened opened(R"({"cache_implementation": "dynamic", "host_memory_budget": 64})");
+  const int64_t begin = 0;
+  CHECK(kvb_begin(opened.cache, 1, 100, &begin, 0) != 0);
+  CHECK(kvb_status() == KVERN_OUT_OF_MEMORY);
+  CHECK_THAT(kvb_message(), Catch::Matchers::Contains("host memory budget"));
+}
+
+TEST_CASE("The text of a configuration file of the command line opens a cache") {
   embed();
   const std::string file = std::string(std::getenv("KVERN_BUILD_DIR")) + "/python_bridge_test.toml";
-  std::ofstream(file)
-      << "cache_implementation = 'static'\ncache_dtype = 'bfloat16'\n[cache_config]\nmax_cache_len = 4\n"
-         "[generation]\nmax_new_tokens = 3\n";
-  kvb_cache *cache = kvb_open(nullptr, file.c_str(), kRequest);
+  const std::string text =
+      "cache_implementation = 'static'\ncache_dtype = 'bfloat16'\n[cache_config]\nmax_cache_len = 4\n"
+      "[generation]\nmax_new_tokens = 3\n";
+  std::ofstream(file) << text;
+  kvb_cache *cache = kvb_open(text.c_str(), "no/such/folder/run.toml", kRequest);
   REQUIRE(cache);
   CHECK(std::string(kvb_name(cache)) == "static");
   CHECK(std::string(kvb_dtype(cache)) == "bfloat16");

@@ -1,51 +1,40 @@
 #include "python/bridge/open_cache.hpp"
 
-#include <kvern/abi/attention.h>
-#include <kvern/abi/compose.h>
-#include <kvern/abi/parallel.h>
 #include <kvern/abi/rope.h>
 
 #include <algorithm>
 #include <memory>
 #include <sstream>
 
-#include "core/attention/attention_extension.hpp"
-#include "core/attention/parallel_extension.hpp"
-#include "core/support/memory.hpp"
 #include "python/bridge/refused_rope.hpp"
 #include "runtime/config/json.hpp"
 #include "runtime/config/option_text.hpp"
 #include "runtime/config/options_file.hpp"
 #include "runtime/config/run_config.hpp"
+#include "runtime/host/cache_host.hpp"
+#include "runtime/support/printable.hpp"
 
 namespace kvern::python {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The place of every value of a tree: for values that have no line.
-void set_place(OptionTable &table, const std::string &place);
-
-void set_place(Option &option, const std::string &place) {
-  option.place = place;
-  if (auto *table = std::get_if<OptionTable>(&option.value)) set_place(*table, place);
-  if (auto *array = std::get_if<OptionArray>(&option.value))
-    for (Option &item : *array) set_place(item, place);
-}
-
-void set_place(OptionTable &table, const std::string &place) {
-  for (auto &[key, option] : table) set_place(option, place);
+/// The tree of a file's text, or of arguments, whose values have no line.
+OptionTable tree_of(const std::string &run, const char *file) {
+  if (file) return config::parse_options(run, printable(file, 4096));
+  OptionTable tree = config::parse_json(run, "Cache");
+  for (auto &[key, option] : tree) config::set_place(option, "kvern.Cache");
+  return tree;
 }
 
 /// What a run says of its cache; options of generation are not this library's to check.
-config::RunConfig read_run(const char *run, const char *file) {
-  OptionTable tree = run ? config::parse_json(run, "Cache") : config::read_options(file);
-  if (run) set_place(tree, "kvern.Cache");
+config::RunConfig read_run(const std::string &run, const char *file) {
+  OptionTable tree = tree_of(run, file);
   std::erase_if(tree, [](const auto &item) { return item.first == "generation"; });
   config::RunConfig config =
-      config::read_run_config(tree, run ? fs::path() : fs::path(file).parent_path(), {});
+      config::read_run_config(tree, file ? fs::path(file).parent_path() : fs::path(), {});
   if (!config.fallback.empty())
-    throw Error(ErrorKind::config, std::string(run ? "kvern.Cache" : file) +
+    throw Error(ErrorKind::config, std::string(file ? file : "kvern.Cache") +
                                        ": fallback: in Python a cache has no other one to go on with; remove "
                                        "it, or use the command line");
   return config;
@@ -87,16 +76,9 @@ std::vector<LayerSpec> layers_of(const OptionTable &request) {
 }
 
 std::shared_ptr<Host> make_host(const config::RunConfig &run) {
-  HostOptions options;
-  options.memory_budget = run.memory_budget.value_or(0);
-  if (options.memory_budget == 0) {
-    options.memory_budget = usable_memory();
-    options.budget_name = "usable memory";
-  }
-  auto host = std::make_shared<Host>(options);
-  host->offer(KVERN_ATTENTION_1, attention_extension());
-  host->offer(KVERN_PARALLEL_1, parallel_extension());
-  host->offer(KVERN_COMPOSE_1, compose_extension(run.plugin_path));
+  auto host =
+      std::make_shared<Host>(limits_of(run.memory_budget.value_or(0), run.host_memory_budget.value_or(0)));
+  offer_common_extensions(*host, run.plugin_path);
   host->offer(KVERN_ROPE_1, refused_rope());
   return host;
 }
@@ -110,7 +92,7 @@ Dtype dtype_of(const std::string &name) {
 
 }  // namespace
 
-Cache open_cache(const char *run, const char *file, const std::string &request) {
+Cache open_cache(const std::string &run, const char *file, const std::string &request) {
   const config::RunConfig config = read_run(run, file);
   const OptionTable asked = config::parse_json(request, "request");
   const FoundPlugin found = find_plugin(config.cache_implementation, config.plugin_path);
@@ -121,7 +103,7 @@ Cache open_cache(const char *run, const char *file, const std::string &request) 
   spec.max_rows = integer(asked, "max_rows", 0);
   spec.max_tokens = integer(asked, "max_tokens", 0);
   spec.options = config.cache_config;
-  return Cache::create(make_host(config), *found.plugin, spec);
+  return create_cache(make_host(config), *found.plugin, spec, config.check_cache);
 }
 
 PluginPath split_folders(const char *folders) {

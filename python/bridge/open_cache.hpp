@@ -6,9 +6,9 @@
 
 namespace kvern::python {
 
-/// run: a configuration as JSON, or nullptr: then it is read from `file`. request: JSON as bridge.h describes it. Throws
-/// Error(config) and Error(plugin).
-Cache open_cache(const char *run, const char *file, const std::string &request);
+/// run: the text of the configuration file `file`, or, where that is nullptr, arguments as JSON. request: JSON as bridge.h
+/// describes it. Throws Error(config) and Error(plugin).
+Cache open_cache(const std::string &run, const char *file, const std::string &request);
 
 /// "a:b" as folders; empty parts are left out.
 PluginPath split_folders(const char *folders);

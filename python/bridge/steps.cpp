@@ -1,6 +1,7 @@
 #include "python/bridge/steps.hpp"
 
 #include <kvern/sdk/kernel_call.hpp>
+#include <kvern/sdk/tensor.hpp>
 
 #include "devices/cpu/threads.hpp"
 #include "kernels/attention.hpp"
@@ -19,12 +20,10 @@ DLTensor tensor(const int64_t *t, DLDataType type) {
 }
 
 void describe(const DLTensor &t, int64_t *out) {
-  out[0] = reinterpret_cast<int64_t>(t.data) + static_cast<int64_t>(t.byte_offset);
-  int64_t contiguous = 1;
-  for (int i = 3; i >= 0; --i) {
+  out[0] = reinterpret_cast<int64_t>(sdk::data_of(t));
+  for (int i = 0; i < 4; ++i) {
     out[1 + i] = t.shape[i];
-    out[5 + i] = t.strides ? t.strides[i] : contiguous;
-    contiguous *= t.shape[i];
+    out[5 + i] = sdk::stride_of(t, i);
   }
 }
 
@@ -75,15 +74,13 @@ void begin(kvb_cache &c, int64_t rows, int64_t n_new, const int64_t *row_pos, ui
   c.positions.clear();
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t i = 0; i < n_new; ++i) c.positions.push_back(row_pos[r] + i);
-  kvern_step step{};
-  step.struct_size = sizeof step;
-  step.flags = flags;
-  step.rows = rows;
-  step.n_new = n_new;
-  step.row_pos = row_pos;
-  c.cache.begin(step);
-  c.rows = rows;
-  c.n_new = n_new;
+  c.step = {};
+  c.step.struct_size = sizeof c.step;
+  c.step.flags = flags;
+  c.step.rows = rows;
+  c.step.n_new = n_new;
+  c.step.row_pos = c.row_pos.data();
+  c.cache.begin(c.step);
 }
 
 kvern_view checked_view(kvb_cache &c, int layer) {
@@ -95,24 +92,44 @@ kvern_view checked_view(kvb_cache &c, int layer) {
                        "keys before a cache sees them: use another cache, or the command line");
 }
 
-bool first_positions(const kvb_cache &c, const kvern_view &view, int64_t kv_heads, int64_t *first) {
-  for (int64_t r = 0; r < c.rows; ++r) {
-    const int64_t end = c.row_pos[static_cast<size_t>(r)] + c.n_new;
-    first[r] = view.key_pos || !view.first_pos ? end - view.kv_len : view.first_pos[r];
-    if (!view.key_pos) continue;
-    for (int64_t h = 0; h < (view.head_stride ? kv_heads : 1); ++h)
-      for (int64_t j = 0; j < view.kv_len; ++j) {
-        const int64_t at = view.key_pos[r * view.row_stride + h * view.head_stride + j];
-        if (at != first[r] + j && (at >= 0 || first[r] + j >= 0)) return false;
-      }
-  }
+namespace {
+
+/// Whether the keys of a row that queries may see are at first, first + 1 ..., in every head.
+bool consecutive(const kvern_view &view, int64_t row, int64_t heads, int64_t first) {
+  for (int64_t h = 0; h < (view.head_stride ? heads : 1); ++h)
+    for (int64_t j = 0; j < view.kv_len; ++j) {
+      const int64_t at = view.key_pos[row * view.row_stride + h * view.head_stride + j];
+      if (at != first + j && (at >= 0 || first + j >= 0)) return false;
+    }
   return true;
+}
+
+}  // namespace
+
+Columns columns(kvb_cache &c, int layer) {
+  const kvern_view view = checked_view(c, layer);
+  const int64_t heads = c.cache.layers()[static_cast<size_t>(layer)].kv_heads;
+  const auto before_of = [&](int64_t r) {
+    return view.key_pos || !view.first_pos ? view.kv_len - c.step.n_new
+                                           : c.row_pos[static_cast<size_t>(r)] - view.first_pos[r];
+  };
+  const Columns found{view.kv_len, before_of(0)};
+  for (int64_t r = 0; r < c.step.rows; ++r) {
+    const int64_t first = c.row_pos[static_cast<size_t>(r)] - found.before;
+    if (before_of(r) == found.before && (!view.key_pos || consecutive(view, r, heads, first))) continue;
+    throw CacheError(KVERN_UNSUPPORTED,
+                     "the cache '" + std::string(c.cache.plugin().name) +
+                         "' keeps other keys in each head or row, which no mask of transformers can express: "
+                         "call kvern.use_attention(model) (transformers 5)");
+  }
+  return found;
 }
 
 void update(kvb_cache &c, int layer, const int64_t *k, const int64_t *v, int64_t *out_k, int64_t *out_v) {
   const DLDataType type = to_dlpack(c.cache.dtype());
   const DLTensor keys = k ? tensor(k, type) : DLTensor{}, values = v ? tensor(v, type) : DLTensor{};
   DLTensor all_keys{}, all_values{};
+  if (k && out_k) columns(c, layer);
   c.cache.update(layer, k ? &keys : nullptr, v ? &values : nullptr, out_k ? &all_keys : nullptr,
                  out_k ? &all_values : nullptr);
   if (!out_k) return;
@@ -131,7 +148,7 @@ void attend(kvb_cache &c, int layer, kvb_attention &request) {
   c.cache.update(layer, call.k, call.v, &keys, &values);
   const sdk::KeySource source{&keys,        &values,         view.first_pos,
                               view.key_pos, view.row_stride, view.head_stride};
-  kernels::attention(sdk::kernel_call(call, c.positions.data(), source, 0, c.rows), parallel());
+  kernels::attention(sdk::kernel_call(call, c.positions.data(), source, 0, c.step.rows), parallel());
 }
 
 }  // namespace kvern::python

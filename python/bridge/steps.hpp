@@ -9,8 +9,8 @@
 struct kvb_cache {
   kvern::Cache cache;
   std::vector<int64_t> positions;  ///< [rows, n_new] of the open step
-  std::vector<int64_t> row_pos;    ///< [rows]
-  int64_t rows = 0, n_new = 0;
+  std::vector<int64_t> row_pos;    ///< [rows] of the open step, which reads them until it ends
+  kvern_step step{};               ///< the open one
 };
 
 namespace kvern::python {
@@ -20,9 +20,16 @@ void begin(kvb_cache &c, int64_t rows, int64_t n_new, const int64_t *row_pos, ui
 /// The view of a layer. Throws CacheError (UNSUPPORTED) where keys must come before rotation, or positions are the layer's own.
 kvern_view checked_view(kvb_cache &c, int layer);
 
-/// Whether key j of each row is at first[r] + j, but for keys that no query may see. first [rows].
-bool first_positions(const kvb_cache &c, const kvern_view &view, int64_t kv_heads, int64_t *first);
+struct Columns {
+  int64_t kv_len;
+  int64_t before;  ///< positions between the first key of each row and the row's first new token
+};
 
+/// The keys of a layer as columns, the same in all heads and rows. Throws CacheError (UNSUPPORTED) where they are none: keys that
+/// queries may see lie elsewhere in some head or row.
+Columns columns(kvb_cache &c, int layer);
+
+/// As kvb_update.
 void update(kvb_cache &c, int layer, const int64_t *k, const int64_t *v, int64_t *out_k, int64_t *out_v);
 void attend(kvb_cache &c, int layer, kvb_attention &request);
 

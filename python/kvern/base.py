@@ -3,21 +3,20 @@ from __future__ import annotations
 
 import torch
 
-from . import hooks
+from . import filling, hooks
 from .errors import ConfigError, UnsupportedError
-from .layers import decoder_config, layers_of
-from .native import IMPORT, NativeCache
+from .layers import attends, layers_of
+from .native import DTYPES, IMPORT, NativeCache
 from .steps import Steps
-
-DTYPE_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 
 def _name_of(dtype):
     if isinstance(dtype, str):
         return dtype
-    if dtype not in DTYPE_NAMES:
-        raise ConfigError(f"dtype {dtype}: a cache holds float32, bfloat16 or float16; give dtype= one of these")
-    return DTYPE_NAMES[dtype]
+    for name, of_name in DTYPES.items():
+        if dtype == of_name:
+            return name
+    raise ConfigError(f"dtype {dtype}: a cache holds float32, bfloat16 or float16; give dtype= one of these")
 
 
 def _check_device(model):
@@ -27,7 +26,10 @@ def _check_device(model):
 
 
 class KvernCache:
-    """The verbs of a cache, whatever the version of transformers. Tensors are ``[B, H, T, D]``."""
+    """The verbs of a cache, whatever the version of transformers. Tensors are ``[B, H, T, D]``.
+
+    ``attends``: whether the model attends on the cache's own storage (``kvern.use_attention``); each pass sets it, by its model.
+    """
 
     def _setup(self, model, run, file, dtype, max_rows, max_tokens):
         config = getattr(model, "config", model)
@@ -36,19 +38,19 @@ class KvernCache:
         dtype = dtype or getattr(model, "dtype", None) or getattr(config, "torch_dtype", None) or torch.float32
         request = {"layers": layers, "dtype": _name_of(dtype), "max_rows": max_rows, "max_tokens": max_tokens}
         native = NativeCache.open(run, file, request)
-        self._adopt(decoder_config(config), native, layers, (run, None if file is None else str(file), request))
+        self._adopt(attends(config), native, layers, (run, file, request))
         if isinstance(model, torch.nn.Module):
             hooks.watch(model)
 
     @classmethod
-    def _made_of(cls, config, native, layers, made_by):
+    def _made_of(cls, attends, native, layers, made_by):
         cache = cls.__new__(cls)
-        cache._adopt(config, native, layers, made_by)
+        cache._adopt(attends, native, layers, made_by)
         return cache
 
-    def _adopt(self, config, native, layers, made_by):
+    def _adopt(self, attends, native, layers, made_by):
         self._start(len(layers))  # transformers' own base class
-        self._config, self._made_by = config, made_by
+        self.attends, self._made_by = attends, made_by
         self._steps = Steps(native, layers, try_tentative=self._crops_unannounced)
 
     @property
@@ -60,6 +62,15 @@ class KvernCache:
     def dtype(self) -> torch.dtype:
         """Of keys and values as they are held; a quantized cache says what it takes and gives."""
         return self._steps.native.dtype
+
+    def __repr__(self):
+        return f"kvern.Cache({self.implementation!r}, {len(self._steps.layers)} layers, {self.get_seq_length()} tokens)"
+
+    # -- one pass (hooks.py)
+
+    def _pass_begins(self, model):
+        self.attends = attends(model.config)
+        self._steps.pass_begins()
 
     # -- one layer of one pass
 
@@ -88,7 +99,7 @@ class KvernCache:
             raise UnsupportedError(f"keys on {k.device}: kvern's caches are on the CPU; use model.to('cpu'), or transformers' caches")
         if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad):
             raise UnsupportedError("a kvern cache keeps no graph for autograd: call the model within torch.no_grad(), or train without a cache")
-        return _unit_stride(k.detach().to(dtype)), _unit_stride(v.detach().to(dtype))
+        return _unit_stride(k.to(dtype)), _unit_stride(v.to(dtype))
 
     def _reopen(self, dims):
         """The same cache for the layers of latent attention as this version of transformers caches them."""
@@ -157,8 +168,8 @@ class KvernCache:
         return copy
 
     def _twin(self, native):
-        twin = self._made_of(self._config, native, self._steps.layers, self._made_by)
-        twin._steps.copy_count(self._steps)
+        twin = self._made_of(self.attends, native, self._steps.layers, self._made_by)
+        twin._steps.restore_count(self._steps.count())
         return twin
 
     def __deepcopy__(self, memo):
@@ -168,41 +179,32 @@ class KvernCache:
         raise TypeError("a shallow copy would be two caches on one memory: use copy.deepcopy(cache)")
 
     def __reduce__(self):
-        self._steps.settle()
-        steps = self._steps
-        held = None if steps.next is None else steps.native.save()
-        return _restore, (type(self), self._config, self._made_by, held, (steps.columns, steps.next, steps.pads, steps.recording))
+        count = self._steps.count()
+        held = None if self._steps.next is None else self._steps.native.save()
+        return _restore, (type(self), self.attends, self._made_by, held, count)
 
     def to_legacy_cache(self) -> tuple:
         """Copies of all keys and values: one pair ``[B, Hkv, T, D]`` for each layer, as transformers 4 exchanges them."""
         return tuple(self._steps.export())
 
     def fill(self, past_key_values):
-        """Fills an empty cache with the keys and values of another one: pairs for each layer, or a DynamicCache. Returns itself."""
+        """Fills an empty cache with the keys and values of another one: pairs for each layer, or a cache that has dropped none.
+        Returns itself."""
         if self._steps.seq_length():
             raise ConfigError(f"the cache holds {self._steps.seq_length()} tokens: call reset() first")
-        pairs = [self._checked(k, v, i) if k is not None else None for i, (k, v) in enumerate(_pairs_of(past_key_values))]
-        if len(pairs) != len(self._steps.layers):
-            raise ConfigError(f"{len(pairs)} layers of keys for a cache of {len(self._steps.layers)}: they belong to another model")
-        self._steps.import_(pairs, IMPORT)
+        pairs = filling.pairs_of(past_key_values, self._steps.layers)
+        self._steps.import_([pair and self._checked(*pair, i) for i, pair in enumerate(pairs)], IMPORT)
         return self
-
-
-def _pairs_of(past):
-    if hasattr(past, "layers"):  # transformers 5
-        return [(layer.keys, layer.values) for layer in past.layers]
-    return [tuple(pair[:2]) if pair is not None else (None, None) for pair in past]
 
 
 def _unit_stride(t):
     return t if t.stride(-1) == 1 else t.contiguous()
 
 
-def _restore(cls, config, made_by, held, count):
+def _restore(cls, attends, made_by, held, count):
     native = NativeCache.open(*made_by)
-    cache = cls._made_of(config, native, made_by[2]["layers"], made_by)
-    steps = cache._steps
-    steps.columns, steps.next, steps.pads, steps.recording = count
+    cache = cls._made_of(attends, native, made_by[2]["layers"], made_by)
+    cache._steps.restore_count(count)
     if held is not None:
         native.load(held)
     return cache

@@ -1,6 +1,9 @@
 """kvern.Cache: any cache plugin as the cache of a transformers model."""
 from __future__ import annotations
 
+import json
+import pathlib
+
 import transformers
 
 from .errors import ConfigError
@@ -10,6 +13,13 @@ if MAJOR >= 5:
     from .cache5 import Cache5 as _Base
 else:
     from .cache4 import Cache4 as _Base
+
+
+def _text_of(file) -> str:
+    try:
+        return pathlib.Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}; a configuration is a TOML or JSON file") from None
 
 
 class Cache(_Base):
@@ -40,15 +50,16 @@ class Cache(_Base):
         if memory_budget is not None:
             run["memory_budget"] = memory_budget
         try:
-            self._setup(model, run, None, dtype, max_rows, max_tokens)
-        except TypeError as error:  # json.dumps
+            text = json.dumps(run)
+        except TypeError as error:
             raise ConfigError(f"kvern.Cache: {error}: options are numbers, strings, lists and dictionaries of these") from None
+        self._setup(model, text, None, dtype, max_rows, max_tokens)
 
     @classmethod
     def from_toml(cls, model, file, *, dtype=None, max_rows=0, max_tokens=0) -> Cache:
         """The cache that a configuration file of the command line describes (TOML or JSON): its ``cache_implementation``,
-        ``cache_config``, ``cache_layers``, ``cache_dtype``, ``plugin_path`` and ``memory_budget``. Model, generation and threads are the
-        caller's. Raises ConfigError with file and line."""
+        ``cache_config``, ``cache_layers``, ``cache_dtype``, ``plugin_path``, ``memory_budget``, ``host_memory_budget`` and ``check_cache``.
+        Model, generation and threads are the caller's. Raises ConfigError with file and line."""
         cache = cls.__new__(cls)
-        cache._setup(model, None, file, dtype, max_rows, max_tokens)
+        cache._setup(model, _text_of(file), str(file), dtype, max_rows, max_tokens)
         return cache

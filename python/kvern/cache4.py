@@ -11,7 +11,6 @@ from .errors import UnsupportedError
 class Cache4(KvernCache, DynamicCache):
     _crops_unannounced = True
     is_compileable = False
-    attends = False
 
     def _start(self, n_layers):
         torch.nn.Module.__init__(self)
@@ -56,6 +55,3 @@ class Cache4(KvernCache, DynamicCache):
     @property
     def _seen_tokens(self):
         return self.get_seq_length()
-
-    def __repr__(self):
-        return f"kvern.Cache({self.implementation!r}, {len(self)} layers, {self.get_seq_length()} tokens)"

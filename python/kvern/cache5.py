@@ -1,6 +1,8 @@
 """kvern.Cache as a cache of transformers 5: layers that delegate to the whole."""
 from __future__ import annotations
 
+import weakref
+
 from transformers.cache_utils import Cache as TransformersCache
 from transformers.cache_utils import CacheLayerMixin
 
@@ -18,7 +20,7 @@ class KvernLayer(CacheLayerMixin):
 
     def __init__(self, owner, index):
         super().__init__()
-        self.owner, self.index = owner, index
+        self.owner, self.index = weakref.proxy(owner), index  # no cycle: caches hold much memory
         self.is_initialized = True
 
     @property
@@ -49,22 +51,23 @@ class Cache5(KvernCache, TransformersCache):
     def _start(self, n_layers):
         TransformersCache.__init__(self, layers=[KvernLayer(self, index) for index in range(n_layers)])
 
-    @property
-    def attends(self) -> bool:
-        """Whether the model attends on the cache's own storage (``kvern.use_attention``)."""
-        return self._config._attn_implementation == "kvern"
-
     def update(self, key_states, value_states, layer_idx, *args, **kwargs):
         """Stores new keys and values ``[B, Hkv, n_new, D]`` and returns all, ``[B, Hkv, kv_len, D]``, on the cache's own memory: they are
-        valid until another layer updates. With ``kvern.use_attention`` the new ones are returned, and attention stores them."""
-        if not self.attends:
+        valid until another layer updates. In a pass of a model with ``kvern.use_attention`` the new ones are returned, and attention
+        stores them."""
+        if not self._attends_now:
             return self._serve(key_states, value_states, layer_idx)
         key_states._kvern = (self, layer_idx)  # for the attention function, which is given no cache
         hooks.expect_attention(layer_idx)
         return key_states, value_states
 
+    @property
+    def _attends_now(self):
+        """In a pass of a model that attends. Of another's, and of a part of a model called by itself, nothing is known: it gets all keys."""
+        return self.attends and self._steps.in_pass
+
     def _mask_sizes(self, query_length, layer):
-        if self.attends:  # no mask is made
+        if self._attends_now:  # no mask is made
             return self._steps.seq_length() + query_length, 0
         return self._steps.mask_sizes(query_length, layer)
 
@@ -82,6 +85,3 @@ class Cache5(KvernCache, TransformersCache):
         """Passes from now on may be taken back in part: steps are tentative where the cache can do that."""
         self._steps.settle()
         self._steps.recording = True
-
-    def __repr__(self):
-        return f"kvern.Cache({self.implementation!r}, {len(self.layers)} layers, {self.get_seq_length()} tokens)"

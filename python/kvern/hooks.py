@@ -18,6 +18,9 @@ _pass = threading.local()
 
 def expect_attention(layer) -> None:
     """A layer's new keys are on their way from the cache to the attention function."""
+    lost = expected_attention()
+    if lost is not None:
+        raise _lost_keys(lost)
     _pass.layer = layer
 
 
@@ -25,6 +28,12 @@ def expected_attention():
     """The layer whose keys are on their way, which they are no more after this; or None."""
     layer, _pass.layer = getattr(_pass, "layer", None), None
     return layer
+
+
+def _lost_keys(layer) -> UnsupportedError:
+    """Attention that was expected has not come: what ran in its place saw new keys alone."""
+    return UnsupportedError(f"layer {layer}: the cache was to attend, but another attention than kvern's ran, on the new keys alone: call the model as a "
+                            "whole, not its parts, or use kvern.use_attention(model, False)")
 
 
 def watch(model) -> None:
@@ -50,14 +59,17 @@ def _begin(model, args, kwargs):
         return
     if torch.compiler.is_compiling():
         raise UnsupportedError("a kvern cache cannot be traced by torch.compile: call the model uncompiled")
-    cache._steps.pass_begins()
+    cache._pass_begins(model)
 
 
 def _end(model, args, kwargs, output):
     cache = _cache_of(kwargs)
     if cache is None:
         return
-    came = cache._steps.pass_ends(output is not None)
+    lost = expected_attention() if output is not None else None
+    came = cache._steps.pass_ends(output is not None and lost is None)
+    if lost is not None:
+        raise _lost_keys(lost)
     if came is not None:
         raise UnsupportedError(f"the pass ended with {len(came)} of {cache._steps.n_layers} layers: a kvern cache serves passes over all "
                                "layers (no early exit, no skipped layers); use transformers' DynamicCache")

@@ -10,15 +10,26 @@ STATE_KEYS = ("mamba_d_state", "ssm_state_size", "conv_L_cache", "linear_num_key
 ONE_WINDOW = {"mistral", "mixtral", "phi3", "starcoder2"}
 
 
+ATTENTION = "kvern"  # the name of attention on a cache's storage (attention.py)
+
+
 def decoder_config(config):
     """The part of a configuration that the text decoder reads."""
     return config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
 
 
-def _refuse_what_is_not_keys(config, types) -> None:
+def attends(config) -> bool:
+    """Whether the text decoder of a configuration attends on a cache's storage."""
+    return getattr(decoder_config(config), "_attn_implementation", None) == ATTENTION
+
+
+def _refuse_encoders(config) -> None:
     if getattr(config, "is_encoder_decoder", False):
         raise UnsupportedError(f"{config.model_type}: models with an encoder are served on the command line, not in Python; "
                                "use transformers' EncoderDecoderCache")
+
+
+def _refuse_what_is_not_keys(config, types) -> None:
     states = sorted({t for t in types or () if t not in KEYS | NO_CACHE})
     if not types:
         states = [key for key in STATE_KEYS if getattr(config, key, None) is not None]
@@ -62,6 +73,7 @@ def layers_of(config) -> list:
 
     Raises UnsupportedError for models whose layers hold something other than keys and values of the tokens themselves.
     """
+    _refuse_encoders(config)
     config = decoder_config(config)
     types = getattr(config, "layer_types", None)
     _refuse_what_is_not_keys(config, types)

@@ -8,13 +8,18 @@ import threading
 import torch
 
 from . import paths
-from .errors import UNSUPPORTED, KvernError, error_of
+from .errors import UNSUPPORTED, error_of
 
 I64, I32, P, S = C.c_int64, C.c_int32, C.c_void_p, C.c_char_p
 NINE = I64 * 9
 TENTATIVE, IMPORT = 1, 2  # KVERN_STEP_*
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-SIZES = {torch.float32: 4, torch.bfloat16: 2, torch.float16: 2}
+
+
+class Memory(C.Array):
+    """Bytes at an address, however many: one type, since ctypes keeps every type that it makes. ``owner`` lives as long as they are used."""
+
+    _type_, _length_ = C.c_uint8, 1 << 46
 
 
 class Info(C.Structure):
@@ -38,7 +43,7 @@ SIGNATURES = {  # name: (result, arguments)
     "kvb_embed": (I32, [S, S]), "kvb_set_threads": (I32, [I64]), "kvb_threads": (I32, []),
     "kvb_list": (P, [S]), "kvb_read_config": (P, [S]), "kvb_free": (None, [P]),
     "kvb_open": (P, [S, S, S]), "kvb_close": (None, [P]), "kvb_dtype": (S, [P]), "kvb_name": (S, [P]),
-    "kvb_begin": (I32, [P, I64, I64, P, C.c_uint32]), "kvb_view": (I32, [P, I32, P, P]),
+    "kvb_begin": (I32, [P, I64, I64, P, C.c_uint32]), "kvb_view": (I32, [P, I32, P]),
     "kvb_update": (I32, [P, I32, P, P, P, P]), "kvb_attend": (I32, [P, I32, P]), "kvb_end": (I32, [P, I64]),
     "kvb_reset": (I32, [P]), "kvb_gather": (I32, [P, P, I64]), "kvb_append": (I32, [P, P]),
     "kvb_truncate": (I32, [P, P, I64]), "kvb_clone": (P, [P]), "kvb_empty_like": (P, [P]),
@@ -109,14 +114,15 @@ def _nine(t):
     return NINE(t.data_ptr(), *t.shape, *t.stride())
 
 
-def _borrow(nine, dtype):
-    """A tensor on the cache's memory: valid until a call names another layer, or end."""
-    shape, strides = nine[1:5], nine[5:9]
-    elements = 1 + sum((n - 1) * s for n, s in zip(shape, strides))
-    if min(shape) == 0:
-        return torch.empty(tuple(shape), dtype=dtype)
-    memory = (C.c_uint8 * (elements * SIZES[dtype])).from_address(nine[0])
-    return torch.frombuffer(memory, dtype=dtype).as_strided(shape, strides)
+def _borrow(nine, dtype, owner):
+    """A tensor on the cache's memory, which lives as long as the tensor: its contents hold until a call names another layer, or end."""
+    address, b, h, t, d, sb, sh, st, sd = nine
+    if not (b and h and t and d):
+        return torch.empty((b, h, t, d), dtype=dtype)
+    memory = Memory.from_address(address)
+    memory.owner = owner
+    elements = 1 + (b - 1) * sb + (h - 1) * sh + (t - 1) * st + (d - 1) * sd
+    return torch.frombuffer(memory, dtype=dtype, count=elements).as_strided((b, h, t, d), (sb, sh, st, sd))
 
 
 def _array(numbers):
@@ -130,13 +136,12 @@ class NativeCache:
         self._lib, self._c = library(), pointer
         self.dtype = DTYPES[self._lib.kvb_dtype(pointer).decode()]
         self.name = self._lib.kvb_name(pointer).decode()
-        self.rows = 0
 
     @classmethod
-    def open(cls, run: dict | None, file: str | None, request: dict) -> NativeCache:
+    def open(cls, run: str, file: str | None, request: dict) -> NativeCache:
+        """run: JSON, or the text of the configuration file `file`."""
         lib = library()
-        as_text = lambda value: None if value is None else json.dumps(value).encode()
-        return cls(_made(lib, lib.kvb_open(as_text(run), file and str(file).encode(), as_text(request))))
+        return cls(_made(lib, lib.kvb_open(run.encode(), file and file.encode(), json.dumps(request).encode())))
 
     def __del__(self):
         if getattr(self, "_c", None):
@@ -145,27 +150,25 @@ class NativeCache:
 
     def begin(self, row_pos, n_new, flags=0):
         _check(self._lib, self._lib.kvb_begin(self._c, len(row_pos), n_new, _array(row_pos), flags))
-        self.rows = len(row_pos)
 
     def begin_tentative(self, row_pos, n_new) -> bool:
         """False, and nothing has happened, if the cache cannot keep a part of a step."""
         if not self._lib.kvb_begin(self._c, len(row_pos), n_new, _array(row_pos), TENTATIVE):
-            self.rows = len(row_pos)
             return True
         if self._lib.kvb_status() != UNSUPPORTED:
             _check(self._lib, True)
         return False
 
     def view(self, layer):
-        """kv_len, and the position of the first key of each row; None where keys do not lie at consecutive positions."""
-        out, first = (I64 * 3)(), (I64 * self.rows)()
-        _check(self._lib, self._lib.kvb_view(self._c, layer, out, first))
-        return out[0], list(first) if out[2] else None
+        """kv_len, and how many positions the first key of each row lies before the row's first new token."""
+        out = (I64 * 2)()
+        _check(self._lib, self._lib.kvb_view(self._c, layer, out))
+        return tuple(out)
 
     def update(self, layer, k, v):
         out_k, out_v = NINE(), NINE()
         _check(self._lib, self._lib.kvb_update(self._c, layer, _nine(k), _nine(v), out_k, out_v))
-        return _borrow(out_k, self.dtype), _borrow(out_v, self.dtype)
+        return _borrow(out_k, self.dtype, self), _borrow(out_v, self.dtype, self)
 
     def store(self, layer, k, v):
         _check(self._lib, self._lib.kvb_update(self._c, layer, _nine(k), _nine(v), None, None))
@@ -173,7 +176,7 @@ class NativeCache:
     def read(self, layer):
         out_k, out_v = NINE(), NINE()
         _check(self._lib, self._lib.kvb_update(self._c, layer, None, None, out_k, out_v))
-        return _borrow(out_k, self.dtype), _borrow(out_v, self.dtype)
+        return _borrow(out_k, self.dtype, self), _borrow(out_v, self.dtype, self)
 
     def attend(self, layer, q, k, v, out, scale, softcap=0.0, window=0, bias=None, sinks=None) -> bool:
         """q, out, bias, sinks: float32. Whether the cache attended on its own storage."""
@@ -223,5 +226,3 @@ class NativeCache:
     def offers(self, verb: str) -> bool:
         return bool(self._lib.kvb_offers(self._c, verb.encode()))
 
-
-__all__ = ["IMPORT", "KvernError", "NativeCache", "list_plugins", "read_config", "set_threads", "threads"]

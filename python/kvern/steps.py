@@ -27,12 +27,16 @@ class Steps:
         self.tentative = self.in_pass = False
         self.columns, self.next, self.pads = 0, None, None
         self.hint = None
+        self.biases = {}  # of the step: {id of a mask: (mask, bias)}
 
-    def copy_count(self, other):
-        """Takes over how much another cache holds, which has closed its step."""
-        self.columns, self.recording = other.columns, other.recording
-        self.next = None if other.next is None else list(other.next)
-        self.pads = None if other.pads is None else list(other.pads)
+    def count(self):
+        """How much is held, for `restore_count` of another cache with the same contents. Closes the step."""
+        self.settle()
+        return self.columns, self.next, self.pads, self.recording
+
+    def restore_count(self, count):
+        """Takes over what `count` said; lists are replaced, never changed, so that both may keep them."""
+        self.columns, self.next, self.pads, self.recording = count
 
     # -- opening and closing
 
@@ -45,7 +49,7 @@ class Steps:
         if not self.open:
             return
         n = (self.n_new if keep is None else keep) if self.complete and not self.in_pass else 0
-        self.open, self.done = False, set()
+        self.open, self.done, self.biases = False, set(), {}
         self.native.end(n)
         if n:
             self.next = [position + n for position in self.row_pos]
@@ -123,30 +127,15 @@ class Steps:
     def update(self, layer, k, v):
         """All keys and values of a layer, [B, Hkv, kv_len, D], on the cache's own memory: valid until another layer updates."""
         self.enter(layer, k.shape[0], k.shape[2])
-        self._columns_of_view(layer)
         keys, values = self.native.update(layer, k, v)
         self.done.add(layer)
         return keys, values
 
-    def _columns_of_view(self, layer):
-        """kv_len and the column of the first key."""
-        kv_len, first = self.native.view(layer)
-        offsets = None if first is None else {f - p for f, p in zip(first, self._first_positions())}
-        if offsets is None or len(offsets) != 1:
-            raise UnsupportedError(f"the cache '{self.native.name}' keeps other keys in each head or row, which no mask of transformers "
-                                   "can express: call kvern.use_attention(model) (transformers 5)", UNSUPPORTED)
-        return kv_len, offsets.pop()
-
-    def _first_positions(self):
-        """The position of each row's first column."""
-        return [-pad for pad in self.pads] if self.pads is not None else self.row_pos
-
     def attend(self, layer, q, k, v, out, **request):
         """q, out float32 [B, H, n_new, D]; see NativeCache.attend."""
         self.enter(layer, q.shape[0], q.shape[2])
-        by_cache = self.native.attend(layer, q, k, v, out, **request)
+        self.native.attend(layer, q, k, v, out, **request)
         self.done.add(layer)
-        return by_cache
 
     # -- what transformers asks
 
@@ -162,7 +151,8 @@ class Steps:
             return n_new, 0
         if not self.open:
             self._open(len(self.next), n_new)
-        return self._columns_of_view(layer)
+        kv_len, before = self.native.view(layer)
+        return kv_len, self.columns - before
 
     # -- verbs
 

@@ -8,6 +8,7 @@ from transformers import DynamicCache, StaticCache
 
 import kvern
 import support
+from kvern.native import NativeCache
 from support import MAJOR, MODES, feed, generate
 
 CLOSE = dict(rtol=0, atol=2e-4)
@@ -104,6 +105,7 @@ def test_a_cache_that_is_pickled_goes_on(model, plain, ids):
     assert loaded.get_seq_length() == 11 and loaded.implementation == "dynamic"
     check_next(model, plain, loaded, copy.deepcopy(theirs), ids[:, 11:14])
     check_next(model, plain, ours, theirs, ids[:, 11:14])
+    assert repr(loaded) == "kvern.Cache('dynamic', 3 layers, 14 tokens)"
     empty = pickle.loads(pickle.dumps(kvern.Cache(model, "quantized", nbits=2)))
     assert empty.implementation == "quantized" and empty.get_seq_length() == 0
 
@@ -116,7 +118,17 @@ def test_keys_go_to_and_come_from_the_form_of_transformers_4(model, plain, ids):
         torch.testing.assert_close(v, want_v, **CLOSE)
     filled = kvern.Cache(model, "paged").fill(ours.to_legacy_cache())
     check_next(model, plain, filled, copy.deepcopy(theirs), ids[:, 13:15])
+    check_next(model, plain, kvern.Cache(model).fill(ours), copy.deepcopy(theirs), ids[:, 13:15])
     check_next(model, plain, kvern.Cache(model).fill(theirs), theirs, ids[:, 13:15])
+
+
+@pytest.mark.skipif(MAJOR < 5, reason="a static cache of transformers 4 needs its batch and dtype")
+def test_a_cache_is_filled_from_a_static_one_without_its_room(model, plain, ids):
+    ours, theirs = kvern.Cache(model), StaticCache(config=plain.config, max_cache_len=40)
+    feed(plain, ids[:, :13], theirs)
+    ours.fill(theirs)
+    assert ours.get_seq_length() == 13
+    check_next(model, plain, ours, both(model, plain, ids[:, :13])[1], ids[:, 13:15])
 
 
 def test_a_chat_goes_on_with_the_cache_of_the_turn_before(model, plain, ids):
@@ -157,6 +169,34 @@ def test_the_cache_is_described_by_a_file_of_the_command_line(model, plain, ids,
     options = kvern.read_config(file)["generation"]
     want = generate(plain, ids, DynamicCache(), n=12)
     assert torch.equal(model.generate(ids, past_key_values=cache, do_sample=False, **options), want)
+
+
+def test_a_cache_of_a_file_is_pickled_without_the_file(model, plain, ids, tmp_path, monkeypatch):
+    file = tmp_path / "run.toml"
+    file.write_text('cache_implementation = "paged"\ncache_config = {block_size = 32}\nplugin_path = ["caches"]\n')
+    ours, theirs = kvern.Cache.from_toml(model, file), DynamicCache()
+    feed(model, ids[:, :9], ours), feed(plain, ids[:, :9], theirs)
+    data = pickle.dumps(ours)
+    file.unlink()
+    monkeypatch.chdir("/")
+    check_next(model, plain, pickle.loads(data), theirs, ids[:, 9:12])
+
+
+def test_a_file_has_the_cache_checked_while_it_works(llama, tmp_path):
+    file = tmp_path / "run.toml"
+    pair = torch.full((2, 1, 2, 5, 16), torch.nan)
+    kvern.Cache(llama).update(*pair, 0)
+    file.write_text("check_cache = true\n")
+    with pytest.raises(kvern.PluginError, match="finite|NaN|number"):
+        kvern.Cache.from_toml(llama, file).update(*pair, 0)
+
+
+def test_keys_are_described_once_a_step(llama, ids, monkeypatch):
+    cache, asked = kvern.Cache(llama), []
+    feed(llama, ids[:, :9], cache)
+    monkeypatch.setattr(NativeCache, "view", lambda self, layer, of=NativeCache.view: asked.append(layer) or of(self, layer))
+    feed(llama, ids[:, 9:10], cache)
+    assert len(asked) <= 1
 
 
 def test_a_model_in_bfloat16_has_a_cache_in_bfloat16(model, plain, ids):

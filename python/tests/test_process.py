@@ -1,9 +1,11 @@
 """The process: memory that comes back, threads, plugins of other packages."""
+import ctypes
 import gc
 import importlib
 import pathlib
 import threading
 import warnings
+import weakref
 
 import torch
 from transformers import DynamicCache
@@ -11,7 +13,7 @@ from transformers import DynamicCache
 import kvern
 import support
 from kvern import paths
-from support import feed, generate
+from support import MAJOR, feed, generate
 
 
 def resident_bytes():
@@ -24,11 +26,47 @@ def test_a_thousand_generations_return_to_the_memory_of_the_first(llama, ids):
             cache = kvern.Cache(llama, "quantized" if i % 2 else "paged")
             for piece in ids[:, :12].split([10, 1, 1], 1):
                 feed(llama, piece, cache)
-        gc.collect()
         return resident_bytes()
 
     before = generations(100)
     assert generations(900) - before < 4 << 20
+
+
+def test_a_cache_that_is_dropped_gives_its_memory_back_at_once(llama, ids):
+    gc.disable()
+    try:
+        for model in [llama] + ([kvern.use_attention(support.load(support.folder_of("llama")))] if MAJOR >= 5 else []):
+            cache = kvern.Cache(model)
+            generate(model, ids, cache)
+            native = weakref.ref(cache._steps.native)
+            del cache
+            assert native() is None
+    finally:
+        gc.enable()
+
+
+def test_tensors_that_a_cache_hands_out_keep_its_memory(llama, ids):
+    cache = kvern.Cache(llama)
+    feed(llama, ids, cache)
+    native, (keys, values) = weakref.ref(cache._steps.native), cache.update(*torch.randn(2, 1, 2, 1, 16), 0)
+    before = keys.clone()
+    del cache
+    assert native() is not None and torch.equal(keys, before) and keys.shape == (1, 2, 31, 16)
+    del keys
+    assert native() is not None
+    del values
+    assert native() is None
+
+
+def test_passes_make_no_types_of_ctypes(llama, ids):
+    """They are kept for ever, and take longer to make than a call."""
+    cache = kvern.Cache(llama)
+    feed(llama, ids[:, :10], cache)
+    feed(llama, ids[:, 10:11], cache)
+    before = len(ctypes.Array.__subclasses__())
+    for piece in ids[:, 11:].split(1, 1):
+        feed(llama, piece, cache)
+    assert len(ctypes.Array.__subclasses__()) == before
 
 
 def test_two_models_generate_in_two_threads(ids):

@@ -152,6 +152,16 @@ bool same_option(const Option &a, const Option &b) {
   return std::get<std::string>(a.value) == std::get<std::string>(b.value);
 }
 
+void set_place(Option &option, const std::string &place) {
+  option.place = place;
+  if (auto *table = std::get_if<OptionTable>(&option.value)) {
+    for (auto &[key, item] : *table) set_place(item, place);
+  }
+  if (auto *array = std::get_if<OptionArray>(&option.value)) {
+    for (Option &item : *array) set_place(item, place);
+  }
+}
+
 bool same_options(const OptionTable &a, const OptionTable &b) {
   return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto &item) {
            const Option *other = find_option(b, item.first);

@@ -19,6 +19,9 @@ std::string to_json(const OptionTable &table);
 bool same_options(const OptionTable &a, const OptionTable &b);
 bool same_option(const Option &a, const Option &b);
 
+/// Gives a value, and all in it, one place.
+void set_place(Option &option, const std::string &place);
+
 /// The value of a key, or nullptr.
 const Option *find_option(const OptionTable &table, std::string_view key);
 

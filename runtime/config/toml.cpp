@@ -27,6 +27,7 @@
 #include <kvern/error.hpp>
 #include <tuple>
 
+#include "runtime/config/option_text.hpp"
 #include "runtime/config/text/cursor.hpp"
 #include "runtime/config/toml_depth.hpp"
 #include "runtime/support/printable.hpp"
@@ -129,16 +130,6 @@ Option convert(const toml::node &node, const std::string &file) {
   OptionArray options;
   for (const toml::node &item : *array) options.push_back(convert(item, file));
   return {std::move(options), place};
-}
-
-void set_place(Option &option, const std::string &place) {
-  option.place = place;
-  if (auto *table = std::get_if<OptionTable>(&option.value)) {
-    for (auto &[key, item] : *table) set_place(item, place);
-  }
-  if (auto *array = std::get_if<OptionArray>(&option.value)) {
-    for (Option &item : *array) set_place(item, place);
-  }
 }
 
 }  // namespace

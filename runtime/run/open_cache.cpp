@@ -1,25 +1,12 @@
 #include "runtime/run/open_cache.hpp"
 
-#include <kvern/abi/attention.h>
-#include <kvern/abi/compose.h>
-#include <kvern/abi/parallel.h>
-
 #include <mutex>
 #include <set>
 
-#include "check/checked_cache.hpp"
-#include "core/attention/attention_extension.hpp"
-#include "core/attention/parallel_extension.hpp"
-#include "core/support/memory.hpp"
+#include "runtime/host/cache_host.hpp"
 #include "runtime/run/compose_cache.hpp"
 
 namespace kvern {
-
-void offer_common_extensions(Host &host, const PluginPath &plugin_path) {
-  host.offer(KVERN_ATTENTION_1, attention_extension());
-  host.offer(KVERN_PARALLEL_1, parallel_extension());
-  host.offer(KVERN_COMPOSE_1, compose_extension(plugin_path));
-}
 
 namespace {
 
@@ -34,18 +21,7 @@ void log_once(const Host &host, const std::string &line) {
 }  // namespace
 
 HostOptions limits_of(const CacheRequest &request) {
-  HostOptions options;
-  options.memory_budget = request.memory_budget;
-  const int64_t of_host = request.host_memory_budget;
-  if (of_host > 0 && (request.memory_budget == 0 || of_host < request.memory_budget)) {
-    options.memory_budget = of_host;
-    options.budget_name = "host memory budget";
-  }
-  if (options.memory_budget == 0) {
-    options.memory_budget = usable_memory();
-    options.budget_name = "usable memory";
-  }
-  return options;
+  return limits_of(request.memory_budget, request.host_memory_budget);
 }
 
 Cache open_cache(const Model &model, const CacheRequest &request) {
@@ -61,9 +37,8 @@ Cache open_cache(const Model &model, const CacheRequest &request) {
   spec.max_tokens = request.max_tokens;
   spec.max_cross = request.max_cross;
   spec.options = request.options;
-  const WrapCache wrap = request.check_cache ? conformance::checked_cache : WrapCache();
   const auto create = [&](const kvern_plugin &plugin, const CacheSpec &part) {
-    return Cache::create(host, plugin, part, wrap);
+    return create_cache(host, plugin, part, request.check_cache);
   };
   try {
     return create(*found.plugin, spec);

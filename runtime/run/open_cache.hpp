@@ -23,11 +23,8 @@ struct CacheRequest {
   int64_t max_cross = 0;                 ///< hidden states of an encoder, expected; 0 = unknown
 };
 
-/// The limit of a host on a CPU, whose memory is all that there is, and its name in messages.
+/// The limit of the request's budgets on a CPU (runtime/host/cache_host.hpp).
 HostOptions limits_of(const CacheRequest &request);
-
-/// Offers what every cache gets, whatever the model: "kvern.attention/1" and "kvern.compose/1".
-void offer_common_extensions(Host &host, const PluginPath &plugin_path);
 
 /// The model outlives the cache. A cache that does not hold a model's states or encoder's keys holds what it can, the plugin
 /// `hybrid` gives the rest to others (compose_cache.hpp). Throws Error(plugin) or Error(config) for a plugin that is absent or

@@ -5,6 +5,7 @@
 
 #include "core/torch/tensor.hpp"
 #include "core/torch/torch.hpp"
+#include "runtime/host/cache_host.hpp"
 
 namespace kvern {
 namespace {
