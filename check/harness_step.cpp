@@ -115,6 +115,7 @@ void CacheHarness::finish(const StepPlan &plan, Open &open, const std::vector<Ro
 Outcome CacheHarness::step_or_single(const StepPlan &plan) {
   const Outcome outcome = step(plan);
   if (outcome != Outcome::smaller_steps) return outcome;
+  if (plan.keep == 0) return Outcome::done;  // nothing was to be kept, and nothing is
   const int64_t most = *std::max_element(plan.new_tokens.begin(), plan.new_tokens.end());
   for (int64_t i = 0; i < most; ++i) {
     StepPlan single;
