@@ -24,7 +24,10 @@ def model_for(family, mode):
 
 
 def may_refuse(model, plugin, mode, message):
-    """hybrid drops what no query sees, which masks of transformers 4 do not know; latents reach attention only expanded."""
+    """hybrid drops what no query sees, which it cannot take back, and which masks of transformers 4 do not know; latents reach attention
+    only expanded."""
+    if plugin == "hybrid" and "older ones are dropped" in message:
+        return any(layer["window"] for layer in kvern.layers_of(model.config))
     if mode == "attend":
         return "keys are changed between" in message and any(layer["latent"] for layer in kvern.layers_of(model.config))
     return support.MAJOR < 5 and plugin == "hybrid" and "dropped" in message
