@@ -266,7 +266,7 @@ class Checked : public kvern_cache {
     };
     return run("clone", error, call, [&] {
       auto made = std::make_unique<Checked>(it.host_, copy.get(), it.layers_, it.type_);
-      copy.release();
+      static_cast<void>(copy.release());  // made owns it
       made->counts_ = it.counts_;
       made->history_ = it.history_;
       made->row_end_ = it.row_end_;

@@ -6,7 +6,7 @@
 #   lib/pkgconfig/            kvern.pc: the flags of a cache plugin
 #   lib/cmake/kvern/          find_package(kvern): kvern::sdk, kvern::abi, kvern::kernels, kvern::check, kvern_add_plugin, kvern_add_check
 #   include/kvern/            abi/, and the headers of the SDK, of the kernels and of the conformance kit
-#   share/kvern/              models/demo, configs, templates of new-cache, examples
+#   share/kvern/              models/demo, models/demo-draft, configs, templates of new-cache, examples
 #   share/doc/kvern/          docs
 # The tree can be moved: programs find their own things from where they are, and LibTorch by its absolute path.
 include(GNUInstallDirs)
@@ -14,7 +14,9 @@ include(CMakePackageConfigHelpers)
 
 # The build folder has the same share/ as an installation.
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/kvern/models)
-file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/share/kvern/models/demo SYMBOLIC)
+foreach(_model demo demo-draft)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models/${_model} ${PROJECT_BINARY_DIR}/share/kvern/models/${_model} SYMBOLIC)
+endforeach()
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/configs ${PROJECT_BINARY_DIR}/share/kvern/configs SYMBOLIC)
 
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/sdk/templates ${PROJECT_BINARY_DIR}/share/kvern/templates SYMBOLIC)
@@ -71,7 +73,7 @@ install(DIRECTORY sdk/templates DESTINATION share/kvern)
 install(DIRECTORY sdk/examples DESTINATION share/kvern FILES_MATCHING PATTERN "*.cpp" PATTERN "*_test.cpp" EXCLUDE)
 install(DIRECTORY docs/ DESTINATION share/doc/kvern FILES_MATCHING PATTERN "*.md")
 
-foreach(_folder models/demo configs)
+foreach(_folder models/demo models/demo-draft configs)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${_folder})
     install(DIRECTORY ${_folder}/ DESTINATION share/kvern/${_folder}
       FILES_MATCHING PATTERN "*.json" PATTERN "*.safetensors" PATTERN "*.toml" PATTERN "*.md")

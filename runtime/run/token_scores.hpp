@@ -1,7 +1,7 @@
 // How well logits predict a text, and how far they are from another cache's logits, token by token. The statistics over
 // tokens are in score_summary.hpp.
 #pragma once
-#include <ATen/core/Tensor.h>
+#include <kvern/model.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>

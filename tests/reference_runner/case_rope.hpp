@@ -1,6 +1,6 @@
 // "kvern.rope/1" with the angles that a case recorded.
 #pragma once
-#include <ATen/core/Tensor.h>
+#include <kvern/model.hpp>
 #include <kvern/abi/rope.h>
 
 #include <vector>

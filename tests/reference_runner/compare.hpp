@@ -1,6 +1,6 @@
 // Comparing what kvern computes with the tensors beside a case.
 #pragma once
-#include <ATen/core/Tensor.h>
+#include <kvern/model.hpp>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,6 @@
 // Logits or scores of the first steps of a generation, beside the recorded ones.
 #pragma once
-#include <ATen/core/Tensor.h>
+#include <kvern/model.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
