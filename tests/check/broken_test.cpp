@@ -58,7 +58,7 @@ const std::vector<Defect> kDefects{
     {"any_flag", {"3.4"}, "an unknown flag is accepted"},
     {"changing_view", {"3.8"}, "view differs before and after update"},
     {"nan", {"3.9"}, "not finite"},
-    {"short_export", {"3.9"}, "another shape than view reported"},
+    {"short_export", {"3.9"}, "another shape or type than view reported"},
     {"borrowed", {"3.10"}, "the cache still reads them"},
     {"swapped", {"3.11"}, "stored was"},
     {"off_by_one", {"3.11"}, "at position"},
