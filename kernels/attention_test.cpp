@@ -163,6 +163,13 @@ void check_case(Case &c, const Parallel &parallel) {
   }
 }
 
+// A sanitized build is ten times slower, and looks for other faults than a case's numbers.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int kCases = 60, kMassCases = 25;
+#else
+constexpr int kCases = 250, kMassCases = 100;
+#endif
+
 }  // namespace
 
 TEST_CASE(
@@ -170,7 +177,7 @@ TEST_CASE(
     "every capability") {
   for_each_capability([](const CpuCapability &capability) {
     Random random(7);
-    for (int i = 0; i < 250; ++i) {
+    for (int i = 0; i < kCases; ++i) {
       auto c = random_case(random);
       INFO("case " << i << " at " << capability.name);
       check_case(*c, i % 2 ? serial() : test_threads());
@@ -218,7 +225,7 @@ TEST_CASE(
     "Attention mass equals the reference implementation on any number of threads, at every capability") {
   for_each_capability([](const CpuCapability &capability) {
     Random random(23);
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < kMassCases; ++i) {
       auto c = random_case(random);
       c->call.merge = false;
       INFO("case " << i << " at " << capability.name);
