@@ -200,7 +200,6 @@ void SavedFileReader::read_ahead() {
       block.size += static_cast<std::size_t>(n);
     }
     const bool complete = block.size == want;
-    if (complete) sum_ = block_sum(block.data.get(), block.size, sum_);
     left -= block.size, offset += block.size;
     {
       const std::lock_guard lock(mutex_);
@@ -226,6 +225,7 @@ int64_t SavedFileReader::take(void *to, uint64_t size) {
   std::memcpy(to, block.data.get() + at_, n);
   at_ += n, taken_ += static_cast<int64_t>(n);
   if (at_ == block.size) {
+    sum_ = block_sum(block.data.get(), block.size, sum_);
     at_ = 0;
     const std::lock_guard lock(mutex_);
     ++emptied_;
