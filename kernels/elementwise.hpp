@@ -36,6 +36,9 @@ void layer_norm(const NormCall &call, const Parallel &parallel);
 
 enum class Activation : int32_t { silu, gelu_tanh, gelu, relu, relu2 };  // relu2: relu, squared
 
+/// Reference implementation in double precision.
+double activation_reference(Activation kind, double x);
+
 /// out = activation(x), times `up` if that is set. out may be x or up.
 struct ActivationCall {
   Activation activation = Activation::silu;

@@ -28,7 +28,9 @@ void put_row(const NormCall &c, int64_t row, const std::vector<double> &x, doubl
   }
 }
 
-double activation(Activation kind, double x) {
+}  // namespace
+
+double activation_reference(Activation kind, double x) {
   switch (kind) {
     case Activation::silu:
       return x / (1.0 + std::exp(-x));
@@ -43,8 +45,6 @@ double activation(Activation kind, double x) {
   }
   return x > 0 ? x * x : 0.0;
 }
-
-}  // namespace
 
 void rms_norm_reference(const NormCall &c) {
   for (int64_t row = 0; row < c.rows; ++row) {
@@ -69,7 +69,7 @@ void layer_norm_reference(const NormCall &c) {
 void activate_reference(const ActivationCall &c) {
   for (int64_t row = 0; row < c.rows; ++row) {
     for (int64_t i = 0; i < c.dim; ++i) {
-      double y = activation(c.activation, c.x[row * c.x_stride + i]);
+      double y = activation_reference(c.activation, c.x[row * c.x_stride + i]);
       if (c.up) y *= c.up[row * c.up_stride + i];
       c.out[row * c.out_stride + i] = static_cast<float>(y);
     }

@@ -54,21 +54,7 @@ Row gate_and_up(const ExpertsCall &c, const Expert &e, const Row &x) {
 }
 
 double activated(const ExpertActivation &a, double gate, double up) {
-  if (a.clamp <= 0.0f) {
-    const double inner = 0.7978845608028654 * (gate + 0.044715 * gate * gate * gate);
-    switch (a.activation) {
-      case Activation::silu:
-        return up * gate / (1.0 + std::exp(-gate));
-      case Activation::relu:
-        return up * std::max(gate, 0.0);
-      case Activation::relu2:
-        return up * std::max(gate, 0.0) * std::max(gate, 0.0);
-      case Activation::gelu:
-        return up * 0.5 * gate * (1.0 + std::erf(gate / std::sqrt(2.0)));
-      case Activation::gelu_tanh:
-        return up * 0.5 * gate * (1.0 + std::tanh(inner));
-    }
-  }
+  if (a.clamp <= 0.0f) return up * activation_reference(a.activation, gate);
   gate = std::min<double>(gate, a.clamp);
   up = std::clamp<double>(up, -a.clamp, a.clamp);
   return (up + 1.0) * gate / (1.0 + std::exp(-a.alpha * gate));
