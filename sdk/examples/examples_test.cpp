@@ -24,36 +24,35 @@ std::string source_of(const std::string &path) {
   return text.str();
 }
 
+/// A cache with options, whose rules are checked.
+struct Case {
+  const char *name;
+  std::vector<const kvern_option *> options;
+  double tolerance = 0;
+
+  void check(const std::string &library) const {
+    SubjectOptions of_subject;
+    of_subject.options = options;
+    of_subject.tolerance = tolerance;
+    check_rules(open_subject(library, of_subject));
+  }
+};
+
 }  // namespace
 
 TEST_CASE("each example of a cache keeps every rule of the contract") {
   Config config;
-  struct Example {
-    const char *name;
-    std::vector<const kvern_option *> options;
-    double tolerance = 0;
-  };
-  const std::vector<Example> examples{{"counted", {}},
-                                      {"float8", {}, 0.1},
-                                      {"heavy_hitters", {config.integer("budget", 12)}},
-                                      {"last_tokens", {config.integer("window_length", 6)}},
-                                      {"two_bits", {}, 0.6}};
-  for (const Example &one : examples) {
-    SubjectOptions options;
-    options.options = one.options;
-    options.tolerance = one.tolerance;
-    check_rules(open_subject(example(one.name), options));
-  }
+  const std::vector<Case> examples{{"counted", {}},
+                                   {"float8", {}, 0.1},
+                                   {"heavy_hitters", {config.integer("budget", 12)}},
+                                   {"last_tokens", {config.integer("window_length", 6)}},
+                                   {"two_bits", {}, 0.6}};
+  for (const Case &one : examples) one.check(example(one.name));
 }
 
 TEST_CASE("each example keeps every rule inside a composite") {
   Config config;
-  struct Composed {
-    const char *composite;
-    std::vector<const kvern_option *> options;
-    double tolerance = 0;
-  };
-  const std::vector<Composed> all{
+  const std::vector<Case> all{
       {"encoder_decoder", {config.string("cross_attention", "float8")}, 0.1},
       {"encoder_decoder",
        {config.string("self_attention", "last_tokens"),
@@ -62,12 +61,7 @@ TEST_CASE("each example keeps every rule inside a composite") {
        {config.string("attention", "last_tokens"),
         config.table("attention_config", {config.integer("window_length", 4)})}},
   };
-  for (const Composed &one : all) {
-    SubjectOptions options;
-    options.options = one.options;
-    options.tolerance = one.tolerance;
-    check_rules(open_subject(built_library(one.composite), options));
-  }
+  for (const Case &one : all) one.check(built_library(one.name));
 }
 
 TEST_CASE("a file of an example with another window is refused") {
