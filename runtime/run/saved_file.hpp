@@ -1,5 +1,5 @@
 // A file of a header and a payload, with sums over both. It appears whole under its name or not at all, and is read in large
-// blocks by a thread of its own, which sums while the payload is taken.
+// blocks by a thread of its own, which goes on while the payload is taken and summed.
 #pragma once
 #include <condition_variable>
 #include <cstddef>
