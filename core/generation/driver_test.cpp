@@ -9,10 +9,10 @@
 
 #include "core/attention/attention_extension.hpp"
 #include "core/generation/testing_model.hpp"
+#include "core/torch/torch.hpp"
 #include "tests/support/error_text.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test.hpp"
-#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using kvern::test::error_text;

@@ -1,9 +1,9 @@
 // What processors know of the ids of a row: the different ones, and the n-grams among them. Both grow by one id at a time, are flat
 // so that a row of beams is copied at the speed of memory, and forget from the end.
 #pragma once
-#include <kvern/model.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <kvern/model.hpp>
 #include <span>
 #include <vector>
 

@@ -1,7 +1,8 @@
 #include "core/generation/processors.hpp"
-#include "core/torch/torch.hpp"
 
 #include <algorithm>
+
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

@@ -1,8 +1,9 @@
 #include "core/generation/sequences.hpp"
-#include "core/torch/torch.hpp"
 
 #include <algorithm>
 #include <utility>
+
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 

@@ -4,8 +4,8 @@
 #include <limits>
 #include <random>
 
-#include "kernels/elementwise.hpp"
 #include "core/torch/torch.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace kvern {
 namespace {

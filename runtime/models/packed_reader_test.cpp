@@ -1,4 +1,5 @@
 // Weights of 8 and 4 bits: packed on load, written and mapped, and those of GPTQ and AWQ.
+#include "core/torch/torch.hpp"
 #include "runtime/models/packed_reader.hpp"
 
 #include <cmath>
@@ -15,7 +16,6 @@
 #include "tests/support/error_text.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
-#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using testing::reference_model;

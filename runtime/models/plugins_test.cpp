@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/attention/attention_extension.hpp"
+#include "core/torch/torch.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/models/testing/forward_cases.hpp"
 #include "runtime/models/testing/run.hpp"
@@ -11,7 +12,6 @@
 #include "tests/support/error_text.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
-#include "core/torch/torch.hpp"
 
 using namespace kvern;
 using testing::feed;
@@ -132,8 +132,8 @@ TEST_CASE("A prompt of latents goes through a cache that attends itself, as its 
 }
 
 TEST_CASE(
-    "Latents are seen at positions inside a window, whoever rotates their keys, as if the tokens between "
-    "were not there") {
+    "Latents rotated to positions inside a window, by the cache or by the host, give the logits of the "
+    "tokens that are held") {
   testing::TinyModel tiny(reference_model("deepseek_v3"));
   tiny.set("num_hidden_layers", "1");  // no key has seen more than its own token
   const test::TemporaryFolder folder;

@@ -1,8 +1,9 @@
 #include "runtime/run/token_scores.hpp"
-#include "core/torch/torch.hpp"
 
 #include <algorithm>
 #include <kvern/error.hpp>
+
+#include "core/torch/torch.hpp"
 
 namespace kvern {
 namespace {

@@ -1,8 +1,8 @@
 // How well logits predict a text, and how far they are from another cache's logits, token by token. The statistics over
 // tokens are in score_summary.hpp.
 #pragma once
-#include <kvern/model.hpp>
 #include <cstdint>
+#include <kvern/model.hpp>
 #include <string>
 #include <vector>
 

@@ -1,3 +1,4 @@
+#include "core/torch/torch.hpp"
 #include "runtime/run/token_scores.hpp"
 
 #include <cmath>
@@ -5,7 +6,6 @@
 #include <limits>
 
 #include "tests/support/test.hpp"
-#include "core/torch/torch.hpp"
 
 using namespace kvern;
 

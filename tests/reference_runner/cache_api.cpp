@@ -5,11 +5,11 @@
 
 #include <map>
 
+#include "core/torch/torch.hpp"
 #include "tests/reference_runner/cache_layer.hpp"
 #include "tests/reference_runner/case_rope.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

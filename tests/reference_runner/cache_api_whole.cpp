@@ -5,10 +5,10 @@
 #include <map>
 #include <set>
 
+#include "core/torch/torch.hpp"
 #include "tests/reference_runner/cache_layer.hpp"
 #include "tests/reference_runner/kinds.hpp"
 #include "tests/reference_runner/whole_cache.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

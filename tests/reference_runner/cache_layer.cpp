@@ -1,7 +1,7 @@
 #include "tests/reference_runner/cache_layer.hpp"
 
-#include "tests/reference_runner/outcome.hpp"
 #include "core/torch/torch.hpp"
+#include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -1,8 +1,8 @@
 // "kvern.rope/1" with the angles that a case recorded.
 #pragma once
-#include <kvern/model.hpp>
 #include <kvern/abi/rope.h>
 
+#include <kvern/model.hpp>
 #include <vector>
 
 namespace kvern::reference {

@@ -2,8 +2,8 @@
 
 #include <sstream>
 
-#include "tests/reference_runner/outcome.hpp"
 #include "core/torch/torch.hpp"
+#include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -1,8 +1,8 @@
 #include "tests/reference_runner/encoder_input.hpp"
 
+#include "core/torch/torch.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/outcome.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

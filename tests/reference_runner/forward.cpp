@@ -3,9 +3,9 @@
 
 #include "core/generation/driver.hpp"
 
+#include "core/torch/torch.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/kinds.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

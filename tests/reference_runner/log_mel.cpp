@@ -1,9 +1,9 @@
 // Kind "log_mel": features of a recording, one case per feature file.
+#include "core/torch/torch.hpp"
 #include "runtime/audio/log_mel.hpp"
 #include "runtime/audio/read_audio.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/kinds.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -1,10 +1,10 @@
 // Kind "cache_api" with `outcomes`: settings that transformers' quantized caches accept or refuse.
 #include <cstring>
 
+#include "core/torch/torch.hpp"
 #include "tests/reference_runner/cache_layer.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "tests/reference_runner/outcome.hpp"
 #include "core/torch/torch.hpp"
+#include "tests/reference_runner/outcome.hpp"
 
 namespace kvern::reference {
 

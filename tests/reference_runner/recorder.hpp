@@ -1,7 +1,7 @@
 // Logits or scores of the first steps of a generation, beside the recorded ones.
 #pragma once
-#include <kvern/model.hpp>
 #include <cstdint>
+#include <kvern/model.hpp>
 #include <optional>
 #include <string>
 #include <vector>

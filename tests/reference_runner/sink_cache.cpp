@@ -3,10 +3,10 @@
 #include <kvern/generation.hpp>
 
 #include "core/torch/tensor.hpp"
+#include "core/torch/torch.hpp"
 #include "tests/reference_runner/compare.hpp"
 #include "tests/reference_runner/generate_options.hpp"
 #include "tests/reference_runner/kinds.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::reference {
 namespace {

@@ -2,9 +2,9 @@
 #include <kvern/plugin_registry.hpp>
 
 #include "core/generation/testing_model.hpp"
+#include "core/torch/torch.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test.hpp"
-#include "core/torch/torch.hpp"
 
 using namespace kvern;
 

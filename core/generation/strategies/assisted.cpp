@@ -3,8 +3,8 @@
 
 #include "core/generation/speculative.hpp"
 #include "core/generation/strategies.hpp"
-#include "kernels/elementwise.hpp"
 #include "core/torch/torch.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace kvern {
 namespace {

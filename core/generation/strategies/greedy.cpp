@@ -1,7 +1,7 @@
 // Takes the most likely token, the first one among equals.
 #include "core/generation/strategies.hpp"
-#include "kernels/elementwise.hpp"
 #include "core/torch/torch.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace kvern {
 namespace {

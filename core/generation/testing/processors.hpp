@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/generation/processors.hpp"
-#include "tests/support/test.hpp"
 #include "core/torch/torch.hpp"
+#include "tests/support/test.hpp"
 
 namespace kvern::test {
 

@@ -7,9 +7,9 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "core/torch/torch.hpp"
 #include "runtime/files/json.hpp"
 #include "runtime/files/safetensors.hpp"
-#include "core/torch/torch.hpp"
 
 namespace kvern::testing {
 namespace {
