@@ -27,9 +27,9 @@ def drop(path):
 
 
 def warm(size):
-    """A virtual machine gets memory from its host when a page is first touched, and gives it back some seconds after it was freed: that much is
-    touched before each reading, so that neither is timed with it."""
-    memory = b"\1" * size
+    """A virtual machine gets memory from its host when a page is first touched, and gives it back some seconds after it was freed: as much as
+    the file's pages and a cache of that size take together is touched before each reading, so that neither is timed with it."""
+    memory = b"\1" * (2 * size)
     del memory
 
 

@@ -6,7 +6,8 @@
 KVERN_SDK_BEGIN
 
 namespace detail {
-constexpr uint64_t kSavedMagic = 0x3165686361636E6Bull;  // "kncache1"
+/// "kncache2"; the last byte is the version of header and checksum.
+constexpr uint64_t kSavedMagic = 0x3265686361636E6Bull, kSavedVersion = uint64_t{0xFF} << 56;
 
 /// What must be equal on both sides, as numbers in a fixed order.
 template <class Visit>
@@ -43,7 +44,11 @@ inline void write_header(Writer &out, const char *plugin, int64_t format, const 
 
 inline void read_header(Reader &in, const char *plugin, int64_t format, const Layers &layers,
                         DLDataType type) {
-  if (in.number<uint64_t>() != detail::kSavedMagic) fail(KVERN_BAD_DATA, "this is not a saved cache");
+  if (const auto magic = in.number<uint64_t>(); magic != detail::kSavedMagic) {
+    const bool other = ((magic ^ detail::kSavedMagic) & ~detail::kSavedVersion) == 0;
+    fail(KVERN_BAD_DATA,
+         other ? "the cache was saved by another version of the SDK" : "this is not a saved cache");
+  }
   const std::string name = in.string(256);
   if (name != plugin)
     fail(KVERN_BAD_DATA, "the cache was saved by the plugin '", name, "', this is '", plugin, "'");
