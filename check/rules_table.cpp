@@ -59,21 +59,25 @@ std::string name_of_file(std::string path) {
   return path;
 }
 
+// What version 1.0 has of these structs: in later versions they are longer.
+constexpr size_t kPluginSize = offsetof(kvern_plugin, create) + sizeof(kvern_plugin::create);
+constexpr size_t kOptionSize = offsetof(kvern_option, reserved) + sizeof(kvern_option::reserved);
+
 void check_version(const kvern_plugin &plugin) {
   expect(plugin.struct_size >= offsetof(kvern_plugin, n_options) && plugin.abi_major == KVERN_ABI_MAJOR,
          "the table is of version " + std::to_string(plugin.abi_major) + "." +
              std::to_string(plugin.abi_minor) + " of the contract; required is " +
              std::to_string(KVERN_ABI_MAJOR) + ".x");
-  expect(plugin.struct_size >= sizeof(kvern_plugin),
-         "struct_size of the table is " + std::to_string(plugin.struct_size) + "; required is at least " +
-             std::to_string(sizeof(kvern_plugin)));
+  expect(plugin.struct_size >= kPluginSize, "struct_size of the table is " +
+                                                std::to_string(plugin.struct_size) +
+                                                "; required is at least " + std::to_string(kPluginSize));
 }
 
 void check_declared_options(const kvern_plugin &plugin) {
   expect(plugin.n_options == 0 || plugin.options, "the list of options is NULL");
   for (uint32_t i = 0; i < plugin.n_options; ++i) {
     const kvern_option *option = plugin.options[i];
-    expect(option && option->struct_size >= sizeof *option && option->key && *option->key &&
+    expect(option && option->struct_size >= kOptionSize && option->key && *option->key &&
                option->type >= KVERN_BOOL && option->type <= KVERN_ARRAY,
            "option " + std::to_string(i) + " is not filled");
     for (uint32_t j = 0; j < i; ++j)
