@@ -24,7 +24,7 @@ extern const KernelTable portable_kernels, avx2_kernels, avx512_kernels, avx512_
     amx_bf16_kernels;
 extern const PackedKernelTable avx2_packed_kernels, avx512_vnni_packed_kernels, avx512_vbmi_packed_kernels;
 extern const LinearKernelTable portable_linear_kernels, avx2_linear_kernels, avx512_linear_kernels,
-    avx512_vnni_linear_kernels;
+    avx512_vnni_linear_kernels, avx512_vbmi_linear_kernels;
 namespace quant {
 extern const QuantKernelTable portable_quant_kernels, avx2_quant_kernels, avx512_quant_kernels;
 }
@@ -45,9 +45,17 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+bool has_vbmi() {
+  static const bool found = __builtin_cpu_supports("avx512vbmi") != 0;
+  return found;
+}
+
+const LinearKernelTable *linear_by_vbmi() {
+  return has_vbmi() ? &avx512_vbmi_linear_kernels : &avx512_vnni_linear_kernels;
+}
+
 const PackedKernelTable *packed_by_vbmi() {
-  static const bool has_vbmi = __builtin_cpu_supports("avx512vbmi") != 0;
-  return has_vbmi ? &avx512_vbmi_packed_kernels : &avx512_vnni_packed_kernels;
+  return has_vbmi() ? &avx512_vbmi_packed_kernels : &avx512_vnni_packed_kernels;
 }
 #endif
 
@@ -56,20 +64,26 @@ const PackedKernelTable *packed_by() {
   return table;
 }
 
+template <const LinearKernelTable *table>
+const LinearKernelTable *linear_by() {
+  return table;
+}
+
 constexpr CpuCapability kCapabilities[] = {
     {"portable", [] { return true; }, &portable_kernels, packed_by<nullptr>, &quant::portable_quant_kernels,
-     &portable_linear_kernels},
+     linear_by<&portable_linear_kernels>},
 #if defined(__x86_64__)
     {"avx2", has_avx2, &avx2_kernels, packed_by<&avx2_packed_kernels>, &quant::avx2_quant_kernels,
-     &avx2_linear_kernels},
+     linear_by<&avx2_linear_kernels>},
     {"avx512", has_avx512, &avx512_kernels, packed_by<&avx2_packed_kernels>, &quant::avx512_quant_kernels,
-     &avx512_linear_kernels},
+     linear_by<&avx512_linear_kernels>},
     {"avx512_vnni", [] { return __builtin_cpu_supports("avx512vnni") != 0; }, &avx512_kernels,
-     packed_by<&avx512_vnni_packed_kernels>, &quant::avx512_quant_kernels, &avx512_vnni_linear_kernels},
+     packed_by<&avx512_vnni_packed_kernels>, &quant::avx512_quant_kernels,
+     linear_by<&avx512_vnni_linear_kernels>},
     {"avx512_bf16", [] { return __builtin_cpu_supports("avx512bf16") != 0; }, &avx512_bf16_kernels,
-     packed_by_vbmi, &quant::avx512_quant_kernels, &avx512_vnni_linear_kernels},
+     packed_by_vbmi, &quant::avx512_quant_kernels, linear_by_vbmi},
     {"amx_bf16", request_tiles, &amx_bf16_kernels, packed_by_vbmi, &quant::avx512_quant_kernels,
-     &avx512_vnni_linear_kernels},
+     linear_by_vbmi},
 #endif
 };
 
@@ -142,7 +156,7 @@ const KernelTable &kernel_table() { return *cpu_capability().kernels; }
 
 const PackedKernelTable *packed_kernels() { return cpu_capability().packed(); }
 
-const LinearKernelTable &linear_kernels() { return *cpu_capability().linear; }
+const LinearKernelTable &linear_kernels() { return *cpu_capability().linear(); }
 
 const quant::QuantKernelTable &quant::quant_kernels() { return *cpu_capability().quant; }
 

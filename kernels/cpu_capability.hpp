@@ -22,11 +22,11 @@ struct CpuCapability {
   const PackedKernelTable *(
       *packed)();  ///< integer products with packed blocks; returns NULL if there are none
   const quant::QuantKernelTable *quant;  ///< quantizer
-  const LinearKernelTable *linear;       ///< products with packed weights
+  const LinearKernelTable *(*linear)();  ///< products with packed weights
 };
 
 /// All that this build knows, lowest first: portable, avx2 (with FMA, F16C), avx512 (F, BW, VL, DQ), avx512_vnni (8-bit dot
-/// products), avx512_bf16 (bf16 dot products; VBMI look-ups of packed codes where the processor has them), amx_bf16 (bf16
+/// products), avx512_bf16 (bf16 dot products; VBMI look-ups of codes where the processor has them), amx_bf16 (bf16
 /// products in tiles). [any thread]
 const std::vector<const CpuCapability *> &known_capabilities();
 

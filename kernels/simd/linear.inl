@@ -1,9 +1,11 @@
 // Products with packed matrices: a block of a panel is decoded once for all rows of x. Not self-contained: included by linear_*.cpp
 // behind a vec_*.inl and the functions on Codes (linear_codes_*.inl):
-//   Codes; kCodes (bytes in it); no_codes, load_codes, low_halves, high_halves, table_of, look_up, quad, to_float, widen
+//   Codes; kCodes (bytes in it); load_codes, table_of, low_levels, high_levels, quad, to_float, widen, same, round_block
 //   add_levels(sum, w0, w1, x0, x1), add_codes(sum, w, x): products of four unsigned levels, or of four signed codes, with
 //     four codes of x, added to each 32 bits of `sum`
-//   kCodeBias: what add_codes adds to each code of w; round_block
+//   times(zeros, start): 32-bit products, of numbers of 16 bits
+//   kCodeBias: what add_codes adds to each code of w
+//   kStreams: panels that one row is multiplied with at once; kRowsAtOnce: rows that one panel is
 
 constexpr int kParts = 64 / kCodes;  // of a panel's 16 rows
 
@@ -24,33 +26,135 @@ static void round_row(const float *x, int64_t row, const RoundedRows &to) {
     const float max = largest(x), scale = max / 127.0f;
     const int32_t sum = round_block(x, set1(max > 0.0f ? 127.0f / max : 0.0f), to.codes + at * kBlockInputs);
     to.scales[at] = scale;
-    to.offsets[at] = -scale * static_cast<float>(sum);
+    to.sums[at] = sum;
   }
 }
 
-/// Where a panel is read: the block, and the scales and zeros of its group.
+/// The parts [part, part + P) of R panels, as far apart as the first two.
+template <int R>
 struct PanelCursor {
-  const uint8_t *block;
-  int64_t group_row;
+  const uint8_t *block[R];
+  int64_t group_row[R];  ///< where the scales and zeros of the block's group begin
+
+  KVERN_INLINE_MEMBER PanelCursor(const PackedMatrix &w, int64_t panel, int64_t apart, int part) {
+    for (int r = 0; r < R; ++r) {
+      block[r] = w.codes + (panel + r * apart) * w.panel_bytes() + part * kCodes;
+      group_row[r] = (panel + r * apart) * w.groups() * kPanelRows + part * kWidth;
+    }
+  }
+  KVERN_INLINE_MEMBER void next_block(int64_t bytes) {
+    for (int r = 0; r < R; ++r) block[r] += bytes;
+  }
+  KVERN_INLINE_MEMBER void next_group() {
+    for (int r = 0; r < R; ++r) group_row[r] += kPanelRows;
+  }
 };
 
-KVERN_INLINE PanelCursor start_of(const PackedMatrix &w, int64_t panel) {
-  return {w.codes + panel * w.panel_bytes(), panel * w.groups() * kPanelRows};
+/// Rows of x from one block on.
+struct RowCursor {
+  const int8_t *codes;
+  const float *scales;
+  const int32_t *starts;
+
+  KVERN_INLINE_MEMBER RowCursor(const RoundedRows &x, int64_t row)
+      : codes(x.codes + row * kBlockInputs), scales(x.scales + row), starts(x.starts + row) {}
+  KVERN_INLINE_MEMBER void next_block(int64_t rows) {
+    codes += rows * kBlockInputs, scales += rows, starts += rows;
+  }
+};
+
+/// What the sums of a block's products begin with.
+template <int Bits>
+KVERN_INLINE Codes start_of(const PackedMatrix &w, int64_t group_row, int32_t start) {
+  if (Bits == 8 && kCodeBias == 0) return same(0);
+  if (Bits == 4 && w.zeros) return times(widen(w.zeros + group_row), same(start));
+  return same(start);
 }
 
-/// Of a part of a group: 4 bits, or codes with a bias.
-template <int Bits>
-KVERN_INLINE Vec zeros_of(const PackedMatrix &w, int64_t group_row) {
-  if constexpr (Bits == 8) return set1(static_cast<float>(kCodeBias));
-  return w.zeros ? to_float(widen(w.zeros + group_row)) : set1(static_cast<float>(w.zero));
+/// sum[m][i] += the block's products of row m with part i % P of panel i / P.
+template <int Bits, int M, int R, int P>
+KVERN_INLINE void dot_block(const PanelCursor<R> &w, Codes table, const int8_t *x, Codes (&sum)[M][R * P]) {
+  KVERN_UNROLL
+  for (int v = 0; v < Bits; ++v) {
+    Codes even[R * P], odd[R * P];
+    KVERN_UNROLL
+    for (int i = 0; i < R * P; ++i) {
+      even[i] = load_codes(w.block[i / P] + v * 64 + i % P * kCodes);
+      if constexpr (Bits == 8) continue;
+      odd[i] = high_levels(table, even[i]);
+      even[i] = low_levels(table, even[i]);
+    }
+    KVERN_UNROLL
+    for (int i = 0; i < M * R * P; ++i) {
+      const int m = i / (R * P), j = i % (R * P);
+      const int8_t *row = x + m * kBlockInputs;
+      if constexpr (Bits == 8) {
+        sum[m][j] = add_codes(sum[m][j], even[j], quad(row, v));
+      } else {
+        sum[m][j] = add_levels(sum[m][j], even[j], odd[j], quad(row, 2 * v), quad(row, 2 * v + 1));
+      }
+    }
+  }
 }
 
-/// acc + scale * x.scale * (sum - zero * sum of x's codes)
-template <int Bits>
-KVERN_INLINE Vec add_block(Vec acc, Codes sum, Vec zeros, Vec scale, const RoundedRows &x, int64_t at) {
-  Vec product = mul(to_float(sum), set1(x.scales[at]));
-  if constexpr (Bits == 4 || kCodeBias != 0) product = fma(zeros, set1(x.offsets[at]), product);
-  return fma(product, scale, acc);
+/// Rows [row, row + M) of x with P parts of R panels. Sums stay in registers.
+template <int Bits, int M, int R, int P>
+static void multiply_tile(const PackedMatrix &w, int64_t panel, int64_t apart, int part, const RoundedRows &x,
+                          int64_t row, float *out) {
+  const Codes table = table_of(w.levels.data());
+  PanelCursor<R> from(w, panel, apart, part);
+  RowCursor rows(x, row);
+  Vec acc[M][R * P];
+  KVERN_UNROLL
+  for (int i = 0; i < M * R * P; ++i) acc[i / (R * P)][i % (R * P)] = zero();
+  const int64_t per_group = w.group / kBlockInputs;
+  for (int64_t left = x.blocks; left > 0; from.next_group()) {
+    for (const int64_t end = left - per_group; left > end; --left) {
+      Codes sum[M][R * P];
+      Vec scale[R * P];
+      KVERN_UNROLL
+      for (int i = 0; i < R * P; ++i) {
+        const int64_t place = from.group_row[i / P] + i % P * kWidth;
+        scale[i] = load_as<Dtype::f16>(w.scales, place);
+        KVERN_UNROLL
+        for (int m = 0; m < M; ++m) sum[m][i] = start_of<Bits>(w, place, rows.starts[m]);
+      }
+      dot_block<Bits, M, R, P>(from, table, rows.codes, sum);
+      KVERN_UNROLL
+      for (int i = 0; i < M * R * P; ++i) {
+        const int m = i / (R * P), j = i % (R * P);
+        acc[m][j] = fma(to_float(sum[m][j]), mul(scale[j], set1(rows.scales[m])), acc[m][j]);
+      }
+      from.next_block(64 * Bits);
+      rows.next_block(x.rows);
+    }
+  }
+  KVERN_UNROLL
+  for (int i = 0; i < M * R * P; ++i) {
+    const int m = i / (R * P), j = i % (R * P);
+    store(out + (j / P * apart * x.rows + row + m) * kPanelRows + (part + j % P) * kWidth, acc[m][j]);
+  }
+}
+
+/// As many panels at once as are read fastest, then the rest; each panel goes on where the one before it ends.
+template <int Bits, int M, int R>
+KVERN_INLINE void multiply_streams(const PackedMatrix &w, int64_t first, int64_t panels, const RoundedRows &x,
+                                   float *out) {
+  const int64_t apart = panels / R, size = x.rows * kPanelRows;
+  for (int64_t p = 0; p < apart; ++p)
+    multiply_tile<Bits, M, R, kParts>(w, first + p, apart, 0, x, 0, out + p * size);
+  for (int64_t p = apart * R; p < panels; ++p)
+    multiply_tile<Bits, M, 1, kParts>(w, first + p, 1, 0, x, 0, out + p * size);
+}
+
+/// `rows` <= M rows from `row` on with one panel.
+template <int Bits, int M>
+KVERN_INLINE void multiply_rows(const PackedMatrix &w, int64_t panel, const RoundedRows &x, int64_t row,
+                                int64_t rows, float *out) {
+  if constexpr (M > 1) {
+    if (rows < M) return multiply_rows<Bits, M - 1>(w, panel, x, row, rows, out);
+  }
+  for (int part = 0; part < kParts; ++part) multiply_tile<Bits, M, 1, 1>(w, panel, 1, part, x, row, out);
 }
 
 /// Part `part` of a block, decoded.
@@ -63,15 +167,15 @@ KVERN_INLINE void decode(const uint8_t *block, int part, Codes table, Codes (&to
     if constexpr (Bits == 8) {
       to[v] = bytes;
     } else {
-      to[2 * v] = look_up(table, low_halves(bytes));
-      to[2 * v + 1] = look_up(table, high_halves(bytes));
+      to[2 * v] = low_levels(table, bytes);
+      to[2 * v + 1] = high_levels(table, bytes);
     }
   }
 }
 
 template <int Bits>
-KVERN_INLINE Codes dot(const Codes (&w)[8], const int8_t *x) {
-  Codes sum[2] = {no_codes(), no_codes()};
+KVERN_INLINE Codes dot(Codes start, const Codes (&w)[8], const int8_t *x) {
+  Codes sum[2] = {start, same(0)};
   KVERN_UNROLL
   for (int q = 0; q < 8; q += 2) {
     if constexpr (Bits == 8) {
@@ -84,88 +188,45 @@ KVERN_INLINE Codes dot(const Codes (&w)[8], const int8_t *x) {
   return add_codes_of(sum[0], sum[1]);
 }
 
+/// All rows with one panel, one after the other with each decoded block: where decoding costs more than sums in memory.
 template <int Bits>
-static void multiply_rows(const PackedMatrix &w, int64_t panel, const RoundedRows &x, float *out) {
+static void multiply_by_blocks(const PackedMatrix &w, int64_t panel, const RoundedRows &x, float *out) {
   const Codes table = table_of(w.levels.data());
-  PanelCursor from = start_of(w, panel);
   const int64_t per_group = w.group / kBlockInputs;
   for (int64_t i = 0; i < x.rows * kPanelRows; i += kWidth) store(out + i, zero());
-  for (int64_t b = 0; b < x.blocks; ++b, from.block += 64 * Bits) {
-    const int64_t group_row = from.group_row + b / per_group * kPanelRows;
+  for (int64_t b = 0; b < x.blocks; ++b) {
+    const uint8_t *block = w.codes + panel * w.panel_bytes() + b * 64 * Bits;
+    const int64_t group_row = (panel * w.groups() + b / per_group) * kPanelRows;
     for (int part = 0; part < kParts; ++part) {
       Codes codes[8];
-      decode<Bits>(from.block, part, table, codes);
-      const Vec zeros = zeros_of<Bits>(w, group_row + part * kWidth);
+      decode<Bits>(block, part, table, codes);
       const Vec scale = load_as<Dtype::f16>(w.scales, group_row + part * kWidth);
       float *to = out + part * kWidth;
-      for (int64_t m = 0, at = b * x.rows; m < x.rows; ++m, ++at, to += kPanelRows)
-        store(to,
-              add_block<Bits>(load(to), dot<Bits>(codes, x.codes + at * kBlockInputs), zeros, scale, x, at));
-    }
-  }
-}
-
-/// The block's products with one row, all parts of R panels: each four codes of x are loaded once.
-template <int Bits, int R>
-KVERN_INLINE void dot_row(const PanelCursor (&from)[R], Codes table, const int8_t *x,
-                          Codes (&sum)[R][kParts]) {
-  KVERN_UNROLL
-  for (int i = 0; i < R * kParts; ++i) sum[i / kParts][i % kParts] = no_codes();
-  KVERN_UNROLL
-  for (int v = 0; v < Bits; ++v) {
-    const Codes x0 = quad(x, Bits == 8 ? v : 2 * v), x1 = quad(x, Bits == 8 ? v : 2 * v + 1);
-    KVERN_UNROLL
-    for (int i = 0; i < R * kParts; ++i) {
-      Codes &to = sum[i / kParts][i % kParts];
-      const Codes bytes = load_codes(from[i / kParts].block + v * 64 + i % kParts * kCodes);
-      if constexpr (Bits == 8) {
-        to = add_codes(to, bytes, x0);
-      } else {
-        to = add_levels(to, look_up(table, low_halves(bytes)), look_up(table, high_halves(bytes)), x0, x1);
+      for (int64_t m = 0, at = b * x.rows; m < x.rows; ++m, ++at, to += kPanelRows) {
+        const Codes start = start_of<Bits>(w, group_row + part * kWidth, x.starts[at]);
+        const Codes sum = dot<Bits>(start, codes, x.codes + at * kBlockInputs);
+        store(to, fma(to_float(sum), mul(scale, set1(x.scales[at])), load(to)));
       }
     }
   }
-}
-
-/// One row of x with panels `panel` and, of two, panel + apart: sums stay in registers.
-template <int Bits, int R>
-static void multiply_row(const PackedMatrix &w, int64_t panel, int64_t apart, const RoundedRows &x,
-                         float *out) {
-  const Codes table = table_of(w.levels.data());
-  const int64_t per_group = w.group / kBlockInputs, groups = w.groups();
-  PanelCursor from[R];
-  for (int r = 0; r < R; ++r) from[r] = start_of(w, panel + r * apart);
-  Vec acc[R][kParts];
-  for (int i = 0; i < R * kParts; ++i) acc[i / kParts][i % kParts] = zero();
-  for (int64_t g = 0, at = 0; g < groups; ++g) {
-    for (const int64_t end = at + per_group; at < end; ++at) {
-      Codes sum[R][kParts];
-      dot_row<Bits, R>(from, table, x.codes + at * kBlockInputs, sum);
-      KVERN_UNROLL
-      for (int i = 0; i < R * kParts; ++i) {
-        const int r = i / kParts, part = i % kParts;
-        const int64_t place = from[r].group_row + part * kWidth;
-        acc[r][part] = add_block<Bits>(acc[r][part], sum[r][part], zeros_of<Bits>(w, place),
-                                       load_as<Dtype::f16>(w.scales, place), x, at);
-      }
-      for (int r = 0; r < R; ++r) from[r].block += 64 * Bits;
-    }
-    for (int r = 0; r < R; ++r) from[r].group_row += kPanelRows;
-  }
-  for (int i = 0; i < R * kParts; ++i)
-    store(out + i / kParts * apart * kPanelRows + i % kParts * kWidth, acc[i / kParts][i % kParts]);
 }
 
 template <int Bits>
 static void multiply_bits(const PackedMatrix &w, int64_t first, int64_t panels, const RoundedRows &x,
                           float *out) {
-  if (x.rows > 1) {
-    for (int64_t p = 0; p < panels; ++p) multiply_rows<Bits>(w, first + p, x, out + p * x.rows * kPanelRows);
-    return;
+  if (x.rows == 1) return multiply_streams<Bits, 1, kStreams>(w, first, panels, x, out);
+  if (x.rows == 2 && kParts == 1) return multiply_streams<Bits, 2, kStreams>(w, first, panels, x, out);
+  const int64_t tiles = (x.rows + kRowsAtOnce - 1) / kRowsAtOnce;
+  for (int64_t p = 0; p < panels; ++p, out += x.rows * kPanelRows) {
+    if (kRowsAtOnce == 1) {
+      multiply_by_blocks<Bits>(w, first + p, x, out);
+      continue;
+    }
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int64_t row = x.rows * i / tiles, end = x.rows * (i + 1) / tiles;
+      multiply_rows<Bits, kRowsAtOnce>(w, first + p, x, row, end - row, out);
+    }
   }
-  const int64_t apart = panels / 2;
-  for (int64_t p = 0; p < apart; ++p) multiply_row<Bits, 2>(w, first + p, apart, x, out + p * kPanelRows);
-  if (panels % 2) multiply_row<Bits, 1>(w, first + panels - 1, 1, x, out + (panels - 1) * kPanelRows);
 }
 
 static void multiply(const PackedMatrix &w, int64_t first, int64_t panels, const RoundedRows &x, float *out) {

@@ -16,6 +16,7 @@ namespace avx2 {
 KVERN_TARGET_END
 
 namespace kvern::kernels {
-extern constinit const LinearKernelTable avx2_linear_kernels = {avx2::round_row, avx2::multiply};
+extern constinit const LinearKernelTable avx2_linear_kernels = {avx2::round_row, avx2::multiply,
+                                                                avx2::kCodeBias};
 }  // namespace kvern::kernels
 #endif

@@ -4,6 +4,7 @@
 
 #if defined(__x86_64__)
 #define KVERN_LINEAR_VNNI 0
+#define KVERN_LINEAR_VBMI 0
 KVERN_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
 namespace kvern::kernels {
 namespace avx512 {
@@ -17,6 +18,7 @@ namespace avx512 {
 KVERN_TARGET_END
 
 namespace kvern::kernels {
-extern constinit const LinearKernelTable avx512_linear_kernels = {avx512::round_row, avx512::multiply};
+extern constinit const LinearKernelTable avx512_linear_kernels = {avx512::round_row, avx512::multiply,
+                                                                  avx512::kCodeBias};
 }  // namespace kvern::kernels
 #endif

@@ -4,6 +4,7 @@
 
 #if defined(__x86_64__)
 #define KVERN_LINEAR_VNNI 1
+#define KVERN_LINEAR_VBMI 0
 KVERN_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
 namespace kvern::kernels {
 namespace avx512_vnni {
@@ -17,7 +18,7 @@ namespace avx512_vnni {
 KVERN_TARGET_END
 
 namespace kvern::kernels {
-extern constinit const LinearKernelTable avx512_vnni_linear_kernels = {avx512_vnni::round_row,
-                                                                       avx512_vnni::multiply};
+extern constinit const LinearKernelTable avx512_vnni_linear_kernels = {
+    avx512_vnni::round_row, avx512_vnni::multiply, avx512_vnni::kCodeBias};
 }  // namespace kvern::kernels
 #endif

@@ -3,17 +3,23 @@
 typedef __m256i Codes;
 constexpr int kCodes = 32;
 constexpr int kCodeBias = 0;
+constexpr int kStreams = 2, kRowsAtOnce = 1;
 
 KVERN_INLINE Codes load_codes(const uint8_t *p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
 }
-KVERN_INLINE Codes low_halves(Codes bytes) { return _mm256_and_si256(bytes, _mm256_set1_epi8(15)); }
-KVERN_INLINE Codes high_halves(Codes bytes) { return low_halves(_mm256_srli_epi16(bytes, 4)); }
 KVERN_INLINE Codes table_of(const uint8_t *levels) {
   return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i *>(levels)));
 }
-KVERN_INLINE Codes look_up(Codes table, Codes index) { return _mm256_shuffle_epi8(table, index); }
-KVERN_INLINE Codes no_codes() { return _mm256_setzero_si256(); }
+/// Levels of the low, or of the high, half of each byte.
+KVERN_INLINE Codes low_levels(Codes table, Codes bytes) {
+  return _mm256_shuffle_epi8(table, _mm256_and_si256(bytes, _mm256_set1_epi8(15)));
+}
+KVERN_INLINE Codes high_levels(Codes table, Codes bytes) {
+  return low_levels(table, _mm256_srli_epi16(bytes, 4));
+}
+KVERN_INLINE Codes same(int32_t x) { return _mm256_set1_epi32(x); }
+KVERN_INLINE Codes times(Codes zeros, Codes start) { return _mm256_madd_epi16(zeros, start); }
 KVERN_INLINE Codes widen(const uint8_t *p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(p)));
 }

@@ -1,18 +1,29 @@
-// Codes of packed matrices in vectors of 64 bytes, with or without the dot products of VNNI. Not self-contained: included by
-// linear_avx512*.cpp, which define KVERN_LINEAR_VNNI.
+// Codes of packed matrices in vectors of 64 bytes, with or without the dot products of VNNI and the look-ups of VBMI. Not self-contained: included by
+// linear_avx512*.cpp, which define KVERN_LINEAR_VNNI and KVERN_LINEAR_VBMI.
 
 typedef __m512i Codes;
 constexpr int kCodes = 64;
 constexpr int kCodeBias = KVERN_LINEAR_VNNI ? 128 : 0;
+constexpr int kStreams = 4, kRowsAtOnce = KVERN_LINEAR_VNNI ? 12 : 1;
 
 KVERN_INLINE Codes load_codes(const uint8_t *p) { return _mm512_loadu_si512(p); }
-KVERN_INLINE Codes low_halves(Codes bytes) { return _mm512_and_si512(bytes, _mm512_set1_epi8(15)); }
-KVERN_INLINE Codes high_halves(Codes bytes) { return low_halves(_mm512_srli_epi16(bytes, 4)); }
 KVERN_INLINE Codes table_of(const uint8_t *levels) {
   return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i *>(levels)));
 }
-KVERN_INLINE Codes look_up(Codes table, Codes index) { return _mm512_shuffle_epi8(table, index); }
-KVERN_INLINE Codes no_codes() { return _mm512_setzero_si512(); }
+/// Levels of the low, or of the high, half of each byte. The look-up of VBMI takes a table of 64, here four times the same, and
+/// ignores the bits above.
+#if KVERN_LINEAR_VBMI
+KVERN_INLINE Codes low_levels(Codes table, Codes bytes) { return _mm512_permutexvar_epi8(bytes, table); }
+#else
+KVERN_INLINE Codes low_levels(Codes table, Codes bytes) {
+  return _mm512_shuffle_epi8(table, _mm512_and_si512(bytes, _mm512_set1_epi8(15)));
+}
+#endif
+KVERN_INLINE Codes high_levels(Codes table, Codes bytes) {
+  return low_levels(table, _mm512_srli_epi16(bytes, 4));
+}
+KVERN_INLINE Codes same(int32_t x) { return _mm512_set1_epi32(x); }
+KVERN_INLINE Codes times(Codes zeros, Codes start) { return _mm512_madd_epi16(zeros, start); }
 KVERN_INLINE Codes widen(const uint8_t *p) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
 }

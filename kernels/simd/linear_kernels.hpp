@@ -6,12 +6,14 @@
 
 namespace kvern::kernels {
 
-/// Rows of x in 8 bits: codes [blocks, rows, 32] within [-127, 127]; scales [blocks, rows]; offsets [blocks, rows], the sum of the
-/// codes times -scale.
+/// Rows of x in 8 bits: codes [blocks, rows, 32] within [-127, 127]; scales [blocks, rows]; sums [blocks, rows] of the codes; starts
+/// [blocks, rows]: the sums times start_factor() of the matrix, which stand for what its zeros take away.
 struct RoundedRows {
   int64_t rows, blocks;
   int8_t *codes;
-  float *scales, *offsets;
+  float *scales;
+  int32_t *sums;
+  const int32_t *starts = nullptr;
 };
 
 struct LinearKernelTable {
@@ -19,6 +21,13 @@ struct LinearKernelTable {
   void (*round_row)(const float *x, int64_t row, const RoundedRows &to);
   /// out [panels, x.rows, 16] = x . rows of the panels from `first` on. A row of x gives the same bits whatever x.rows is.
   void (*multiply)(const PackedMatrix &w, int64_t first, int64_t panels, const RoundedRows &x, float *out);
+  int code_bias;  ///< what products of 8 bits have added to each code
+
+  /// What x.sums is multiplied by for x.starts.
+  int32_t start_factor(const PackedMatrix &w) const {
+    if (w.bits == 8) return -code_bias;
+    return w.zeros ? -1 : -int32_t{w.zero};
+  }
 };
 
 /// The table of the CPU capability in use.

@@ -24,7 +24,7 @@ void round_row(const float *x, int64_t row, const RoundedRows &to) {
       sum += code;
     }
     to.scales[at] = max / 127.0f;
-    to.offsets[at] = -to.scales[at] * static_cast<float>(sum);
+    to.sums[at] = sum;
   }
 }
 
@@ -46,16 +46,15 @@ void multiply_row(const PackedMatrix &w, int64_t panel, int64_t row, const Round
   for (int64_t m = 0; m < x.rows; ++m) out[m * kPanelRows] = 0.0f;
   for (int64_t b = 0; b < x.blocks; ++b) {
     const int64_t place = scale_index(w, panel * kPanelRows + row, b * kBlockInputs);
-    const float zero = w.bits == 8 ? 0.0f : w.zeros ? w.zeros[place] : w.zero;
+    const int32_t zero = w.zeros ? w.zeros[place] : 1;
     const float scale = f16_to_f32(w.scales[place]);
     int levels[kBlockInputs];
     decode(w, w.codes + panel * w.panel_bytes() + b * block_bytes, row, levels);
     for (int64_t m = 0; m < x.rows; ++m) {
       const int64_t at = b * x.rows + m;
-      int32_t sum = 0;
+      int32_t sum = zero * x.starts[at];
       for (int64_t i = 0; i < kBlockInputs; ++i) sum += levels[i] * x.codes[at * kBlockInputs + i];
-      const float product = static_cast<float>(sum) * x.scales[at] + zero * x.offsets[at];
-      out[m * kPanelRows] += scale * product;
+      out[m * kPanelRows] += static_cast<float>(sum) * (scale * x.scales[at]);
     }
   }
 }
@@ -67,6 +66,6 @@ void multiply(const PackedMatrix &w, int64_t first, int64_t panels, const Rounde
 
 }  // namespace
 
-extern constinit const LinearKernelTable portable_linear_kernels = {round_row, multiply};
+extern constinit const LinearKernelTable portable_linear_kernels = {round_row, multiply, 0};
 
 }  // namespace kvern::kernels

@@ -11,9 +11,11 @@
 namespace kvern::kernels {
 namespace {
 
-constexpr int64_t kTileRows = 64;         // rows of x that a panel is decoded for at once
+constexpr int64_t kTileRows = 96;         // rows of x that a panel is decoded for at once
 constexpr int64_t kGrainBytes = 1 << 15;  // weights in a parallel task, at least
-constexpr int64_t kPanelsAtOnce = 8;      // panels whose results are kept before they are stored to y
+constexpr int64_t kStreamedRows = 2;      // up to so many rows panels are read in several streams
+constexpr int64_t kPanelsAtOnce =
+    256;  // panels of such streams, whose results are kept before they are stored to y
 
 void check(const PackedMatmulCall &c) {
   if (c.m < 0) throw std::invalid_argument("packed_matmul: a negative number of rows");
@@ -30,7 +32,8 @@ void check(const PackedMatmulCall &c) {
 struct RoundedTiles {
   int64_t m, blocks;
   int8_t *codes;
-  float *scales, *offsets;
+  float *scales;
+  int32_t *sums;
 
   RoundedTiles(int64_t rows, int64_t k) : m(rows), blocks(k / kBlockInputs) {
     const int64_t all = m * blocks;
@@ -38,12 +41,12 @@ struct RoundedTiles {
                                                                 2 * ScratchArena::floats<float>(all)));
     codes = arena.take<int8_t>(all * kBlockInputs);
     scales = arena.take<float>(all);
-    offsets = arena.take<float>(all);
+    sums = arena.take<int32_t>(all);
   }
   int64_t count() const { return (m + kTileRows - 1) / kTileRows; }
-  RoundedRows tile(int64_t i) const {
+  RoundedRows tile(int64_t i, const int32_t *starts) const {
     const int64_t first = i * kTileRows, rows = std::min(kTileRows, m - first), at = first * blocks;
-    return {rows, blocks, codes + at * kBlockInputs, scales + at, offsets + at};
+    return {rows, blocks, codes + at * kBlockInputs, scales + at, sums + at, starts ? starts + at : nullptr};
   }
 };
 
@@ -61,7 +64,7 @@ void round_rows(const PackedMatmulCall &c, const RoundedTiles &tiles, const Line
                 const Parallel &parallel) {
   parallel_for(parallel, c.m, 8, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
-      ops.round_row(ordered_row(c, row), row % kTileRows, tiles.tile(row / kTileRows));
+      ops.round_row(ordered_row(c, row), row % kTileRows, tiles.tile(row / kTileRows, nullptr));
   });
 }
 
@@ -83,13 +86,17 @@ void store(const PackedMatmulCall &c, const PackedPart &part, int64_t first_pane
 /// Panels [begin, end) of a part.
 void multiply(const PackedMatmulCall &c, const PackedPart &part, int64_t column, int64_t begin, int64_t end,
               const RoundedTiles &tiles, const LinearKernelTable &ops) {
-  const int64_t rows = std::min(c.m, kTileRows);
-  const int64_t at_once = rows == 1 ? kPanelsAtOnce : 1;
-  float *sums = thread_scratch(ScratchUser::worker, at_once * rows * kPanelRows);
+  const int64_t rows = std::min(c.m, kTileRows), at_once = rows <= kStreamedRows ? kPanelsAtOnce : 1;
+  const int64_t all = c.m * tiles.blocks, sum_count = at_once * rows * kPanelRows;
+  ScratchArena arena(thread_scratch(ScratchUser::worker, ScratchArena::floats<int32_t>(all) + sum_count));
+  int32_t *starts = arena.take<int32_t>(all);
+  float *sums = arena.take<float>(sum_count);
+  const int32_t factor = ops.start_factor(*part.matrix);
+  for (int64_t i = 0; i < all; ++i) starts[i] = factor * tiles.sums[i];
   for (int64_t panel = begin; panel < end; panel += at_once) {
     const int64_t panels = std::min(at_once, end - panel);
     for (int64_t i = 0; i < tiles.count(); ++i) {
-      const RoundedRows x = tiles.tile(i);
+      const RoundedRows x = tiles.tile(i, starts);
       ops.multiply(*part.matrix, panel, panels, x, sums);
       store(c, part, panel, panels, i * kTileRows, x.rows, column, sums);
     }
