@@ -45,6 +45,8 @@ class BlockRows final : public RowProducts {
     if (at_ >= end_) return false;
     range_ = *range = {at_, std::min(key_block_, end_ - at_)};
     at_ += range_.n;
+    parts_ = 0;
+    for (int64_t at = range_.begin; at < at_; at = end_of_part(at)) ++parts_;
     return true;
   }
 
@@ -52,16 +54,30 @@ class BlockRows final : public RowProducts {
   /// The block of a column: a part takes as long as a few divisions.
   int64_t block_of(int64_t column) const { return shift_ >= 0 ? column >> shift_ : column / call_.tokens; }
 
-  int64_t parts() const override {
-    return block_of(range_.begin + range_.n - 1) - block_of(range_.begin) + 1;
+  int64_t parts() const override { return parts_; }
+
+  /// Does block i + 1 follow it in memory, in every key head?
+  bool runs_on(int64_t i) const {
+    const KeyBlock &block = row_.blocks[i], &next = row_.blocks[i + 1];
+    const AttentionCall &dense = call_.dense;
+    return next.k == element_at(block.k, dense.kv_type, call_.tokens * dense.k_stride.pos) &&
+           next.v == element_at(block.v, dense.kv_type, call_.tokens * dense.v_stride.pos) &&
+           next.k_head == block.k_head && next.v_head == block.v_head;
   }
 
-  /// The keys of a part of the range, as columns.
-  KeyRange part_of(int64_t part) const {
-    const int64_t block = block_of(range_.begin) + part;
-    const int64_t begin = std::max(range_.begin, block * call_.tokens);
-    const int64_t end = std::min(range_.begin + range_.n, (block + 1) * call_.tokens);
-    return {begin, end - begin};
+  /// Of the part that begins at this column of the range: blocks that run on are one part.
+  int64_t end_of_part(int64_t begin) const {
+    const int64_t range_end = range_.begin + range_.n;
+    int64_t block = block_of(begin), end = (block + 1) * call_.tokens;
+    for (; end < range_end && runs_on(block); ++block) end += call_.tokens;
+    return std::min(end, range_end);
+  }
+
+  /// The columns of a part. Parts are asked for in order.
+  KeyRange part_of(int64_t part) {
+    part_.begin = part == 0 ? range_.begin : part_.begin + part_.n;
+    part_.n = end_of_part(part_.begin) - part_.begin;
+    return part_;
   }
 
   RowBlock key_rows(int64_t part) override {
@@ -107,7 +123,8 @@ class BlockRows final : public RowProducts {
   int64_t key_block_, begin_ = 0, at_ = 0, end_ = 0;
   int shift_;  // tokens of a block as a power of two; -1: they are none
   bool prefetches_;
-  KeyRange range_ = {};
+  KeyRange range_ = {}, part_ = {};
+  int64_t parts_ = 0;  // of the range
 };
 
 void check(const BlockedCall &call) {

@@ -10,7 +10,7 @@ using namespace kvern::kernels::testing;
 
 namespace {
 
-/// A call with all it points to: rows of different lengths, each block in a buffer of its own.
+/// A call with all it points to: rows of different lengths, whose blocks follow each other in memory here and there.
 struct Case {
   BlockedCall call{};
   Buffer q, out, lse, sinks;
@@ -20,18 +20,25 @@ struct Case {
   std::vector<int64_t> q_pos, first_pos;
 };
 
-Buffer block_of(Random &random, const BlockedCall &call, int64_t dim) {
-  return random.elements(call.dense.kv_type, call.dense.kv_heads * call.tokens * dim);
+/// Memory for so many blocks that follow each other.
+Buffer memory_of(Random &random, const BlockedCall &call, int64_t blocks, int64_t dim) {
+  return random.elements(call.dense.kv_type, call.dense.kv_heads * blocks * call.tokens * dim);
 }
 
 void add_row(Random &random, Case &c, int64_t keys) {
   std::vector<KeyBlock> blocks;
   const AttentionCall &dense = c.call.dense;
-  for (int64_t at = 0; at < keys; at += c.call.tokens) {
-    c.memory.push_back(block_of(random, c.call, dense.dim_k));
+  for (int64_t left = (keys + c.call.tokens - 1) / c.call.tokens; left > 0;) {
+    const int64_t n = std::min(left, random.pick<int64_t>({1, 1, 2, 3, 8}));
+    const int64_t k_block = c.call.tokens * dense.dim_k, v_block = c.call.tokens * dense.dim_v;
+    c.memory.push_back(memory_of(random, c.call, n, dense.dim_k));
     const void *k = c.memory.back().data();
-    c.memory.push_back(block_of(random, c.call, dense.dim_v));
-    blocks.push_back({k, c.memory.back().data(), c.call.tokens * dense.dim_k, c.call.tokens * dense.dim_v});
+    c.memory.push_back(memory_of(random, c.call, n, dense.dim_v));
+    const void *v = c.memory.back().data();
+    for (int64_t i = 0; i < n; ++i)
+      blocks.push_back({element_at(k, dense.kv_type, i * k_block), element_at(v, dense.kv_type, i * v_block),
+                        n * k_block, n * v_block});
+    left -= n;
   }
   c.blocks.push_back(std::move(blocks));
   c.rows.push_back({c.blocks.back().data(), keys});

@@ -28,6 +28,9 @@ void feed(CacheHarness &harness, int64_t tokens) {
           Outcome::done);
 }
 
+constexpr int64_t kExported =
+    2;  ///< buffers that a cache keeps for the dense keys for which its harness has asked
+
 /// Bytes of the layers: what the cache holds without memory to export dense keys, for which a harness asks now and then.
 int64_t layer_bytes(const CacheHarness &harness) {
   return harness.info(0).bytes_device + harness.info(1).bytes_device;
@@ -97,6 +100,54 @@ TEST_CASE("paged gives memory back when rows leave and when they are cut") {
   CHECK(layer_bytes(harness) == 96 * kToken);
   harness.reset();
   CHECK(host.live_bytes() == 0);
+}
+
+TEST_CASE(
+    "full blocks of a row are joined whether steps are long or short, and keep to the bytes of their "
+    "tokens") {
+  const kvern_option option = block_size(32);
+  const Subject subject = paged(option);
+  FullHost host;
+  CacheHarness harness(subject, host, 7), slow(subject, host, 8);
+  harness.rows.assign(1, Row{});
+  feed(harness, 8 * 32);
+  CHECK(host.live_buffers() == 2 * 2 + kExported);  // two memories of four blocks, in two layers
+  slow.rows.assign(1, Row{});
+  for (int i = 0; i < 4 * 32 - 1; ++i) feed(slow, 1);
+  CHECK(host.live_buffers() == 2 * 2 + 4 * 2 + 2 * kExported);
+  feed(slow, 1);
+  CHECK(host.live_buffers() == 2 * 2 + 2 + 2 * kExported);
+  CHECK(layer_bytes(slow) == 4 * 32 * kToken);
+  const std::unique_ptr<CacheHarness> copy = harness.clone();
+  REQUIRE(harness.truncate({5 * 32 + 1}) == KVERN_OK);  // the copy needs all of them
+  CHECK(layer_bytes(harness) == 8 * 32 * kToken);
+  feed(harness, 40);
+  feed(*copy, 40);
+  REQUIRE(slow.truncate({32 + 1}) == KVERN_OK);
+  CHECK(layer_bytes(slow) == 2 * 32 * kToken);
+  feed(slow, 100);
+  CHECK(layer_bytes(slow) == 5 * 32 * kToken);
+}
+
+TEST_CASE("blocks stay as they are where the host has no memory to join or to separate them") {
+  const kvern_option option = block_size(32);
+  const Subject subject = paged(option);
+  FullHost host;
+  CacheHarness harness(subject, host, 9);
+  harness.rows.assign(1, Row{});
+  for (int i = 0; i < 4; ++i) feed(harness, 31);
+  host.set_budget(host.live_bytes() +
+                  20000);  // dense keys of a layer have room, a copy of all blocks has none
+  feed(harness, 4);        // fills the fourth block: no memory to join them
+  CHECK(layer_bytes(harness) == 4 * 32 * kToken);
+  CHECK(host.live_buffers() == 4 * 2 + kExported);
+  host.set_budget(0);
+  feed(harness, 4 * 32);
+  host.set_budget(host.live_bytes() + 8000);
+  REQUIRE(harness.truncate({6 * 32}) == KVERN_OK);
+  CHECK(layer_bytes(harness) == 8 * 32 * kToken);
+  host.set_budget(0);
+  feed(harness, 33);
 }
 
 TEST_CASE("rows of paged take their own tokens only: padding and the filler of shorter rows cost nothing") {

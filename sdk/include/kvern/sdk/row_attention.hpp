@@ -21,6 +21,11 @@ class AttendingRowCache : public RowCache {
   /// The kernels compute on the CPU; on another device the host attends to what update exports.
   bool offers(Verb verb) const { return verb != Verb::attend || !layout().mover.on_device(); }
 
+  void begin(const Step &step) {
+    RowCache::begin(step);
+    find_stretches();
+  }
+
   void attend(const kvern_attend &request) {
     require_supported(request);
     if (request.k) store(request.layer, *request.k, request.v);
@@ -78,26 +83,52 @@ class AttendingRowCache : public RowCache {
   }
   /// A dense block of a row, for the kernels.
   kernels::KeyBlock key_block(int part, std::size_t row, std::size_t i) const {
-    const BlockAddress address = rows()[row].blocks[i]->read(part, tokens_in(row, i));
+    return key_block(part, *rows()[row].blocks[i], tokens_in(row, i));
+  }
+  /// The same, and the tokens of blocks that follow it in memory will be read as well.
+  kernels::KeyBlock key_block(int part, const RowBlock &block, int64_t tokens) const {
+    const BlockAddress address = block.read(part, tokens);
     const int64_t size = element_bytes(layout().type);
     return {address.k, address.v, address.k_head / size, address.v_head / size};
   }
 
  private:
+  /// Blocks of a row whose tokens follow each other in memory.
+  struct Stretch {
+    const RowBlock *first;
+    int64_t tokens;
+  };
+
+  void find_stretches() {
+    const int64_t slots = layout().slots;
+    stretches_.clear();
+    for (std::size_t r = 0; r < rows().size(); ++r) {
+      const RowBlock *before = nullptr;
+      for (int64_t at = 0; at < length(r); at += slots) {
+        const RowBlock &block = *rows()[r].blocks[static_cast<std::size_t>(at / slots)];
+        if (!before || !block.follows(*before)) stretches_.push_back({&block, 0});
+        stretches_.back().tokens += std::min(slots, length(r) - at);
+        before = &block;
+      }
+    }
+  }
+
   /// Whatever of the blocks' bookkeeping the last layer's keys have displaced is read side by side, not one after another.
   void prefetch_addresses(int part) const {
-    for (const Row &row : rows())
-      for (const BlockPtr &block : row.blocks) block->prefetch_memory(part);
-    for (const Row &row : rows())
-      for (const BlockPtr &block : row.blocks) block->prefetch_host(part);
+    for (const Stretch &stretch : stretches_) stretch.first->prefetch_memory(part);
+    for (const Stretch &stretch : stretches_) stretch.first->prefetch_host(part);
   }
 
   void gather_addresses(int part) {
     const int64_t slots = layout().slots;
+    const BlockLayout::Part &shape = layout().parts[part];
     blocks_.clear(), blocked_.clear();
-    for (std::size_t r = 0; r < rows().size(); ++r) {
-      for (int64_t at = 0; at < length(r); at += slots) {
-        blocks_.push_back(key_block(part, r, static_cast<std::size_t>(at / slots)));
+    for (const Stretch &stretch : stretches_) {
+      kernels::KeyBlock at = key_block(part, *stretch.first, stretch.tokens);
+      for (int64_t left = stretch.tokens; left > 0; left -= slots) {
+        blocks_.push_back(at);
+        at.k = kernels::element_at(at.k, *type_, slots * shape.dim_k);
+        at.v = kernels::element_at(at.v, *type_, slots * (shape.values_in_keys ? shape.dim_k : shape.dim_v));
       }
     }
     const kernels::KeyBlock *next = blocks_.data();
@@ -111,6 +142,7 @@ class AttendingRowCache : public RowCache {
   const kvern_parallel_1 *parallel_;
   // workspace, kept from step to step
   std::vector<int64_t> q_pos_, first_pos_;
+  std::vector<Stretch> stretches_;
   std::vector<kernels::KeyBlock> blocks_;
   std::vector<kernels::BlockedRow> blocked_;
 };

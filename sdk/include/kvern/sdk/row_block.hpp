@@ -8,6 +8,7 @@
 #include <kvern/sdk/step.hpp>
 #include <kvern/sdk/stream.hpp>
 #include <memory>
+#include <span>
 
 KVERN_SDK_BEGIN
 
@@ -70,16 +71,60 @@ struct BlockLayout {
   std::vector<int> part_of;  ///< by layer; -1: not this cache's
 };
 
-class RowBlock {
+/// Memory of one block in all layers, or of several that follow each other in a row: then the tokens of a head follow each other as
+/// well, and reading the next block is reading on.
+class BlockMemory {
  public:
-  /// Memory of all layers; throws the host's failure. packed: for a block that packs another one, to be filled by pack.
-  explicit RowBlock(std::shared_ptr<const BlockLayout> shared, bool packed = false)
-      : shared_(std::move(shared)), layout_(*shared_), is_packed_(packed) {
-    for (int part = 0; part < std::ssize(layout_.parts); ++part)
-      memory_.push_back(packed ? packed_memory(part) : dense_memory(layout_.parts[part]));
+  struct Part {
+    Buffer keys, values;  // values: where they do not lie in the buffer of the keys; packed: all in keys
+  };
+
+  /// Throws the host's failure.
+  BlockMemory(const BlockLayout &layout, int64_t n_blocks, bool packed) : n_blocks(n_blocks) {
+    for (int part = 0; part < std::ssize(layout.parts); ++part)
+      parts.push_back(packed ? packed_part(layout, part) : dense_part(layout, layout.parts[part]));
   }
 
+  const int64_t n_blocks;
+  std::vector<Part> parts;
+
+ private:
+  Part dense_part(const BlockLayout &layout, const BlockLayout::Part &part) const {
+    const auto buffer = [&](int64_t tensors, int64_t dim) {
+      return Buffer(layout.host, part.layer, layout.type,
+                    {tensors, part.heads, n_blocks * layout.slots, dim});
+    };
+    if (part.joint()) return {buffer(2, part.dim_k), Buffer()};
+    return {buffer(1, part.dim_k), part.values_in_keys ? Buffer() : buffer(1, part.dim_v)};
+  }
+  static Part packed_part(const BlockLayout &layout, int part) {
+    return {Buffer(layout.host, layout.parts[part].layer, {kDLUInt, 8, 1}, {layout.packing->bytes(part)}),
+            Buffer()};
+  }
+};
+
+class RowBlock {
+ public:
+  /// With memory of its own; throws the host's failure. packed: for a block that packs another one, to be filled by pack.
+  explicit RowBlock(std::shared_ptr<const BlockLayout> shared, bool packed = false)
+      : RowBlock(shared, std::make_shared<BlockMemory>(*shared, 1, packed), 0, packed) {}
+  /// Block `index` of those that share the memory.
+  RowBlock(std::shared_ptr<const BlockLayout> shared, std::shared_ptr<BlockMemory> memory, int64_t index,
+           bool packed = false)
+      : shared_(std::move(shared)),
+        layout_(*shared_),
+        is_packed_(packed),
+        memory_(std::move(memory)),
+        first_(index * layout_.slots) {}
+
   bool is_packed() const { return is_packed_; }
+  /// Which other blocks may share.
+  const BlockMemory &memory() const { return *memory_; }
+  /// Do these tokens follow those of the other block in memory?
+  bool follows(const RowBlock &other) const {
+    return memory_ == other.memory_ && first_ == other.first_ + layout_.slots;
+  }
+  bool ends_memory() const { return first_ + layout_.slots == memory_->n_blocks * layout_.slots; }
   /// Its tokens were packed before: packing them again would round them again.
   bool stays_dense = false;
 
@@ -87,23 +132,25 @@ class RowBlock {
 
   /// To be called for all blocks that are about to be read, stage by stage.
   void prefetch_memory(int part) const {
-    const auto *memory = reinterpret_cast<const std::byte *>(&memory_[part]);
-    for (std::size_t at = 0; at < sizeof(Memory); at += 64) __builtin_prefetch(memory + at);
+    const auto *memory = reinterpret_cast<const std::byte *>(&memory_->parts[part]);
+    for (std::size_t at = 0; at < sizeof(BlockMemory::Part); at += 64) __builtin_prefetch(memory + at);
   }
   void prefetch_host(int part) const {
-    memory_[part].keys.prefetch_host();
-    if (memory_[part].values) memory_[part].values.prefetch_host();
+    memory_->parts[part].keys.prefetch_host();
+    if (memory_->parts[part].values) memory_->parts[part].values.prefetch_host();
   }
 
-  /// To read slots [0, used). Valid as Buffer says.
+  /// To read slots [0, used), and of the blocks that follow this one in memory. Valid as Buffer says.
   BlockAddress read(int part, int64_t used) const {
     return address(part, [&](const Buffer &buffer) {
-      return const_cast<std::byte *>(buffer.read({2, 0, used}));
+      return const_cast<std::byte *>(buffer.read({2, first_, first_ + used}));
     });
   }
   /// To overwrite slots [begin, end).
   BlockAddress fill(int part, int64_t begin, int64_t end) {
-    return address(part, [&](const Buffer &buffer) { return buffer.fill({2, begin, end}); });
+    return address(part, [&](const Buffer &buffer) {
+      return buffer.fill({2, first_ + begin, first_ + end});
+    });
   }
   /// Slots [slot, slot + count) become tokens [column, column + count) of row `row` of k and v [rows, heads, columns, dim].
   void store(int part, int64_t slot, int64_t count, const DLTensor &k, const DLTensor *v, int64_t row,
@@ -119,7 +166,7 @@ class RowBlock {
   }
   /// Slots [to, to + count) of all layers become slots [from, from + count) of another block, which may be packed.
   void copy_from(const RowBlock &other, int64_t from, int64_t to, int64_t count) {
-    for (int part = 0; part < std::ssize(memory_) && count > 0; ++part) {
+    for (int part = 0; part < std::ssize(layout_.parts) && count > 0; ++part) {
       const bool in_keys = layout_.parts[part].values_in_keys;
       const BlockAddress here = fill(part, to, to + count);
       const Block k = keys_at(here, to), v = values_at(here, to);
@@ -136,12 +183,14 @@ class RowBlock {
     copy_slots(part, slot, count, to_k, v ? &to_v : nullptr);
   }
   /// Of a packed block: its memory, to be read or overwritten.
-  const std::byte *packed(int part) const { return memory_[part].keys.read(); }
-  std::byte *fill_packed(int part) { return memory_[part].keys.fill({0, 0, layout_.packing->bytes(part)}); }
+  const std::byte *packed(int part) const { return memory_->parts[part].keys.read(); }
+  std::byte *fill_packed(int part) {
+    return memory_->parts[part].keys.fill({0, 0, layout_.packing->bytes(part)});
+  }
 
   /// Slots [0, used) of all layers; packed, all of it.
   void save(Writer &out, int64_t used) const {
-    for (int part = 0; part < std::ssize(memory_); ++part) {
+    for (int part = 0; part < std::ssize(layout_.parts); ++part) {
       if (is_packed_)
         out.bytes(packed(part), layout_.packing->bytes(part));
       else if (layout_.mover.on_device())
@@ -152,7 +201,7 @@ class RowBlock {
     }
   }
   void load(Reader &in, int64_t used) {
-    for (int part = 0; part < std::ssize(memory_); ++part) {
+    for (int part = 0; part < std::ssize(layout_.parts); ++part) {
       if (is_packed_)
         in.bytes(fill_packed(part), layout_.packing->bytes(part));
       else if (layout_.mover.on_device())
@@ -164,33 +213,17 @@ class RowBlock {
   }
 
  private:
-  struct Memory {
-    Buffer keys, values;  // values: where they do not lie in the buffer of the keys; packed: all in keys
-  };
-
-  Memory dense_memory(const BlockLayout::Part &part) const {
-    const auto buffer = [&](int64_t tensors, int64_t dim) {
-      return Buffer(layout_.host, part.layer, layout_.type, {tensors, part.heads, layout_.slots, dim});
-    };
-    if (part.joint()) return {buffer(2, part.dim_k), Buffer()};
-    return {buffer(1, part.dim_k), part.values_in_keys ? Buffer() : buffer(1, part.dim_v)};
-  }
-  Memory packed_memory(int part) const {
-    return {Buffer(layout_.host, layout_.parts[part].layer, {kDLUInt, 8, 1}, {layout_.packing->bytes(part)}),
-            Buffer()};
-  }
-
   template <class Map>
   BlockAddress address(int number, Map map) const {
     const BlockLayout::Part &part = layout_.parts[number];
-    const Memory &memory = memory_[number];
+    const BlockMemory::Part &memory = memory_->parts[number];
     const int64_t size = element_bytes(layout_.type), k_slot = part.dim_k * size,
-                  k_head = layout_.slots * k_slot;
-    std::byte *k = map(memory.keys);
+                  slots = memory_->n_blocks * layout_.slots, k_head = slots * k_slot;
+    std::byte *k = map(memory.keys) + first_ * k_slot;
     if (part.values_in_keys) return {k, k, k_head, k_head, k_slot, k_slot};
     if (part.joint()) return {k, k + part.heads * k_head, k_head, k_head, k_slot, k_slot};
     const int64_t v_slot = part.dim_v * size;
-    return {k, map(memory.values), k_head, layout_.slots * v_slot, k_slot, v_slot};
+    return {k, map(memory.values) + first_ * v_slot, k_head, slots * v_slot, k_slot, v_slot};
   }
   static Block keys_at(const BlockAddress &at, int64_t slot) {
     return {at.k + slot * at.k_slot, 0, at.k_head, at.k_slot};
@@ -274,7 +307,8 @@ class RowBlock {
       shared_;  // a block outlives the cache that made it where others share it
   const BlockLayout &layout_;
   bool is_packed_;
-  std::vector<Memory> memory_;
+  std::shared_ptr<BlockMemory> memory_;
+  int64_t first_;  ///< slot of the memory
 };
 
 using RowBlockPtr = std::shared_ptr<RowBlock>;

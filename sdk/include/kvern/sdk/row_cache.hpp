@@ -3,11 +3,9 @@
 // step is about to write to it (copy-on-write). Full blocks may be packed when a step ends.
 #pragma once
 #include <algorithm>
-#include <atomic>
 #include <kvern/sdk/export_memory.hpp>
+#include <kvern/sdk/joined_blocks.hpp>
 #include <kvern/sdk/late_import.hpp>
-#include <kvern/sdk/row_block.hpp>
-#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -20,7 +18,7 @@ class RowCache {
   struct Row {
     int64_t first = 0, next = 0;
     std::vector<BlockPtr> blocks = {};
-    int64_t settled = 0;  ///< leading blocks that are packed, or stay as they are
+    int64_t settled = 0;  ///< leading blocks that are packed, or joined, or stay as they are
 
     int64_t length() const { return std::max<int64_t>(next - first, 0); }
   };
@@ -215,7 +213,6 @@ class RowCache {
  private:
   static constexpr int64_t kMaxRows = int64_t{1} << 16;
   static constexpr int64_t kFar = int64_t{1} << 41;
-
   /// A block that a step puts into a row; swapped with what was there.
   struct Change {
     std::size_t row, index;
@@ -277,8 +274,9 @@ class RowCache {
         changes.back().block->copy_from(*blocks[last], 0, 0, held % size);
         changes.back().block->stays_dense = blocks[last]->is_packed() || blocks[last]->stays_dense;
       }
-      for (std::size_t i = blocks.size(); static_cast<int64_t>(i) * size < lengths[r]; ++i)
-        changes.push_back({r, i, make_block()});
+      for (std::size_t i = blocks.size(); static_cast<int64_t>(i) * size < lengths[r];)
+        for (BlockPtr &block : make_blocks(static_cast<int64_t>(i), lengths[r]))
+          changes.push_back({r, i++, std::move(block)});
     }
     return changes;
   }
@@ -323,12 +321,13 @@ class RowCache {
     if (!pairs.empty()) pack(*layout_, pairs);
   }
 
-  static bool is_shared(const BlockPtr &block) {
-    if (block.use_count() > 1) return true;
-    std::atomic_thread_fence(std::memory_order_acquire);  // what the last other owner did comes before
-    return false;
+  bool joins() const { return !layout_->packing && !policy_.recycle && !layout_->mover.on_device(); }
+  /// Blocks i and later of a row of so many tokens: joined ones, or one.
+  std::vector<BlockPtr> make_blocks(int64_t i, int64_t length) {
+    if (joins() && i % kJoinedBlocks == 0 && (i + kJoinedBlocks) * layout_->slots <= length)
+      return make_joined(layout_);
+    return {make_block()};
   }
-
   BlockPtr make_block() {
     if (spare_.empty()) return std::make_shared<RowBlock>(layout_);
     BlockPtr block = std::move(spare_.back());
@@ -344,6 +343,8 @@ class RowCache {
     const auto blocks = static_cast<std::size_t>((length + layout_->slots - 1) / layout_->slots);
     for (; row.blocks.size() > blocks; row.blocks.pop_back()) release(row.blocks.back());
     row.settled = std::min(row.settled, length / layout_->slots);
+    if (joins()) row.settled -= row.settled % kJoinedBlocks;
+    separate_last_blocks(layout_, row.blocks);
   }
 
   /// Zeros in memory of the cache's device.
@@ -388,6 +389,8 @@ class RowCache {
     for (Change &change : changes_) release(change.block);
     if (starts_ && !any) rows_ = std::move(replaced_);
     if (any) pack_full_blocks();
+    for (Row &row : rows_)
+      if (joins()) join_full_blocks(layout_, row.blocks, row.length() / layout_->slots, row.settled);
     to_pack_.clear();
     changes_.clear(), replaced_.clear();
     exported_.end();
@@ -420,12 +423,15 @@ class RowCache {
     for (const Row &row : rows_)
       for (const BlockPtr &block : row.blocks) used[block.get()];
     each_use([&](const RowBlock &block, int64_t slots) { used[&block] = std::max(used[&block], slots); });
-    n_slots_ = n_packed_ = 0;
+    n_slots_ = n_packed_ = n_blocks_ = 0;
     for (const auto &[block, slots] : used) n_slots_ += block->is_packed() ? 0 : slots;
     for (const Change &change : changes_)
       if (change.block) used[change.block.get()];
-    for (const auto &[block, slots] : used) n_packed_ += block->is_packed() ? 1 : 0;
-    n_blocks_ = std::ssize(used) - n_packed_ + std::ssize(spare_);
+    for (const BlockPtr &block : spare_) used[block.get()];
+    std::unordered_set<const BlockMemory *> memories;
+    for (const auto &[block, slots] : used)
+      if (memories.insert(&block->memory()).second)
+        (block->is_packed() ? n_packed_ : n_blocks_) += block->memory().n_blocks;
     n_packed_ += std::ssize(to_pack_);
     counted_ = true;
   }
@@ -447,6 +453,7 @@ class RowCache {
     row.first = in.integer("a row's first position", 0, kFar);
     row.next = in.integer("a row's next position", -kFar, kFar);
     const int64_t size = layout_->slots, length = row.length();
+    std::vector<BlockPtr> made;  // for blocks that are new
     if (policy_.capacity >= 0 && length > policy_.capacity)
       fail(KVERN_BAD_DATA, "the saved cache has a row of ", length, " tokens, this one has room for ",
            policy_.capacity);
@@ -455,7 +462,12 @@ class RowCache {
       if (number == std::ssize(blocks)) {
         const int64_t used = in.integer("tokens of a block", 1, size);
         const int64_t kind = layout_->packing ? in.integer("the kind of a block", 0, 2) : 0;
-        blocks.push_back({kind == 1 ? std::make_shared<RowBlock>(layout_, true) : make_block(), used});
+        if (kind == 1)
+          made = {std::make_shared<RowBlock>(layout_, true)};
+        else if (made.empty())
+          made = make_blocks(at / size, length);
+        blocks.push_back({std::move(made.front()), used});
+        made.erase(made.begin());
         blocks.back().block->stays_dense = kind == 2;
         blocks.back().block->load(in, used);
       }

@@ -1,0 +1,71 @@
+// Full blocks of a row that share a memory, so that reading the next one is reading on: a change from block to block costs a trip to
+// memory.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <kvern/sdk/row_block.hpp>
+
+KVERN_SDK_BEGIN
+
+constexpr int64_t kJoinedBlocks = 4;
+
+/// Do other rows or caches see it?
+inline bool is_shared(const RowBlockPtr &block) {
+  if (block.use_count() > 1) return true;
+  std::atomic_thread_fence(std::memory_order_acquire);  // what the last other owner did comes before
+  return false;
+}
+
+/// Blocks that share a memory. Throws the host's failure.
+inline std::vector<RowBlockPtr> make_joined(const std::shared_ptr<const BlockLayout> &layout) {
+  const auto memory = std::make_shared<BlockMemory>(*layout, kJoinedBlocks, false);
+  std::vector<RowBlockPtr> blocks;
+  for (int64_t i = 0; i < kJoinedBlocks; ++i) blocks.push_back(std::make_shared<RowBlock>(layout, memory, i));
+  return blocks;
+}
+
+/// Copies blocks that nobody shares; the copies take their places.
+inline void replace(const BlockLayout &layout, std::span<RowBlockPtr> blocks,
+                    std::vector<RowBlockPtr> copies) {
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    copies[i]->copy_from(*blocks[i], 0, 0, layout.slots);
+    copies[i]->stays_dense = blocks[i]->stays_dense;
+  }
+  std::move(copies.begin(), copies.end(), blocks.begin());
+}
+
+/// Joins blocks [joined, full) of a row that have a memory each and that nobody shares. Where the host has no memory for it they stay
+/// as they are.
+inline void join_full_blocks(const std::shared_ptr<const BlockLayout> &layout,
+                             std::vector<RowBlockPtr> &blocks, int64_t full, int64_t &joined) {
+  for (; joined + kJoinedBlocks <= full; joined += kJoinedBlocks) {
+    const auto next = std::span(blocks).subspan(static_cast<std::size_t>(joined), kJoinedBlocks);
+    const auto stays = [](const RowBlockPtr &block) {
+      return block->memory().n_blocks > 1 || is_shared(block);
+    };
+    if (std::any_of(next.begin(), next.end(), stays)) continue;
+    try {
+      replace(*layout, next, make_joined(layout));
+    } catch (const std::exception &) {
+    }
+  }
+}
+
+/// Where a row now ends within joined blocks, those that are left move, so that the memory of all goes. Where the host has no memory
+/// for it they stay where they are.
+inline void separate_last_blocks(const std::shared_ptr<const BlockLayout> &layout,
+                                 std::vector<RowBlockPtr> &blocks) {
+  if (blocks.empty() || blocks.back()->ends_memory()) return;
+  std::size_t first = blocks.size() - 1;
+  while (first > 0 && blocks[first]->follows(*blocks[first - 1])) --first;
+  const auto left = std::span(blocks).subspan(first);
+  if (std::any_of(left.begin(), left.end(), is_shared)) return;
+  try {
+    std::vector<RowBlockPtr> own;
+    for (std::size_t i = 0; i < left.size(); ++i) own.push_back(std::make_shared<RowBlock>(layout));
+    replace(*layout, left, std::move(own));
+  } catch (const std::exception &) {
+  }
+}
+
+KVERN_SDK_END
