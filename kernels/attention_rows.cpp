@@ -9,8 +9,10 @@ namespace {
 
 // Software prefetch, by measurement. Up to two queries: none, the hardware prefetcher is best. Three take about as long as
 // reading: the rows of the next product are prefetched during this one. More queries take longer, and rows that are transposed
-// are read late: rows at a fixed distance ahead in the same product are prefetched.
+// are read late: rows at a fixed distance ahead in the same product are prefetched. Four with long rows, which
+// AVX-512 does not transpose, are as three.
 constexpr int64_t kFewQueries = 3;
+constexpr int64_t kLongDim = 128, kWidest = 16;
 constexpr int64_t kPrefetchBytes = 8192;
 
 }  // namespace
@@ -90,9 +92,10 @@ DenseRows::DenseRows(const AttentionCall &call, const AttentionShape &shape, con
                      const AttentionTile &tile)
     : RowProducts(shape, ops), call_(call), tile_(tile), key_block_(shape.key_block) {
   if (shape.by_panels) return;
-  if (tile.queries > kFewQueries)
+  const int64_t few = kFewQueries + (call.dim_k >= kLongDim && ops.width == kWidest ? 1 : 0);
+  if (tile.queries > few)
     prefetch_ = Prefetcher::next_rows;
-  else if (tile.queries > 2 && call.kv_type != Dtype::f32)
+  else if (tile.queries > kFewQueries || (tile.queries > 2 && call.kv_type != Dtype::f32))
     prefetch_ = Prefetcher::next_block;
 }
 

@@ -18,6 +18,9 @@ constexpr int64_t kDotQueries = 16;  // up to this many queries of a key head pa
 constexpr int64_t kPanelKeys = 128;  // keys packed together
 // Keys of a block without packing, for one or two queries and for more: long blocks give long streams.
 constexpr int64_t kDotKeys = 1024, kDotKeysOfMany = 512;
+constexpr int64_t kDotLongKeys = 256;  // a block's keys and the values that are prefetched stay in L2
+constexpr int64_t kLongRow = 512;      // bytes
+constexpr int64_t kWidest = 16;        // of AVX-512, where this was measured
 constexpr int64_t kPanelQueries = 96;  // queries of a tile that share packed keys and values
 
 class TileWork {
@@ -147,7 +150,9 @@ AttentionShape::AttentionShape(const AttentionCall &call, const KernelTable &ops
   tile_queries = std::min(group * call.n_new, by_panels ? kPanelQueries : kDotQueries);
   dim_k_padded = round_up(call.dim_k, 2 * ops.width);
   dim_v_padded = round_up(call.dim_v, 2 * ops.width);
-  key_block = by_panels ? kPanelKeys : tile_queries <= 2 ? kDotKeys : kDotKeysOfMany;
+  const int64_t keys_of_many =
+      ops.width == kWidest && call.dim_k * size_of(call.kv_type) >= kLongRow ? kDotLongKeys : kDotKeysOfMany;
+  key_block = by_panels ? kPanelKeys : tile_queries <= 2 ? kDotKeys : keys_of_many;
   order = by_panels || in_bf16 ? Dtype::f32 : call.kv_type;
 }
 

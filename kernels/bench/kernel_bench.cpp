@@ -138,7 +138,7 @@ void bench_decode(double bound) {
     bench_attention("decode", type, q, 8, 12, 12, 64, 1, 4096, bound);
     bench_attention("decode", type, q, 8, 32, 4, 64, 1, 16384, bound);
     bench_attention("decode", type, q, 8, 14, 2, 64, 1, 16384, bound);
-    bench_attention("decode", type, q, 8, 32, 8, 128, 1, 4096, bound);
+    for (int64_t depth : {4096, 16384}) bench_attention("decode", type, q, 8, 32, 8, 128, 1, depth, bound);
   }
 }
 

@@ -114,7 +114,7 @@ void bench_packed(const Heads &heads, int64_t n_new, int64_t depth, const quant:
   print(what, step, layers, t);
 }
 
-constexpr Heads kHeads[] = {{9, 3, 64}, {14, 2, 64}, {32, 4, 64}, {12, 12, 64}};
+constexpr Heads kHeads[] = {{9, 3, 64}, {14, 2, 64}, {32, 4, 64}, {12, 12, 64}, {32, 8, 128}};
 
 }  // namespace
 

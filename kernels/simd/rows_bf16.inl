@@ -2,6 +2,7 @@
 // by level_*.cpp.
 
 constexpr int kColumnQueriesBf16 = 4;  // least number of queries for which keys are transposed
+constexpr int64_t kLongDim = 128;      // of keys of this length it is one query more
 
 /// Elements [d, d + 32) of M rows of x, as pairs, with R rows, `apart` elements from one to the next.
 template <int M, int R>
@@ -105,7 +106,8 @@ struct Pairs {
 };
 
 static void dot_rows_bf16(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride) {
-  if (x.rows >= kColumnQueriesBf16 && x.rows <= 2 * kColumnPass && rows.dim <= kColumnDim)
+  const int least = kColumnQueriesBf16 + (rows.dim >= kLongDim ? 1 : 0);
+  if (x.rows >= least && x.rows <= 2 * kColumnPass && rows.dim <= kColumnDim)
     return dot_columns<Pairs>(x, rows, out, out_stride);
   int64_t apart = rows.rows / 4, done = apart * 4;
   dot_streams_bf16<4>(x, rows, 0, apart, out, out_stride);
@@ -175,6 +177,10 @@ static void sum_tile_bf16(const FloatRows &weight, const RowBlock &rows, int64_t
 template <int M>
 static void sum_some_bf16(const FloatRows &weight, RowBlock rows, float *out, int64_t out_stride) {
   int64_t d = 0;
+  if constexpr (M <= 2) {  // rows in one pass: two read memory at half its speed
+    for (; d + 96 < rows.dim; d += 128, rows.ahead.lines = 0)
+      sum_tile_bf16<M, 4>(weight, rows, d, out, out_stride);
+  }
   for (; d + 32 < rows.dim; d += 64, rows.ahead.lines = 0)
     sum_tile_bf16<M, 2>(weight, rows, d, out, out_stride);
   if (d < rows.dim) sum_tile_bf16<M, 1>(weight, rows, d, out, out_stride);
