@@ -45,7 +45,7 @@ def random_pairs(model, depth):
 
 def filled(cache, pairs):
     for index, (k, v) in enumerate(pairs):
-        cache.update(k, v, index)
+        cache.update(k, v, index, {"cache_position": torch.arange(k.shape[2])})
     return cache
 
 

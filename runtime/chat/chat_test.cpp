@@ -190,15 +190,21 @@ TEST_CASE(
   const auto talk_of = [](const Session &session) {
     Conversation talk = conversation(session);
     std::vector<std::string> replies;
-    for (const int sentences : {12, 9, 5}) replies.push_back(say(talk, story(sentences)).text);
-    return std::tuple(replies, std::string(talk.cache().plugin().name), talk.cache().host().memory().peak);
+    int64_t held = 0;
+    for (const int sentences : {12, 9, 5}) {
+      replies.push_back(say(talk, story(sentences)).text);
+      held = std::max(held, talk.cache().info().bytes_device);
+    }
+    return std::tuple(replies, std::string(talk.cache().plugin().name), talk.cache().host().memory().peak,
+                      held);
   };
-  const auto [expected, paged, budget] = talk_of(Session(config_of("paged", "block_size = 32")));
+  const auto [expected, paged, peak_of_paged, budget] =
+      talk_of(Session(config_of("paged", "block_size = 32")));
   auto config = config_of("dynamic");
   CHECK(std::get<2>(talk_of(Session(config))) > budget);
   config.memory_budget = budget;
   config.fallback = {{"paged", {{"block_size", {int64_t{32}, ""}}}}};
-  const auto [replies, cache, peak] = talk_of(Session(config));
+  const auto [replies, cache, peak, held] = talk_of(Session(config));
   CHECK(replies == expected);
   CHECK(cache == "paged");
   CHECK(peak <= budget);
