@@ -55,9 +55,14 @@ def squared(difference):
     return float((difference.astype(np.float64) ** 2).sum())
 
 
-def gguf_error(x, kind):
+def gguf_kept(x, kind):
+    """What a GGUF format keeps of a matrix."""
     kind = gguf.GGMLQuantizationType[kind]
-    return squared(gguf.quants.dequantize(gguf.quants.quantize(x, kind), kind) - x)
+    return gguf.quants.dequantize(gguf.quants.quantize(x, kind), kind)
+
+
+def gguf_error(x, kind):
+    return squared(gguf_kept(x, kind) - x)
 
 
 def main():
