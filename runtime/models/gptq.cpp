@@ -62,6 +62,17 @@ struct FourBits {
     if (awq) return code_at(codes.word(input, output / 8), kAwqOrder[static_cast<size_t>(output % 8)]);
     return code_at(codes.word(input / 8, output), static_cast<int>(input % 8));
   }
+  /// The codes of ordered inputs 8 * eighth to 8 * eighth + 7, the first in the lowest bits.
+  uint32_t eight_codes(const std::vector<int32_t> &order, int64_t eighth, int64_t output) const {
+    if (!awq && order.empty()) return codes.word(eighth, output);  // as the file has them
+    uint32_t word = 0;
+    for (int64_t i = 0; i < 8; ++i) {
+      const int64_t input = 8 * eighth + i;
+      const int found = code(order.empty() ? input : order[static_cast<size_t>(input)], output);
+      word |= static_cast<uint32_t>(found) << (4 * i);
+    }
+    return word;
+  }
   int zero(int64_t group, int64_t output) const {
     const int place = static_cast<int>(output % 8);
     const int stored =
@@ -94,16 +105,35 @@ std::vector<int32_t> input_order(const WeightReader &weights, const std::string 
   return std::is_sorted(order.begin(), order.end()) ? std::vector<int32_t>() : order;
 }
 
-void write_row(const FourBits &from, const std::vector<int32_t> &order, int64_t row, const PackedMemory &to) {
+/// Scales and zeros of one output.
+void write_groups(const FourBits &from, int64_t row, const PackedMemory &to) {
   const PackedMatrix &w = to.weight.matrix;
   for (int64_t g = 0; g < w.groups(); ++g) {
     const int64_t place = kernels::scale_index(w, row, g * w.group);
     to.target.scales[place] = kernels::f32_to_f16(from.scale(g, row));
     to.zeros[place] = static_cast<uint8_t>(from.zero(g, row));
   }
-  for (int64_t i = 0; i < w.k; ++i) {
-    const int64_t input = order.empty() ? i : order[static_cast<size_t>(i)];
-    kernels::store_code(w, to.target.codes, row, i, from.code(input, row));
+}
+
+/// Four codes of 4 bits, each to a byte.
+uint32_t spread(uint32_t codes) {
+  codes = (codes | codes << 8) & 0x00ff00ffu;
+  return (codes | codes << 4) & 0x0f0f0f0fu;
+}
+
+/// The codes of a panel in the order of memory, which format.hpp describes: of eight inputs of an output, four bytes, the first four
+/// inputs in their low halves.
+void write_codes(const FourBits &from, const std::vector<int32_t> &order, int64_t panel,
+                 const PackedMemory &to) {
+  const PackedMatrix &w = to.weight.matrix;
+  const int64_t first = panel * kernels::kPanelRows, rows = std::min(kernels::kPanelRows, w.n - first);
+  uint8_t *codes = to.target.codes + panel * w.panel_bytes();
+  for (int64_t eighth = 0; eighth < w.k / 8; ++eighth, codes += 4 * kernels::kPanelRows) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const uint32_t word = from.eight_codes(order, eighth, first + r);
+      const uint32_t bytes = spread(word & 0xffffu) | spread(word >> 16) << 4;
+      std::memcpy(codes + 4 * r, &bytes, sizeof bytes);
+    }
   }
 }
 
@@ -132,8 +162,9 @@ PackedWeight read_four_bit_tensors(const WeightReader &weights, const std::strin
   const PackedMemory to = take_packed(shape, true, !order.empty());
   std::copy(order.begin(), order.end(), to.order);
   kernels::parallel_for(parallel(), shape.panels(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) write_codes(from, order, panel, to);
     for (int64_t row = begin * kernels::kPanelRows; row < std::min(end * kernels::kPanelRows, shape.n); ++row)
-      write_row(from, order, row, to);
+      write_groups(from, row, to);
   });
   return to.weight;
 }
