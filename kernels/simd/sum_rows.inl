@@ -69,7 +69,9 @@ static void sum_some(const FloatRows &weight, RowBlock rows, float *out, int64_t
 template <Dtype T>
 static void sum_typed(FloatRows weight, const RowBlock &all, float *out, int64_t out_stride) {
   RowBlock rows = all;
-  int64_t passes = (weight.rows + kScoreQueries - 1) / kScoreQueries;
+  // two rows of weights leave registers for 8 vectors of each: long rows of f32 are then read in one pass
+  const int64_t at_once = T == Dtype::f32 && all.dim >= 8 * kWidth && kScoreQueries > 2 ? 2 : kScoreQueries;
+  int64_t passes = (weight.rows + at_once - 1) / at_once;
   for (int64_t pass = 0; pass < passes; ++pass) {
     int64_t m = (weight.rows + passes - pass - 1) / (passes - pass);
     FloatRows some = {weight.data, weight.stride, m};
