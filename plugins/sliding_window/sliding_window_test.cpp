@@ -89,6 +89,14 @@ TEST_CASE("A forced window keeps every rule and masks layers that have none") {
   }
 }
 
+TEST_CASE("A row that waited while another one got more tokens than the window has goes on alone") {
+  for (const int64_t length : {9, 64}) {
+    WindowSubject made({attention_layer(), attention_layer()});
+    made.forced(length);
+    check_rules(made.subject);
+  }
+}
+
 TEST_CASE("sliding_window serves layers that share keys, and values that lie in keys") {
   kvern_layer shared = attention_layer(6);
   shared.kind = KVERN_LAYER_NONE;

@@ -303,13 +303,13 @@ class KeyCache {
       if (view.first_pos) view.first_pos = first_pos.data();
     }
 
-    /// What the step may leave: everything, or where rows of one length lose their oldest tokens, `limit`.
+    /// What the step may leave: everything, or where rows of one length lose their oldest tokens, `limit` and the holes among them.
     Reservation reservation(const Step &step) const {
       Reservation need{step.rows, slots.held(), step.n_new, slots.held() + step.n_new};
       if constexpr (Retention::drops) {
         const bool alike =
             (slots.held() == 0 || slots.aligned()) && !step.ragged && !(step.tentative() && step.rows > 1);
-        need.limit = retention.limit(slots, step);
+        need.limit = retention.limit(slots, step) + slots.holes();
         if (alike) need.kept = std::min(need.kept, need.limit);
       }
       return need;

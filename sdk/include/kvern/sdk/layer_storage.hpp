@@ -78,11 +78,14 @@ class LayerStorage {
     active(layer).read(used, k_desc_, k, v_desc_, v);
   }
 
-  /// The step has ended with these slots in use; `drop` of them are dropped.
+  /// The step has ended with these slots in use; `drop` of them are dropped. INTERNAL if more are left than were reserved for.
   void commit(const Extent &used, const SlotRange &drop) {
     if (drop.count > 0) this->drop(used, drop);
     if (!in_step_) return;
     const Extent kept{used.rows, used.slots - drop.count};
+    if (kept.slots > allocated_.slots)
+      fail(KVERN_INTERNAL, "the retention keeps ", kept.slots, " slots where its limit left room for ",
+           allocated_.slots);
     if constexpr (AppendsRows<L>) {
       for (std::size_t i = 0; i < layers_.size(); ++i) {
         if (layers_[i] && !kept.empty()) layers_[i]->append(0, 0, *step_layers_[i], kept);

@@ -56,6 +56,13 @@ class Slots {
     return true;
   }
 
+  /// Slots without a position in any row: what rows of different lengths leave behind.
+  int64_t holes() const {
+    int64_t count = 0;
+    for (int64_t slot = 0; slot < held_ && !linear_; ++slot) count += hidden_everywhere(slot) ? 1 : 0;
+    return count;
+  }
+
   /// INVALID_ARGUMENT unless the step continues every row where it ended.
   void check(const Step &step) const {
     if (held_ == 0) return;

@@ -2,7 +2,8 @@
 //
 //   static constexpr bool drops            tokens are dropped; the rest only where this is true
 //   int64_t limit(const Slots &, const Step &)
-//                                          slots that rows of one length need when the step has ended, slack included
+//                                          slots that rows of one length without holes need when the step has ended, slack included. What
+//                                          droppable leaves must fit: memory is reserved for so many and the holes (Slots::holes)
 //   SlotRange droppable(const Slots &)     slots that no later query sees, to be dropped when a step has ended; count 0: none
 //   bool drops_ranges, void dropped(SlotRange)
 //                                          optional: several ranges in one step, wherever they are; droppable is asked until there is
