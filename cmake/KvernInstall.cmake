@@ -1,6 +1,7 @@
 # What `cmake --install` puts where, and the target kvern_plugins. Included last: it takes what the folders have made.
 #   bin/                      kvern, kvern-reference
 #   lib/kvern/plugins/        the caches
+#   lib/kvern/devices/        libkvern_cuda.so, where there was a CUDA compiler
 #   lib/libkvern_python.so    the library of the Python package
 #   lib/kvern/                libkvern_kernels.a, libkvern_check.a
 #   lib/pkgconfig/            kvern.pc: the flags of a cache plugin
@@ -43,6 +44,10 @@ _kvern_caches(_caches)
 if(_caches)
   add_dependencies(kvern_plugins ${_caches})
   install(TARGETS ${_caches} LIBRARY DESTINATION lib/kvern/plugins)
+endif()
+
+if(TARGET kvern_device_cuda)
+  install(TARGETS kvern_device_cuda LIBRARY DESTINATION lib/kvern/devices)
 endif()
 
 foreach(_program kvern kvern-reference)

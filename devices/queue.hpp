@@ -20,6 +20,8 @@
 #include "kernels/ssd_scan.hpp"
 #include "kernels/weights/product.hpp"
 
+struct kvern_device_1;
+
 namespace kvern {
 
 enum class Norm : int32_t { rms, layer };
@@ -107,14 +109,18 @@ class Queue {
   // memory
   /// Allocates device memory. Throws std::bad_alloc.
   virtual DeviceMemory take(std::size_t bytes) = 0;
+  /// Allocates host memory that the device reads and writes in the order of its streams. Throws std::bad_alloc.
+  virtual DeviceMemory take_pinned(std::size_t bytes) { return take(bytes); }
   /// Copies all elements; shapes are equal, strides, devices and float dtypes may differ. Throws std::invalid_argument for tensors
   /// that do not fit.
   virtual void copy(const DLTensor &from, const DLTensor &to) = 0;
-  /// Copies bytes from host memory to the device, or back.
+  /// Copies bytes from host memory to the device, or back: `from` has been read, or `to` written, at the return.
   virtual void upload(const void *from, void *to, std::size_t bytes) = 0;
   virtual void download(const void *from, void *to, std::size_t bytes) = 0;
   /// Waits for all calls given so far.
   virtual void finish() = 0;
+  /// "kvern.device/1" of this device, as long as the queue lives; NULL on a CPU.
+  virtual const kvern_device_1 *mover() const { return nullptr; }
 };
 
 }  // namespace kvern

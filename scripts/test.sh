@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 parts=(format release asan tsan fuzz)
-other_parts=(python) # only with --only
+other_parts=(device python) # only with --only
 fuzz_seconds=10      # for each target at most
 fuzz_all_seconds=140 # for all of them
 
@@ -19,6 +19,8 @@ Installs what is missing (scripts/setup.sh --tests), builds and tests. Without -
   tsan      the tests labelled 'threaded' with the thread sanitizer
   fuzz      every fuzz target for at most $fuzz_seconds s, from its kept inputs
 and, only where --only names it:
+  device    faults planted in the kernels of a card, each of which the tests of tsan and release must find; where there
+            is a CUDA compiler, the registers of each kernel
   python    the Python package under transformers 5 and 4.47, in environments of its own (build/python-env, 5 GB), and
             its wheel
 
@@ -82,6 +84,28 @@ part_tsan() {
   if built tsan "${together[@]}"; then run_ctest tsan "${fixed[@]}"; fi
 }
 
+part_device() {
+  local log=$here/build/planted-faults.log nvcc
+  if ! configure release || ! build release device_kernels_test || ! configure tsan "${together[@]}" || ! build tsan device_kernels_test; then
+    count 0 1 "build of the kernels of a card"
+    return
+  fi
+  python3 "$here/devices/emulation/planted_faults.py" "$here/build/release" "$here/build/tsan" 2>&1 </dev/null | tee "$log" || true
+  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ of\ ([0-9]+)\ faults\ found$ ]]; then
+    count "${BASH_REMATCH[1]}" $((BASH_REMATCH[2] - BASH_REMATCH[1])) "planted faults"
+  else
+    count 0 1 "planted faults"
+  fi
+  nvcc=$(sed -n 's/^CMAKE_CUDA_COMPILER:FILEPATH=//p' "$here/build/release/CMakeCache.txt")
+  if [ ! -x "$nvcc" ]; then
+    say "skip  registers of the kernels of a card: no CUDA compiler"
+  elif python3 "$here/devices/cuda/registers.py" "$nvcc"; then
+    count 1 0 registers
+  else
+    count 0 1 "registers of the kernels of a card"
+  fi
+}
+
 # fuzz_one NAME: inputs that are found go to the build folder, never to the kept ones.
 fuzz_one() {
   local name=$1 program=$here/build/fuzz/fuzzers/fuzz_$1 folder=$here/build/fuzz/runs/$1
@@ -119,7 +143,7 @@ part_fuzz() {
 sources() {
   local folder
   for folder in kernels devices core check plugins sdk runtime python tests bench; do
-    if [ -d "$here/$folder" ]; then find "$here/$folder" -name '*.[ch]pp' -o -name '*.[ch]'; fi
+    if [ -d "$here/$folder" ]; then find "$here/$folder" -name '*.[ch]pp' -o -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh'; fi
   done
 }
 
@@ -140,7 +164,8 @@ rule() {
 # Sources that are compiled without LibTorch, which would take clang-tidy minutes, and without SIMD intrinsics.
 tidy_sources() {
   (cd "$here" && find kernels devices core/support core/host core/attention check plugins sdk/examples python/bridge -name '*.cpp' \
-    -not -name '*_test.cpp' -not -path '*/testing/*' -not -path '*/simd/*' -not -path '*/bench/*')
+    -not -name '*_test.cpp' -not -path '*/testing/*' -not -path '*/simd/*' -not -path '*/bench/*' \
+    -not -name cuda_driver.cpp)
 }
 
 part_tidy() {
@@ -151,7 +176,7 @@ part_tidy() {
   fi
   mkdir -p "$here/build"
   if (cd "$here" && tidy_sources | xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- -std=c++20 -Icore/include -Isdk/include \
-    -I. '-DKVERN_LIBTORCH_VERSION="0"') >"$log" 2>&1; then
+    -I. '-DKVERN_LIBTORCH_VERSION="0"' '-DKVERN_VERSION="0"') >"$log" 2>&1; then
     say "ok    clang-tidy ($(tidy_sources | wc -l) sources)"
     count 1 0 clang-tidy
   else

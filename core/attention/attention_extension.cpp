@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <exception>
 #include <kvern/sdk/kernel_call.hpp>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include "devices/cpu/threads.hpp"
@@ -31,16 +33,16 @@ kernels::AttentionCall call_of_rows(const kvern_attend &call, const int64_t *q_p
 }
 
 /// Rows [begin, begin + n) of a piece, all of which have a result already (join) or none of which has.
-void run_rows(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 &piece, int64_t begin,
-              int64_t n, bool join, bool first_of_all) {
+void run_rows(Queue &queue, const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 &piece,
+              int64_t begin, int64_t n, bool join, bool first_of_all) {
   auto c = call_of_rows(call, q_pos, piece, begin, n);
   c.merge = join;
   if (join && !first_of_all) c.sinks = nullptr;  // sinks count once
-  kernels::attention(c, parallel());
+  queue.attention(c);
 }
 
-void run_pieces(const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 *pieces, int64_t n_pieces,
-                bool merge) {
+void run_pieces(Queue &queue, const kvern_attend &call, const int64_t *q_pos, const kvern_piece_1 *pieces,
+                int64_t n_pieces, bool merge) {
   // The first piece of a row starts its result, the others join it.
   std::vector<char> seen(static_cast<size_t>(call.q->shape[0]), 0);
   for (int64_t i = 0; i < n_pieces; ++i) {
@@ -48,20 +50,20 @@ void run_pieces(const kvern_attend &call, const int64_t *q_pos, const kvern_piec
     char *of_piece = seen.data() + piece.row_begin;
     for (int64_t r = 0, n = 0; r < piece.rows; r += n) {
       for (n = 1; r + n < piece.rows && of_piece[r + n] == of_piece[r];) ++n;
-      run_rows(call, q_pos, piece, r, n, merge || of_piece[r], !of_piece[r]);
+      run_rows(queue, call, q_pos, piece, r, n, merge || of_piece[r], !of_piece[r]);
     }
     for (int64_t r = 0; r < piece.rows; ++r) of_piece[r] = 1;
   }
 }
 
-kvern_status run(void *, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *pieces,
+kvern_status run(void *ctx, const kvern_attend *call, const int64_t *q_pos, const kvern_piece_1 *pieces,
                  int64_t n_pieces, int32_t merge, void *, kvern_error *error) {
   if (call->bias && n_pieces > 1)
     return refuse(error, KVERN_UNSUPPORTED, "attention over several pieces takes no bias");
   if (!call->lse) return refuse(error, KVERN_INVALID_ARGUMENT, "attention over pieces needs lse");
   if (n_pieces <= 0) return refuse(error, KVERN_INVALID_ARGUMENT, "attention over no piece at all");
   try {
-    run_pieces(*call, q_pos, pieces, n_pieces, merge != 0);
+    run_pieces(*static_cast<Queue *>(ctx), *call, q_pos, pieces, n_pieces, merge != 0);
     return KVERN_OK;
   } catch (const std::exception &e) {
     return refuse(error, KVERN_INTERNAL, e.what());
@@ -83,9 +85,13 @@ kvern_status run_with_mass(void *, const kvern_attend *call, const int64_t *q_po
 
 }  // namespace
 
-const kvern_attention_1 *attention_extension() {
-  static const kvern_attention_1 table{sizeof(kvern_attention_1), 0, nullptr, &run, &run_with_mass};
-  return &table;
+const kvern_attention_1 *attention_extension(Queue &queue) {
+  static std::mutex &mutex = *new std::mutex;
+  static auto &tables = *new std::map<Queue *, kvern_attention_1>;
+  const bool cpu = queue.place().device_type == kDLCPU;
+  const std::lock_guard lock(mutex);
+  const kvern_attention_1 table{sizeof(kvern_attention_1), 0, &queue, &run, cpu ? &run_with_mass : nullptr};
+  return &tables.try_emplace(&queue, table).first->second;
 }
 
 }  // namespace kvern

@@ -2,9 +2,11 @@
 #pragma once
 #include <kvern/abi/attention.h>
 
+#include "devices/cpu/cpu_queue.hpp"
+
 namespace kvern {
 
-/// Lives for ever; uses the threads of devices/cpu/threads.hpp.
-const kvern_attention_1 *attention_extension();
+/// Of a queue, which outlives every use of it; the table has static lifetime. run_with_mass is there on a CPU only.
+const kvern_attention_1 *attention_extension(Queue &queue = cpu_queue());
 
 }  // namespace kvern

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "core/attention/bias_on_device.hpp"
 #include "core/attention/cache_dtype.hpp"
 #include "core/attention/heads_tensor.hpp"
 #include "core/attention/rotary.hpp"
@@ -193,9 +194,10 @@ void Step::attend(int layer, const HeadsView &q, const HeadsView &k, const Heads
   call.sinks = spec.sinks ? &sinks : nullptr;
   call.out = &dout.dl;
   BiasView bias;
+  DeviceMemory bias_memory;
   DLTensor dbias{};
   if (spec.bias) {
-    bias = s.bias_of(*spec.bias, view);
+    bias = on_device(s.bias_of(*spec.bias, view), s.queue, bias_memory);
     dbias = {const_cast<float *>(bias.data), device, 4, to_dlpack(Dtype::f32), bias.shape, bias.strides, 0};
     call.bias = &dbias;
   }

@@ -1,6 +1,7 @@
 // Attention of encoders: the keys are the step's own.
 #include <kvern/step.hpp>
 
+#include "core/attention/bias_on_device.hpp"
 #include "core/attention/rotary.hpp"
 
 namespace kvern {
@@ -55,10 +56,12 @@ void attend_without_cache(Queue &queue, const HeadsView &q, const HeadsView &k, 
   call.sinks = spec.sinks;
   call.q_pos = call.key_pos = positions.data();
   call.key_pos_row_stride = k.tokens;
+  DeviceMemory memory;
   if (spec.bias)
-    take_bias(
-        (*spec.bias)({q.rows, q.tokens, k.tokens, positions.data(), nullptr, positions.data(), k.tokens, 0}),
-        call);
+    take_bias(on_device((*spec.bias)({q.rows, q.tokens, k.tokens, positions.data(), nullptr, positions.data(),
+                                      k.tokens, 0}),
+                        queue, memory),
+              call);
   queue.attention(call);
 }
 

@@ -14,7 +14,8 @@ std::string actual_text(const DLTensor &tensor) {
 }
 
 std::string spec_text(const TensorSpec &expected) {
-  return shape_text(expected.shape, expected.ndim) + " " + dtype_text(expected.dtype) + " on the CPU" +
+  return shape_text(expected.shape, expected.ndim) + " " + dtype_text(expected.dtype) +
+         (expected.device.device_type == kDLCPU ? " on the CPU" : " on the device") +
          (expected.last_stride_is_one ? ", last stride 1" : "");
 }
 
@@ -39,7 +40,7 @@ const char *tensor_mismatch(const DLTensor &tensor, const TensorSpec &expected) 
     empty = empty || expected.shape[i] == 0;
   }
   if (!same_dtype(tensor.dtype, expected.dtype)) return "the dtype is wrong";
-  if (tensor.device.device_type != kDLCPU) return "the device is wrong";
+  if (tensor.device.device_type != expected.device.device_type) return "the device is wrong";
   if (empty) return nullptr;
   if (!tensor.data) return "the data is NULL";
   const int32_t last = expected.ndim - 1;

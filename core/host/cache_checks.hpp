@@ -12,6 +12,7 @@ struct TensorSpec {
   const int64_t *shape;
   int32_t ndim;
   bool last_stride_is_one;
+  DLDevice device{kDLCPU, 0};
 };
 
 /// nullptr if the tensor is as expected, else what is wrong with it, in a few words.

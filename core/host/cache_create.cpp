@@ -13,7 +13,7 @@ namespace {
 /// kvern_create with everything that it points to.
 class CreateRequest {
  public:
-  explicit CreateRequest(const CacheSpec &spec) : options_(spec.options) {
+  CreateRequest(const CacheSpec &spec, const Queue &queue) : options_(spec.options), device_(queue.place()) {
     for (const LayerSpec &layer : spec.layers) n_states_ += layer.states.size();
     prototypes_.reserve(n_states_);
     layers_.reserve(spec.layers.size());
@@ -24,7 +24,8 @@ class CreateRequest {
     request_.layers = pointers_.data();
     request_.n_options = options_.size();
     request_.options = options_.data();
-    request_.device = {kDLCPU, 0};
+    request_.device = device_;
+    request_.stream = queue.stream();
     request_.dtype = to_dlpack(spec.dtype);
     request_.max_rows = spec.max_rows;
     request_.max_tokens = spec.max_tokens;
@@ -47,17 +48,13 @@ class CreateRequest {
     layer.n_states = static_cast<int32_t>(spec.states.size());
     layer.state_prototypes = spec.states.empty() ? nullptr : prototypes_.data() + prototypes_.size();
     for (const LayerSpec::State &state : spec.states)
-      prototypes_.push_back({nullptr,
-                             {kDLCPU, 0},
-                             static_cast<int32_t>(state.shape.size()),
-                             to_dlpack(state.dtype),
-                             const_cast<int64_t *>(state.shape.data()),
-                             nullptr,
-                             0});
+      prototypes_.push_back({nullptr, device_, static_cast<int32_t>(state.shape.size()),
+                             to_dlpack(state.dtype), const_cast<int64_t *>(state.shape.data()), nullptr, 0});
     layers_.push_back(layer);
   }
 
   AbiOptions options_;
+  DLDevice device_;
   size_t n_states_ = 0;
   std::vector<DLTensor> prototypes_;
   std::vector<kvern_layer> layers_;
@@ -148,7 +145,7 @@ Cache Cache::create(std::shared_ptr<Host> host, const kvern_plugin &plugin, cons
   state->layers = spec.layers;
   state->spec = spec;
   state->kv_len.assign(spec.layers.size(), -1);
-  const CreateRequest request(spec);
+  const CreateRequest request(spec, state->host->queue());
   const kvern_status status = state->run("create", [&] {
     return plugin.create(state->host->table(), &request.get(), &state->cache, &state->error);
   });

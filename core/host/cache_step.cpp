@@ -38,7 +38,8 @@ namespace {
 void check_returned(Cache::State &s, int layer, const char *what, const DLTensor &tensor, int64_t kv_len,
                     int64_t dim) {
   const int64_t shape[] = {s.rows, s.layers[layer].kv_heads, kv_len, dim};
-  check_tensor(s, "update", tensor, {what, layer, to_dlpack(s.dtype), shape, 4, true});
+  check_tensor(s, "update", tensor,
+               {what, layer, to_dlpack(s.dtype), shape, 4, true, s.host->queue().place()});
 }
 
 }  // namespace
@@ -83,7 +84,8 @@ void check_state(Cache::State &s, int layer, int slot, const char *what, const D
   shape[ndim++] = s.rows;
   if (by_token) shape[ndim++] = s.n_new;
   for (const int64_t size : spec.shape) shape[ndim++] = size;
-  check_tensor(s, "state", tensor, {what, layer, to_dlpack(spec.dtype), shape, ndim, false});
+  check_tensor(s, "state", tensor,
+               {what, layer, to_dlpack(spec.dtype), shape, ndim, false, s.host->queue().place()});
 }
 
 }  // namespace

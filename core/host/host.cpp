@@ -11,6 +11,7 @@
 #include <new>
 
 #include "core/host/error_text.hpp"
+#include "devices/cpu/cpu_queue.hpp"
 #include "devices/cpu/huge_page_allocator.hpp"
 #include "core/host/tensor_text.hpp"
 
@@ -23,7 +24,8 @@ constexpr size_t kAlignment = 64;
 struct Buffer {
   kvern_buffer base;
   int64_t bytes;
-  int64_t *dims;  ///< shape, then strides
+  int64_t *dims;        ///< shape, then strides
+  DeviceMemory device;  ///< of a device that is not the CPU, or pinned for it
 };
 static_assert(offsetof(Buffer, base) == 0);
 
@@ -44,11 +46,21 @@ void *make_room(HugePageAllocator &memory, int64_t bytes) {
   return std::aligned_alloc(kAlignment, (static_cast<size_t>(bytes) + kAlignment) / kAlignment * kAlignment);
 }
 
-Buffer *make_buffer(HugePageAllocator &memory, const DLTensor &prototype, int64_t bytes) {
+/// Memory of the queue's device, or pinned; empty where there is none left.
+DeviceMemory take_on_device(Queue &queue, DLDeviceType place, int64_t bytes) try {
+  const auto size = static_cast<size_t>(bytes > 0 ? bytes : 1);
+  return place == kDLCUDAHost ? queue.take_pinned(size) : queue.take(size);
+} catch (const std::bad_alloc &) {
+  return {};
+}
+
+Buffer *make_buffer(HugePageAllocator &memory, Queue &queue, const DLTensor &prototype, int64_t bytes) {
   const auto ndim = static_cast<size_t>(prototype.ndim);
   auto *buffer = static_cast<Buffer *>(std::malloc(sizeof(Buffer) + 2 * ndim * sizeof(int64_t)));
   if (!buffer) return nullptr;
-  void *data = make_room(memory, bytes);
+  const bool plain = prototype.device.device_type == kDLCPU;
+  DeviceMemory device = plain ? DeviceMemory() : take_on_device(queue, prototype.device.device_type, bytes);
+  void *data = plain ? make_room(memory, bytes) : device.data();
   if (!data) return std::free(buffer), nullptr;
   auto *dims = reinterpret_cast<int64_t *>(buffer + 1);
   int64_t stride = 1;
@@ -58,11 +70,13 @@ Buffer *make_buffer(HugePageAllocator &memory, const DLTensor &prototype, int64_
     if (__builtin_mul_overflow(stride, dims[i], &stride)) stride = 0;  // only beside a size of 0
   }
   const DLTensor tensor = {data, prototype.device, prototype.ndim, prototype.dtype, dims, dims + ndim, 0};
-  return new (buffer) Buffer{{tensor}, bytes, dims};
+  return new (buffer) Buffer{{tensor}, bytes, dims, std::move(device)};
 }
 
 void free_buffer(HugePageAllocator &memory, Buffer *buffer) {
-  if (is_large(buffer->bytes))
+  if (buffer->base.tensor.device.device_type != kDLCPU)
+    buffer->device = DeviceMemory();
+  else if (is_large(buffer->bytes))
     memory.give_back(buffer->base.tensor.data, static_cast<size_t>(buffer->bytes));
   else
     std::free(buffer->base.tensor.data);
@@ -115,6 +129,15 @@ struct Host::State {
     return true;
   }
 
+  Queue &queue() const { return options.queue ? *options.queue : cpu_queue(); }
+
+  bool has_memory_on(DLDevice device) const {
+    const DLDevice own = queue().place();
+    if (device.device_type == kDLCPU) return true;
+    if (own.device_type == kDLCUDA && device.device_type == kDLCUDAHost) return true;
+    return device.device_type == own.device_type && device.device_id == own.device_id;
+  }
+
   void log(int level, const char *message) noexcept try {
     const std::string line = message ? message : "";
     if (options.log)
@@ -132,15 +155,17 @@ struct Host::State {
   }
 
   kvern_status alloc(const DLTensor &prototype, kvern_buffer **out, kvern_error *error) {
-    if (prototype.device.device_type != kDLCPU)
+    if (!has_memory_on(prototype.device))
       return set_error(error, KVERN_INVALID_ARGUMENT,
-                       "this host has memory on the CPU only, not on device type " +
+                       "this host has memory on the CPU" +
+                           std::string(queue().place().device_type == kDLCPU ? " only" : " and one device") +
+                           ", not on device type " +
                            std::to_string(static_cast<int>(prototype.device.device_type)));
     const int64_t bytes = tensor_bytes(prototype);
     if (bytes < 0)
       return set_error(error, KVERN_INVALID_ARGUMENT, "no memory could hold " + tensor_text(prototype));
     if (!reserve(bytes)) return refuse_budget(prototype, bytes, error);
-    Buffer *buffer = make_buffer(memory, prototype, bytes);
+    Buffer *buffer = make_buffer(memory, queue(), prototype, bytes);
     if (!buffer) {
       live -= bytes;
       return set_error(
@@ -218,6 +243,8 @@ const kvern_host *Host::table() const { return &state_->table; }
 MemoryStats Host::memory() const {
   return {state_->live.load(), state_->peak.load(), state_->buffers.load()};
 }
+
+Queue &Host::queue() const { return state_->queue(); }
 
 void Host::offer(const std::string &id, const void *table) {
   if (table)

@@ -27,9 +27,9 @@ void route(const kernels::RouteCall &call, StreamHandle stream);
 void experts(const kernels::ExpertsCall &call, float *workspace, StreamHandle stream);
 int64_t expert_elements(const kernels::ExpertsCall &call);
 
-/// Keys are shared among `splits` blocks a query; with more than one, `workspace` has split_elements(call, splits) floats.
+/// Keys are shared among `splits` blocks a query; `workspace` has attention_elements(call, splits) floats.
 void attention(const kernels::AttentionCall &call, int splits, float *workspace, StreamHandle stream);
-int64_t split_elements(const kernels::AttentionCall &call, int splits);
+int64_t attention_elements(const kernels::AttentionCall &call, int splits);
 /// How many splits keep a card with so many multiprocessors busy.
 int attention_splits(const kernels::AttentionCall &call, int multiprocessors);
 

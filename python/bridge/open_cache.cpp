@@ -94,6 +94,9 @@ Dtype dtype_of(const std::string &name) {
 
 Cache open_cache(const std::string &run, const char *file, const std::string &request) {
   const config::RunConfig config = read_run(run, file);
+  if (config.device != "cpu")
+    throw Error(ErrorKind::config, "device '" + config.device +
+                                       "': caches under transformers are on the CPU; it should be 'cpu'");
   const OptionTable asked = config::parse_json(request, "request");
   const FoundPlugin found = find_plugin(config.cache_implementation, config.plugin_path);
   check_options(*found.plugin, config.cache_config);

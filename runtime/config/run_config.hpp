@@ -4,6 +4,7 @@
 //   model = "models/demo"              # the keys of run_options()
 //   dtype = "bfloat16"                 # of the weights: float32, bfloat16, float16; without it, as stored
 //   cache_dtype = "float16"            # of keys and values; without it, as dtype
+//   device = "cuda"                    # where the model and its caches are; without it, the CPU
 //   threads = 2
 //   weights.bits = 4                   # of linear layers, packed on load; without it, as stored
 //   seed = 1
@@ -51,6 +52,7 @@ struct RunConfig {
   std::optional<std::filesystem::path> model;     ///< none: the built-in model
   std::optional<std::string> dtype, cache_dtype;  ///< "float32", "bfloat16" or "float16"
   WeightsConfig weights;
+  std::string device = "cpu";  ///< where the model and its caches are: "cpu", "cuda", "cuda:1"
   std::optional<int64_t> threads;
   bool allow_beyond_context = false;  ///< no limit of positions where they are computed
   std::optional<int64_t> seed;

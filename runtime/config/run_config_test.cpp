@@ -165,7 +165,8 @@ TEST_CASE("An unknown key is answered with the nearest one") {
         "assistant_cache_implementation, assistant_model, cache_config, "
         "cache_dtype, "
         "cache_implementation, cache_layers, check_cache, "
-        "dtype, echo_prompt, fallback, generation, host_memory_budget, logprobs, max_batch, memory_budget, "
+        "device, dtype, echo_prompt, fallback, generation, host_memory_budget, logprobs, max_batch, "
+        "memory_budget, "
         "model, plugin_path, "
         "prefix, seed, threads, weights");
 }

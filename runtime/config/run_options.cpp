@@ -75,6 +75,11 @@ std::optional<Option> integer_option(const std::optional<int64_t> &value) {
   return value ? std::optional<Option>({*value, ""}) : std::nullopt;
 }
 
+void store_device(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.device = std::get<std::string>(value.value);
+}
+std::optional<Option> get_device(const RunConfig &config) { return Option{config.device, ""}; }
+
 void store_threads(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
   to.threads = std::get<int64_t>(value.value);
 }
@@ -304,6 +309,15 @@ constexpr RunOption kOptions[] = {
      .value_name = "T",
      .store = store_cache_dtype,
      .get = get_cache_dtype},
+    {.declared = {.name = "device",
+                  .default_value = std::string_view("cpu"),
+                  .help = "where the model and its caches are: cpu, cuda or cuda:1; no GPU has run it yet "
+                          "(docs/devices.md)",
+                  .type = OptionType::text},
+     .flag = "device",
+     .value_name = "NAME",
+     .store = store_device,
+     .get = get_device},
     {.declared = {.name = "threads",
                   .range = {.min = 1, .max = kMaxThreads},
                   .help = "number of compute threads; without it one per processor",

@@ -2,6 +2,7 @@
 
 #include <kvern/abi/attention.h>
 #include <kvern/abi/compose.h>
+#include <kvern/abi/device.h>
 #include <kvern/abi/parallel.h>
 
 #include "check/checked_cache.hpp"
@@ -26,8 +27,11 @@ HostOptions limits_of(int64_t memory_budget, int64_t host_memory_budget) {
 }
 
 void offer_common_extensions(Host &host, const PluginPath &plugin_path) {
-  host.offer(KVERN_ATTENTION_1, attention_extension());
-  host.offer(KVERN_PARALLEL_1, parallel_extension());
+  host.offer(KVERN_ATTENTION_1, attention_extension(host.queue()));
+  if (const kvern_device_1 *mover = host.queue().mover())
+    host.offer(KVERN_DEVICE_1, mover);
+  else
+    host.offer(KVERN_PARALLEL_1, parallel_extension());
   host.offer(KVERN_COMPOSE_1, compose_extension(plugin_path));
 }
 

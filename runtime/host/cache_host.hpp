@@ -10,7 +10,8 @@ namespace kvern {
 /// one as much as the process may use; and its name in messages.
 HostOptions limits_of(int64_t memory_budget, int64_t host_memory_budget);
 
-/// Offers what every cache gets: "kvern.attention/1", "kvern.parallel/1" and "kvern.compose/1".
+/// Offers what every cache gets: "kvern.attention/1", "kvern.compose/1", and "kvern.parallel/1" on a CPU, "kvern.device/1" on another
+/// device.
 void offer_common_extensions(Host &host, const PluginPath &plugin_path);
 
 /// Cache::create; `checked`: of a cache that is checked while it works (check/checked_cache.hpp).

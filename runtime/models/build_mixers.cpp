@@ -10,9 +10,9 @@ namespace {
 
 using Values = std::vector<float>;
 
-Weight weight_of(Values values, std::vector<int64_t> shape) {
+Weight weight_of(const TensorReader &reader, Values values, std::vector<int64_t> shape) {
   const auto owner = std::make_shared<const Values>(std::move(values));
-  return {owner->data(), kernels::Dtype::f32, std::move(shape), owner};
+  return on_device({owner->data(), kernels::Dtype::f32, std::move(shape), owner}, reader.weights().queue());
 }
 
 /// Of a float32 weight.
@@ -22,16 +22,16 @@ Values values_of(const Weight &weight) {
 }
 
 /// [rows, columns] becomes [columns, rows].
-Weight transposed(const Values &from, int64_t rows, int64_t columns) {
+Weight transposed(const TensorReader &reader, const Values &from, int64_t rows, int64_t columns) {
   Values to;
   for (int64_t c = 0; c < columns; ++c)
     for (int64_t r = 0; r < rows; ++r) to.push_back(from[static_cast<size_t>(r * columns + c)]);
-  return weight_of(std::move(to), {columns, rows});
+  return weight_of(reader, std::move(to), {columns, rows});
 }
 
 /// -exp(A_log)
 Values decay_rates(const TensorReader &reader, const std::vector<Axis> &axes) {
-  Values values = values_of(reader.floats("A_log", axes));
+  Values values = values_of(reader.floats_on_host("A_log", axes));
   for (float &value : values) value = -std::exp(value);
   return values;
 }
@@ -40,8 +40,9 @@ CausalConv read_conv(const TensorReader &reader, const std::string &name, int64_
                      bool bias) {
   const Axis axis{"conv channels", channels};
   CausalConv conv;
-  conv.weight = transposed(values_of(reader.floats(name + ".weight", {axis, {"1", 1}, {"taps", taps}})),
-                           channels, taps);
+  conv.weight =
+      transposed(reader, values_of(reader.floats_on_host(name + ".weight", {axis, {"1", 1}, {"taps", taps}})),
+                 channels, taps);
   if (bias) conv.bias = reader.floats(name + ".bias", {axis});
   return conv;
 }
@@ -69,7 +70,7 @@ std::unique_ptr<Sublayer> build_mamba(const MambaDescription &d, const TensorRea
     weights.c_norm = reader.norm("c_layernorm", states);
   }
   weights.time_step = project_to(reader, "dt_proj", inner, rank, true);
-  weights.a = transposed(decay_rates(reader, {inner, states}), d.inner, d.states);
+  weights.a = transposed(reader, decay_rates(reader, {inner, states}), d.inner, d.states);
   weights.d = reader.floats("D", {inner});
   weights.out = project_to(reader, "out_proj", reader.hidden(), inner, d.projection_bias);
   return std::make_unique<Mamba>(layer.residual(d.residual), std::move(weights));
@@ -84,7 +85,7 @@ std::unique_ptr<Sublayer> build_mamba2(const Mamba2Description &d, const TensorR
       project_to(reader, "in_proj", {"gate + x + B + C + dt", c.inner() + c.conv_channels() + c.heads},
                  reader.hidden(), d.in_bias);
   weights.conv = read_conv(reader, "conv1d", c.conv_channels(), d.taps, d.conv_bias);
-  weights.a = weight_of(decay_rates(reader, {heads}), {c.heads});
+  weights.a = weight_of(reader, decay_rates(reader, {heads}), {c.heads});
   weights.d = reader.floats("D", {heads});
   weights.dt_bias = reader.floats("dt_bias", {heads});
   if (d.norm) weights.norm = reader.norm("norm", inner);
@@ -102,8 +103,8 @@ std::unique_ptr<Sublayer> build_delta_net(const DeltaNetDescription &d, const Te
   weights.ba = project_to(reader, "in_proj_ba", {"b + a", 2 * c.value_heads}, reader.hidden(), false);
   weights.conv = read_conv(reader, "conv1d", 2 * c.keys() + c.values(), d.taps, false);
   weights.qk_norm.eps = 1e-6f / static_cast<float>(c.key_dim);
-  weights.qk_norm.weight = weight_of(Values(static_cast<size_t>(c.key_dim), 1.0f), {c.key_dim});
-  weights.a = weight_of(decay_rates(reader, {heads}), {c.value_heads});
+  weights.qk_norm.weight = weight_of(reader, Values(static_cast<size_t>(c.key_dim), 1.0f), {c.key_dim});
+  weights.a = weight_of(reader, decay_rates(reader, {heads}), {c.value_heads});
   weights.dt_bias = reader.floats("dt_bias", {heads});
   weights.norm = reader.norm("norm", {"linear_value_head_dim", c.value_dim});
   weights.norm.offset = 0.0f;

@@ -56,7 +56,7 @@ Decoder::Decoder(Parts parts) : parts_(std::move(parts)) {
     }
   }
   if (std::any_of(ropes_.begin(), ropes_.end(), [](const LayerRope &layer) { return layer.rope != nullptr; }))
-    rope_extension_ = std::make_unique<RopeExtension>(ropes_);
+    rope_extension_ = std::make_unique<RopeExtension>(ropes_, queue());
 }
 
 std::vector<std::string> Decoder::feed_forward() const {
@@ -105,7 +105,7 @@ Output Decoder::output(const Input &input, const Activations &x, Queue &queue) c
 }
 
 Encoded Decoder::encode(const EncoderInput &input) const {
-  return parts_.encoder ? parts_.encoder->run(input) : Model::encode(input);
+  return parts_.encoder ? parts_.encoder->run(input, queue()) : Model::encode(input);
 }
 
 Output Decoder::forward(Step &step, const Input &input) const {

@@ -23,11 +23,13 @@ class Decoder : public Model {
     std::vector<Block> blocks;
     Head head;
     std::unique_ptr<const Encoder> encoder = {};  ///< or nullptr
+    Queue *queue = &cpu_queue();                  ///< where the weights are
   };
 
   explicit Decoder(Parts parts);
 
   const ModelInfo &info() const override { return parts_.info; }
+  Queue &queue() const override { return *parts_.queue; }
   const std::vector<LayerSpec> &layers() const override { return layers_; }
   std::vector<std::string> feed_forward() const override;
   Encoded encode(const EncoderInput &input) const override;

@@ -97,9 +97,8 @@ void Encoder::embed(const EncoderInput &input, Activations &x, Queue &queue) con
                     x.normed.stride, 1.0f});
 }
 
-Encoded Encoder::run(const EncoderInput &input) const {
+Encoded Encoder::run(const EncoderInput &input, Queue &queue) const {
   check(input);
-  Queue &queue = cpu_queue();
   const int64_t batch = input.features.defined() ? input.features.size(0) : input.ids.size(0);
   const int64_t length =
       parts_.frontend ? parts_.frontend->second.frames(input.features.size(2)) : input.ids.size(1);

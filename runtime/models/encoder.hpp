@@ -39,7 +39,7 @@ class Encoder {
   explicit Encoder(Parts parts) : parts_(std::move(parts)) {}
 
   /// Throws Error(input) for the other kind of input, too many tokens or frames, or an id outside of the vocabulary.
-  Encoded run(const EncoderInput &input) const;
+  Encoded run(const EncoderInput &input, Queue &queue) const;
 
  private:
   void check(const EncoderInput &input) const;

@@ -32,7 +32,7 @@ TEST_CASE("A convolution along time is the sum over the frames under its kernel"
     auto w = numbers(out * in * 3, 0.7f), b = numbers(out, 0.3f), x = numbers((frames + 2) * in, 1.1f);
     for (int64_t c = 0; c < in; ++c)
       x[static_cast<size_t>(c)] = x[static_cast<size_t>((frames + 1) * in + c)] = 0.0f;
-    const Conv1d conv(weight_of(w, {out, in, 3}), weight_of(b, {out}), stride);
+    const Conv1d conv(weight_of(w, {out, in, 3}), weight_of(b, {out}), stride, cpu_queue());
     REQUIRE(conv.frames(frames) == (stride == 1 ? 7 : 4));
     std::vector<float> y(static_cast<size_t>(conv.frames(frames) * out));
     conv({x.data(), frames + 2, in}, {y.data(), conv.frames(frames), out}, cpu_queue());

@@ -27,7 +27,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const Loa
   require_unquantized(config, options.packing);
   const files::Weights weights = files::Weights::open(folder);
   weights.prefetch();
-  models::WeightReader reader(weights, options.dtype);
+  models::WeightReader reader(weights, options.dtype, options.queue ? *options.queue : cpu_queue());
   reader.set_packing(options.packing, config.quantization, options.record);
   return family.build(config, {reader, options.allow_beyond_context});
 }

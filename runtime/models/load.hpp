@@ -18,6 +18,7 @@ struct LoadOptions {
   bool allow_beyond_context = false;
   models::Packing packing = {};          ///< which matrices become packed
   models::ReadRecord *record = nullptr;  ///< what was read; nullable
+  Queue *queue = nullptr;                ///< the device that computes; NULL: the CPU
 };
 
 /// Reads config.json and maps the weights of `folder`. Throws Error(model): a file is absent or wrong, the

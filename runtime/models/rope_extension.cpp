@@ -31,8 +31,8 @@ kvern_status check_layer(const RopeExtension &self, int32_t layer, kvern_error *
   return KVERN_OK;
 }
 
-bool is_tensor(const DLTensor *t, int64_t dim) {
-  if (t == nullptr || t->ndim != 4 || t->dtype.lanes != 1 || t->device.device_type != kDLCPU) return false;
+bool is_tensor(const DLTensor *t, int64_t dim, DLDeviceType device) {
+  if (t == nullptr || t->ndim != 4 || t->dtype.lanes != 1 || t->device.device_type != device) return false;
   const bool f32 = t->dtype.code == kDLFloat && t->dtype.bits == 32;
   const bool half = (t->dtype.code == kDLFloat || t->dtype.code == kDLBfloat) && t->dtype.bits == 16;
   const bool dense = t->strides == nullptr || t->strides[3] == 1;
@@ -88,8 +88,8 @@ void rotate_row(const RopeConfig &config, int64_t first, const float *cos, const
   }
 }
 
-void rotate_tensor(const Rope &rope, int64_t first, const DLTensor &x, const int64_t *pos, int64_t row_stride,
-                   bool with_factor, const DLTensor &out) {
+void rotate_tensor(Queue &, const Rope &rope, int64_t first, const DLTensor &x, const int64_t *pos,
+                   int64_t row_stride, bool with_factor, const DLTensor &out) {
   const int64_t n = x.shape[2], half = rope.config().rotary_dim / 2;
   std::vector<float> cos(n * half), sin(n * half), buffer(x.shape[1] * x.shape[3]);
   for (int64_t row = 0; row < x.shape[0]; ++row) {
@@ -102,21 +102,54 @@ void rotate_tensor(const Rope &rope, int64_t first, const DLTensor &x, const int
   }
 }
 
+// In float32, through memory of the device.
+void rotate_on_device(Queue &queue, const Rope &rope, int64_t first, const DLTensor &x, const int64_t *pos,
+                      int64_t row_stride, bool with_factor, const DLTensor &out) {
+  const int64_t rows = x.shape[0], heads = x.shape[1], n = x.shape[2], dim = x.shape[3];
+  const int64_t half = rope.config().rotary_dim / 2;
+  const auto bytes = [](int64_t elements) { return static_cast<size_t>(elements) * sizeof(float); };
+  const DeviceMemory memory = queue.take(bytes(rows * heads * n * dim)),
+                     angles = queue.take(bytes(2 * n * half));
+  const DLTensor floats{memory.data(), x.device, 4, {kDLFloat, 32, 1}, x.shape, nullptr, 0};
+  queue.copy(x, floats);
+  std::vector<float> cos_sin(static_cast<size_t>(2 * n * half));
+  for (int64_t row = 0; row < rows; ++row) {
+    if (row == 0 || row_stride != 0)
+      rope.tables(pos + row * row_stride, n, 0, with_factor, cos_sin.data(), cos_sin.data() + n * half);
+    queue.upload(cos_sin.data(), angles.data(), bytes(2 * n * half));
+    kernels::RotaryCall call;
+    call.tokens = n;
+    call.heads = heads;
+    call.dim = dim - first;
+    call.token_stride = dim;
+    call.head_stride = n * dim;
+    call.rotary_dim = rope.config().rotary_dim;
+    call.interleaved = rope.config().interleaved;
+    call.x = memory.floats() + row * heads * n * dim + first;
+    call.cos = angles.floats();
+    call.sin = angles.floats() + n * half;
+    queue.rotate(call);
+  }
+  queue.copy(floats, out);
+}
+
 kvern_status rotate(void *ctx, int32_t layer, const DLTensor *x, const int64_t *pos, int64_t row_stride,
                     int32_t turn_only, void *, DLTensor *out, kvern_error *error) try {
   const auto &self = *static_cast<const RopeExtension *>(ctx);
   const kvern_status status = check_layer(self, layer, error);
   if (status != KVERN_OK) return status;
   const int64_t first = self.first(layer), dim = first + self.rope(layer).config().rotary_dim;
-  if (pos == nullptr || !is_tensor(x, dim) || !is_tensor(out, dim) ||
+  const DLDeviceType device = self.queue().place().device_type;
+  if (pos == nullptr || !is_tensor(x, dim, device) || !is_tensor(out, dim, device) ||
       !std::equal(x->shape, x->shape + 4, out->shape)) {
     return fail(error, KVERN_INVALID_ARGUMENT,
-                "kvern.rope/1: rotate needs positions, and x and out [rows, heads, n, dim] on the CPU of "
-                "equal shape, "
+                "kvern.rope/1: rotate needs positions, and x and out [rows, heads, n, dim] of equal shape "
+                "where the cache is, "
                 "float32, float16 or bfloat16, last stride 1, dim at least " +
                     std::to_string(dim));
   }
-  rotate_tensor(self.rope(layer), first, *x, pos, row_stride, turn_only == 0, *out);
+  const auto rotate_there = device == kDLCPU ? rotate_tensor : rotate_on_device;
+  rotate_there(self.queue(), self.rope(layer), first, *x, pos, row_stride, turn_only == 0, *out);
   return KVERN_OK;
 } catch (const std::exception &e) {
   return fail(error, KVERN_OUT_OF_MEMORY, std::string("kvern.rope/1: ") + e.what());
@@ -139,9 +172,10 @@ kvern_status tables(void *ctx, int32_t layer, const int64_t *pos, int64_t n, flo
 
 }  // namespace
 
-RopeExtension::RopeExtension(std::vector<LayerRope> ropes)
+RopeExtension::RopeExtension(std::vector<LayerRope> ropes, Queue &queue)
     : ropes_(std::move(ropes)),
       none_(RopeConfig{}),
+      queue_(queue),
       table_{sizeof(kvern_rope_1), 0, this, &rotate, &tables} {}
 
 const Rope &RopeExtension::rope(int32_t layer) const {

@@ -5,6 +5,8 @@
 #include <kvern/rope.hpp>
 #include <vector>
 
+#include "devices/cpu/cpu_queue.hpp"
+
 namespace kvern::models {
 
 /// The rotation of a layer's keys, borrowed; nullptr: they are not rotated.
@@ -17,7 +19,7 @@ struct LayerRope {
 class RopeExtension {
  public:
   /// Of each layer of the cache.
-  explicit RopeExtension(std::vector<LayerRope> ropes);
+  explicit RopeExtension(std::vector<LayerRope> ropes, Queue &queue = cpu_queue());
   RopeExtension(const RopeExtension &) = delete;
   RopeExtension &operator=(const RopeExtension &) = delete;
 
@@ -27,10 +29,12 @@ class RopeExtension {
   const Rope &rope(int32_t layer) const;
   int64_t first(int32_t layer) const { return ropes_[static_cast<size_t>(layer)].first; }
   int32_t layers() const { return static_cast<int32_t>(ropes_.size()); }
+  Queue &queue() const { return queue_; }
 
  private:
   std::vector<LayerRope> ropes_;
   Rope none_;
+  Queue &queue_;
   kvern_rope_1 table_;
 };
 

@@ -27,6 +27,13 @@ class TensorReader {
   Weight floats(const std::string &name, const std::vector<Axis> &axes) const {
     return weights_.read_as(Dtype::f32, prefix_ + name, axes);
   }
+  /// Both in host memory, wherever the model computes.
+  Weight tensor_on_host(const std::string &name, const std::vector<Axis> &axes) const {
+    return weights_.read_on_host(prefix_ + name, axes);
+  }
+  Weight floats_on_host(const std::string &name, const std::vector<Axis> &axes) const {
+    return weights_.read_on_host_as(Dtype::f32, prefix_ + name, axes);
+  }
   /// The model's kind of norm; empty if the name is.
   NormLayer norm(const std::string &name, const Axis &axis) const;
   /// One for each entry of `rows`, with a weight [rows, axis].

@@ -9,6 +9,10 @@
 #include "kernels/dtype.hpp"
 #include "kernels/weights/format.hpp"
 
+namespace kvern {
+class Queue;
+}
+
 namespace kvern::models {
 
 /// Row-major. Empty (data is null) where a model has no such tensor.
@@ -33,6 +37,9 @@ struct PackedWeight {
 
   explicit operator bool() const { return static_cast<bool>(matrix); }
 };
+
+/// The weight itself on a CPU: mapped, or converted; else a copy in memory of the device.
+Weight on_device(const Weight &host, Queue &queue);
 
 /// f32, bf16 and f16 of the host's types; throws Error(internal) for any other.
 kernels::Dtype kernel_dtype(Dtype dtype);

@@ -145,7 +145,25 @@ Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes
                           std::optional<kernels::Dtype> to) {
   Weight weight = checked(name, axes, to);
   if (read_.count(name) != 0) return weight;
-  weight = upload(weight);
+  weight = on_device(weight, queue_);
+  return record(name, weight);
+}
+
+Weight WeightReader::read_on_host(const std::string &name, const std::vector<Axis> &axes) {
+  return read_on_host(name, axes, dtype_);
+}
+
+Weight WeightReader::read_on_host_as(Dtype dtype, const std::string &name, const std::vector<Axis> &axes) {
+  return read_on_host(name, axes, kernel_dtype(dtype));
+}
+
+Weight WeightReader::read_on_host(const std::string &name, const std::vector<Axis> &axes,
+                                  std::optional<kernels::Dtype> to) {
+  const Weight weight = checked(name, axes, to);
+  return read_.count(name) != 0 ? weight : record(name, weight);
+}
+
+const Weight &WeightReader::record(const std::string &name, const Weight &weight) {
   parameters_ += weight.size();
   bytes_ += weight.size() * kernels::size_of(weight.dtype);
   if (record_) record_->plain.insert(name);
@@ -154,6 +172,11 @@ Weight WeightReader::read(const std::string &name, const std::vector<Axis> &axes
 
 void WeightReader::set_packing(const Packing &packing, const files::Quantization &quantization,
                                ReadRecord *record) {
+  if (queue_.place().device_type != kDLCPU && (packing.bits != 0 || packing.head_bits != 0 || quantization))
+    throw Error(ErrorKind::model,
+                weights_.folder().string() +
+                    ": packed weights are multiplied on the CPU only; the device should be cpu, "
+                    "or weights of float32, bfloat16 or float16 used as they are");
   packing_ = packing;
   quantization_ = quantization;
   record_ = record;
@@ -171,15 +194,6 @@ PackedWeight WeightReader::keep_packed(const std::string &name, PackedWeight pac
   bytes_ += packed.matrix.bytes();
   if (record_) record_->packed.emplace(name, packed);
   return packed;
-}
-
-// On the host the weights stay where they are: mapped, or converted.
-Weight WeightReader::upload(const Weight &host) const {
-  if (queue_.place().device_type == kDLCPU) return host;
-  const size_t bytes = static_cast<size_t>(host.size()) * kernels::size_of(host.dtype);
-  const auto memory = std::make_shared<DeviceMemory>(queue_.take(bytes));
-  queue_.upload(host.data, memory->data(), bytes);
-  return {memory->data(), host.dtype, host.shape, memory};
 }
 
 }  // namespace kvern::models

@@ -49,6 +49,10 @@ class WeightReader {
   Weight read(const std::string &name, const std::vector<Axis> &axes);
   /// The same in this type, whatever type the others have.
   Weight read_as(Dtype dtype, const std::string &name, const std::vector<Axis> &axes);
+  /// As read and read_as, in host memory: what is computed anew before it is uploaded, or read on the host.
+  Weight read_on_host(const std::string &name, const std::vector<Axis> &axes);
+  Weight read_on_host_as(Dtype dtype, const std::string &name, const std::vector<Axis> &axes);
+  Queue &queue() const { return queue_; }
   /// As it is, or packed.
   bool contains(const std::string &name) const {
     return weights_.contains(name) || weights_.contains(name + ".codes");
@@ -70,9 +74,11 @@ class WeightReader {
   int64_t bytes() const { return bytes_; }            ///< that these take in memory
 
  private:
+  const Weight &record(const std::string &name, const Weight &weight);
   std::string nearest(const std::string &name) const;
   Weight read(const std::string &name, const std::vector<Axis> &axes, std::optional<kernels::Dtype> to);
-  Weight upload(const Weight &host) const;
+  Weight read_on_host(const std::string &name, const std::vector<Axis> &axes,
+                      std::optional<kernels::Dtype> to);
   Weight checked(const std::string &name, const std::vector<Axis> &axes,
                  std::optional<kernels::Dtype> to) const;
 

@@ -134,6 +134,7 @@ std::optional<ExportedRows> ExportedRows::of(Cache &from, const std::vector<int6
   step.rows = result.rows();
   step.row_pos = ends.data();
   try {
+    if (from.host().queue().place().device_type != kDLCPU) throw Refusal{"its keys are on a device"};
     const auto &layers = from.layers();
     const OpenStep open(from, step);
     std::vector<std::vector<std::vector<int64_t>>> columns;
@@ -299,6 +300,7 @@ void ExportedRows::give(Cache &to, const Part &part) const {
 
 bool ExportedRows::give_to(Cache &to, std::string &why) const {
   try {
+    if (to.host().queue().place().device_type != kDLCPU) throw Refusal{"its keys would be on a device"};
     if (to.dtype() != dtype_) throw Refusal{"its keys have another dtype"};
     const bool may_share = complete_ && rows() > 1 && to.offers("gather");
     const auto sums = may_share ? prefix_sums() : std::vector<std::vector<uint64_t>>();

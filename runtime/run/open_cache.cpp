@@ -26,7 +26,9 @@ HostOptions limits_of(const CacheRequest &request) {
 
 Cache open_cache(const Model &model, const CacheRequest &request) {
   const auto found = find_plugin(request.implementation, request.plugin_path);
-  auto host = std::make_shared<Host>(limits_of(request));
+  HostOptions limits = limits_of(request);
+  limits.queue = &model.queue();
+  auto host = std::make_shared<Host>(limits);
   offer_common_extensions(*host, request.plugin_path);
   model.offer_extensions(*host);
 

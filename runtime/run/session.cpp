@@ -8,6 +8,7 @@
 
 #include "core/torch/single_thread.hpp"
 #include "devices/cpu/threads.hpp"
+#include "devices/find_device.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/run/cache_config.hpp"
 #include "runtime/run/check_cache.hpp"
@@ -125,6 +126,21 @@ void warn_beyond_context(const Model &model) {
             << '\n';
 }
 
+/// The device of the configuration. Throws Error(config) where it is not there, or cannot do what is asked for.
+Queue &open_device(const config::RunConfig &config) {
+  Queue &queue = find_device(config.device);
+  if (queue.place().device_type == kDLCPU) return queue;
+  if (config.check_cache)
+    throw Error(ErrorKind::config, "check_cache: a cache on the device '" + config.device +
+                                       "' is not checked; it should be false, or the device cpu");
+  if (config.device.starts_with("cuda"))
+    std::cerr << "kvern: warning: device '" << config.device
+              << "': the CUDA library is compiled for sm_80 and sm_90. Its kernels are checked on a CPU "
+                 "emulation, its "
+                 "stream logic on a simulated device. It has not been run on a GPU; no speed is claimed.\n";
+  return queue;
+}
+
 }  // namespace
 
 Session::Session(config::RunConfig config) : config_(std::move(config)) {
@@ -139,6 +155,7 @@ Session::Session(config::RunConfig config) : config_(std::move(config)) {
   options.dtype = dtype_option(config_.dtype);
   options.allow_beyond_context = config_.allow_beyond_context;
   options.packing = packing_of(config_.weights);
+  options.queue = &open_device(config_);
   model_ = load_model(folder_, options);
   if (config_.assistant_model) assistant_ = load_model(*config_.assistant_model, options);
   if (config_.allow_beyond_context) warn_beyond_context(*model_);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "devices/find_device.hpp"
 #include "runtime/files/model_config.hpp"
 #include "runtime/models/load.hpp"
 #include "runtime/run/kv_elements_per_token.hpp"
@@ -30,6 +31,7 @@ const Model &Context::model(const std::filesystem::path &folder) {
       skip("architecture not offered: " + files::ModelConfig::read(folder).model_type);
     LoadOptions options;
     options.dtype = Dtype::f32;
+    options.queue = &find_device(device);
     model = load_model(folder, options);
   }
   return *model;
@@ -45,7 +47,7 @@ Cache Context::open(const Model &model, const std::string &name, int64_t max_row
   try {
     return open_named(model, wanted, max_rows, max_tokens, options, max_cross);
   } catch (const CacheError &e) {
-    if (!cache || e.status() != KVERN_UNSUPPORTED) throw;
+    if ((!cache && device == "cpu") || e.status() != KVERN_UNSUPPORTED) throw;
     skip(std::string("cache cannot hold the model: ") + e.what());
   }
 }

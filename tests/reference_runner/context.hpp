@@ -13,12 +13,13 @@ namespace kvern::reference {
 struct Context {
   std::optional<std::string> cache;  ///< --cache: for every case that lets one choose
   PluginPath plugin_path;
+  std::string device = "cpu";  ///< --device: where models and caches are
 
   /// The model in `folder`, in float32. Ends the case as skipped if its architecture is not one of kvern's.
   const Model &model(const std::filesystem::path &folder);
 
   /// The cache of that name (or --cache), for so many tokens (and hidden states of an encoder). Ends the case as skipped if none of that name
-  /// is installed, or if the one of --cache cannot hold the model. A model with an encoder has it in both halves of encoder_decoder.
+  /// is installed, or if the one of --cache, or any on --device, cannot hold the model. A model with an encoder has it in both halves of encoder_decoder.
   Cache open(const Model &model, const std::string &name, int64_t max_rows, int64_t max_tokens,
              const OptionTable &options = {}, int64_t max_cross = 0) const;
 

@@ -27,7 +27,7 @@ struct Arguments {
 };
 
 constexpr const char *kUsage =
-    "usage: kvern-reference DIR... [--kind K[,K]] [--cache NAME] [--list] [--json]\n\n"
+    "usage: kvern-reference DIR... [--kind K[,K]] [--cache NAME] [--device NAME] [--list] [--json]\n\n"
     "Replays every case of reference data in the folders, compares, prints a line per kind and closes with\n"
     "'N passed, N failed, N skipped'. Exits with 1 on a failure, if nothing passed, or on a skip whose "
     "reason\n"
@@ -38,6 +38,8 @@ po::options_description options() {
   visible.add_options()("kind", po::value<std::string>()->value_name("K[,K]"), "only cases of these kinds")(
       "cache", po::value<std::string>()->value_name("NAME"),
       "use this cache wherever a case leaves the choice")(
+      "device", po::value<std::string>()->default_value("cpu")->value_name("NAME"),
+      "compute there: cpu, cuda, cuda:1 (docs/devices.md)")(
       "plugin-path", po::value<std::vector<std::string>>()->value_name("DIR"),
       "look for cache plugins here first")("threads", po::value<int>()->default_value(1)->value_name("N"),
                                            "threads that compute; 0 = one per processor")(
@@ -70,6 +72,7 @@ std::optional<Arguments> parse(int argc, char **argv) {
   if (map.count("plugin-path"))
     for (const auto &dir : map["plugin-path"].as<std::vector<std::string>>())
       a.context.plugin_path.emplace_back(dir);
+  a.context.device = map["device"].as<std::string>();
   a.list = map.count("list") > 0;
   a.json = map.count("json") > 0;
   a.threads = map["threads"].as<int>();

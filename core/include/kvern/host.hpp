@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "devices/queue.hpp"
+
 namespace kvern {
 
 struct MemoryStats {
@@ -17,7 +19,8 @@ struct HostOptions {
   int64_t memory_budget = 0;                  ///< bytes that caches may hold together; 0 = no limit
   std::string budget_name = "memory budget";  ///< in messages
   std::function<void(int level, const std::string &line)>
-      log;  ///< empty: lines of set_log_level and above go to standard error
+      log;                 ///< empty: lines of set_log_level and above go to standard error
+  Queue *queue = nullptr;  ///< the device that caches are on; NULL: the CPU
 };
 
 /// The least level (KVERN_LOG_*) that hosts without a `log` write to standard error. At first: warnings.
@@ -34,6 +37,8 @@ class Host {
   /// What plugins get. Lives as long as this object.
   const kvern_host *table() const;
   MemoryStats memory() const;
+  /// The device that caches are on.
+  Queue &queue() const;
 
   /// Offers an extension under `id` ("kvern.rope/1"). The table is borrowed and outlives the host; nullptr
   /// withdraws it. Before the first cache is created, not concurrently with calls of plugins.

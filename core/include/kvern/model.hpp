@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "devices/cpu/cpu_queue.hpp"
+
 namespace kvern {
 
 class Step;
@@ -73,6 +75,9 @@ class Model {
   virtual const ModelInfo &info() const = 0;
   /// One entry per attention or mixer, in the order in which forward names them.
   virtual const std::vector<LayerSpec> &layers() const = 0;
+
+  /// The device that it computes on; caches of it are there, too.
+  virtual Queue &queue() const { return cpu_queue(); }
 
   /// For each of layers() what else its block computes, for people to read: "MLP", "experts: 8 of 64". Empty where unknown.
   virtual std::vector<std::string> feed_forward() const { return {}; }

@@ -11,7 +11,6 @@
 #include <memory>
 #include <vector>
 
-#include "devices/cpu/cpu_queue.hpp"
 #include "devices/queue.hpp"
 
 namespace kvern {
@@ -71,7 +70,8 @@ class Step {
  public:
   /// Opens the step. Throws CacheError with the cache untouched if it has no capacity (or, UNSUPPORTED, wants fewer tokens at
   /// a time or cannot keep a part of a tentative step).
-  Step(Cache &cache, StepRequest request, Queue &queue = cpu_queue());
+  Step(Cache &cache, StepRequest request) : Step(cache, std::move(request), cache.host().queue()) {}
+  Step(Cache &cache, StepRequest request, Queue &queue);
   /// Aborts the step, which restores the cache, if it is still open.
   ~Step();
   Step(const Step &) = delete;

@@ -35,8 +35,8 @@ void check(const kernels::AttentionCall &c) {
 
 }  // namespace
 
-int64_t split_elements(const kernels::AttentionCall &call, int splits) {
-  return queries_of(call) * splits * (call.dim_v + 1);
+int64_t attention_elements(const kernels::AttentionCall &call, int splits) {
+  return splits == 1 && !decodes(call) ? 0 : queries_of(call) * splits * (call.dim_v + 1);
 }
 
 int attention_splits(const kernels::AttentionCall &call, int multiprocessors) {
@@ -51,8 +51,9 @@ void attention(const kernels::AttentionCall &call, int splits, float *workspace,
   check(call);
   if (queries_of(call) == 0) return;
   const AttentionWork work{call, splits, workspace, workspace + queries_of(call) * splits * call.dim_v};
-  launch_attention_rows(work, stream);
-  if (splits == 1) return;
+  const bool decode = decodes(call);
+  decode ? launch_attention_decode(work, stream) : launch_attention_rows(work, stream);
+  if (splits == 1 && !decode) return;
   launch(&join_splits, dim3(static_cast<unsigned>(queries_of(call))), kJoinThreads, 0, stream, work);
 }
 

@@ -5,7 +5,7 @@
 
 namespace kvern::device {
 
-/// All pointers are the device's. With splits > 1 parts go to `part` [queries, splits, dim_v], normalized, and part_lse
+/// All pointers are the device's. With splits > 1, and in attention_decode.cu, parts go to `part` [queries, splits, dim_v], normalized, and part_lse
 /// [queries, splits], without sinks.
 struct AttentionWork {
   kernels::AttentionCall c;
@@ -87,5 +87,8 @@ __device__ inline void write_result(const kernels::AttentionCall &c, const Query
 
 // launched by attention.cu
 void launch_attention_rows(const AttentionWork &work, void *stream);
+/// Does attention_decode.cu serve the call? It always writes parts.
+bool decodes(const kernels::AttentionCall &call);
+void launch_attention_decode(const AttentionWork &work, void *stream);
 
 }  // namespace kvern::device

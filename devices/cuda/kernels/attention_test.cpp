@@ -5,8 +5,9 @@ using namespace kvern::device::testing;
 
 namespace {
 
-kernels::AttentionStrides strides_of(Random &random, int64_t heads, int64_t tokens, int64_t dim) {
-  const int64_t pos = dim + random.pick<int64_t>({0, 0, 3, 8}),
+kernels::AttentionStrides strides_of(Random &random, int64_t heads, int64_t tokens, int64_t dim,
+                                     bool aligned) {
+  const int64_t pos = dim + random.pick<int64_t>({0, 0, aligned ? 0 : 3, 8}),
                 head = tokens * pos + random.pick<int64_t>({0, 8});
   return {heads * head, head, pos};
 }
@@ -17,17 +18,19 @@ struct AttentionCase {
   Buffer q, k, v, out, bias, sinks;  // out: the output, then lse
   std::vector<int64_t> q_pos, first_pos, key_pos;
   int64_t out_elements = 0;
+  bool aligned;
 
-  AttentionCase(Random &random, int64_t n_new, int64_t kv_len) {
+  /// `dim`: of the shapes and types that the kernel of decoding serves.
+  AttentionCase(Random &random, int64_t n_new, int64_t kv_len, int64_t dim = 0) : aligned(dim > 0) {
     call.rows = random.integer(1, 2);
     call.kv_heads = random.integer(1, 2);
     call.q_heads = call.kv_heads * random.pick<int64_t>({1, 2, 4});
     call.n_new = n_new;
     call.kv_len = kv_len;
-    call.dim_k = random.pick<int64_t>({16, 24, 64, 128});
-    call.dim_v = random.chance(0.7) ? call.dim_k : random.pick<int64_t>({16, 40});
+    call.dim_k = aligned ? dim : random.pick<int64_t>({16, 24, 64});
+    call.dim_v = aligned || random.chance(0.7) ? call.dim_k : random.pick<int64_t>({16, 40});
     call.q_type = random.pick({Dtype::f32, Dtype::f32, Dtype::bf16});
-    call.kv_type = any_type(random);
+    call.kv_type = aligned ? random.pick({Dtype::bf16, Dtype::f16}) : any_type(random);
     call.scale = 0.4f;
     call.softcap = random.chance(0.3) ? 5.0f : 0.0f;
     call.causal = random.chance(0.8);
@@ -39,10 +42,10 @@ struct AttentionCase {
   }
 
   void make_tensors(Random &random) {
-    call.q_stride = strides_of(random, call.q_heads, call.n_new, call.dim_k);
-    call.k_stride = strides_of(random, call.kv_heads, call.kv_len, call.dim_k);
-    call.v_stride = strides_of(random, call.kv_heads, call.kv_len, call.dim_v);
-    call.out_stride = strides_of(random, call.q_heads, call.n_new, call.dim_v);
+    call.q_stride = strides_of(random, call.q_heads, call.n_new, call.dim_k, aligned);
+    call.k_stride = strides_of(random, call.kv_heads, call.kv_len, call.dim_k, aligned);
+    call.v_stride = strides_of(random, call.kv_heads, call.kv_len, call.dim_v, aligned);
+    call.out_stride = strides_of(random, call.q_heads, call.n_new, call.dim_v, aligned);
     q = random.elements(call.q_type, call.rows * call.q_stride.row);
     k = random.elements(call.kv_type, call.rows * call.k_stride.row);
     v = random.elements(call.kv_type, call.rows * call.v_stride.row);
@@ -73,7 +76,7 @@ struct AttentionCase {
     sinks = random.elements(Dtype::f32, call.q_heads);
     bias = random.elements(Dtype::f32, call.q_heads * call.n_new * call.kv_len);
     if (random.chance(0.3)) call.sinks = sinks.floats();
-    if (random.chance(0.3)) {
+    if (!aligned && random.chance(0.3)) {
       call.bias = bias.floats();
       call.bias_stride[1] = call.n_new * call.kv_len;
       call.bias_stride[2] = call.kv_len;
@@ -93,7 +96,7 @@ struct AttentionCase {
     require_equal_results(
         out, 2e-4f, "attention", [&](Buffer &to) { kernels::attention_reference(with(to)); },
         [&](Buffer &to) {
-          Buffer workspace(Dtype::f32, device::split_elements(call, splits));
+          Buffer workspace(Dtype::f32, device::attention_elements(call, splits));
           fill(workspace, NAN);
           device::attention(with(to), splits, workspace.floats(), nullptr);
         });
@@ -105,6 +108,15 @@ struct AttentionCase {
 TEST_CASE("Attention of a token on a card equals the reference implementation, however its keys are shared") {
   many_shapes(16, [](Random &random) {
     AttentionCase attention(random, 1, random.pick<int64_t>({1, 5, 33, 70, 300}));
+    attention.compare(1);
+    attention.compare(static_cast<int>(random.integer(2, 5)));
+  });
+}
+
+TEST_CASE("Attention of a token over aligned 16-bit keys on a card equals the reference implementation") {
+  many_shapes(10, [](Random &random) {
+    AttentionCase attention(random, 1, random.pick<int64_t>({1, 31, 33, 300}),
+                            random.pick<int64_t>({64, 128, 256}));
     attention.compare(1);
     attention.compare(static_cast<int>(random.integer(2, 5)));
   });
@@ -131,7 +143,8 @@ TEST_CASE("A type of output that is not float32 is rounded once") {
   call.out = expected.data();
   kernels::attention_reference(call);
   call.out = out.data();
-  device::attention(call, 1, nullptr, nullptr);
+  Buffer workspace(Dtype::f32, device::attention_elements(call, 1));
+  device::attention(call, 1, workspace.floats(), nullptr);
   require_close(out, expected, 1e-2f, "attention");
 }
 

@@ -41,8 +41,8 @@ RelativeBias read_bias(const files::ModelConfig &config, const TensorReader &sta
                 std::to_string(bias.max_distance) +
                     " should be above half of relative_attention_num_buckets (" +
                     std::to_string(bias.buckets) + ")");
-  return {stack.tensor("block.0.layer.0.SelfAttention.relative_attention_bias.weight",
-                       {{"relative_attention_num_buckets", bias.buckets}, {"num_heads", heads}}),
+  return {stack.tensor_on_host("block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+                               {{"relative_attention_num_buckets", bias.buckets}, {"num_heads", heads}}),
           bias};
 }
 

@@ -33,8 +33,8 @@ MlpDescription describe_mlp(const files::ModelConfig &config, const std::string 
 
 Conv1d read_conv(const TensorReader &stack, const std::string &name, const Axis &in, int64_t stride) {
   const Axis out = stack.hidden();
-  return {stack.tensor(name + ".weight", {out, in, {"kernel", 3}}), stack.tensor(name + ".bias", {out}),
-          stride};
+  return {stack.tensor_on_host(name + ".weight", {out, in, {"kernel", 3}}),
+          stack.tensor(name + ".bias", {out}), stride, stack.weights().queue()};
 }
 
 std::unique_ptr<const Encoder> build_encoder(const files::ModelConfig &config, const TensorReader &stack) {

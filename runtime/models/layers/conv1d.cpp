@@ -25,11 +25,11 @@ Weight by_frame(const Weight &weight) {
 
 }  // namespace
 
-Conv1d::Conv1d(const Weight &weight, const Weight &bias, int64_t stride)
+Conv1d::Conv1d(const Weight &weight, const Weight &bias, int64_t stride, Queue &queue)
     : in_(weight.shape[1]),
       kernel_(weight.shape[2]),
       stride_(stride),
-      matrix_{by_frame(weight), bias, kernels::WeightLayout::n_k, {}} {}
+      matrix_{on_device(by_frame(weight), queue), bias, kernels::WeightLayout::n_k, {}} {}
 
 void Conv1d::operator()(const MatrixView &x, const MatrixView &y, Queue &queue) const {
   project(matrix_, {x.data, frames(x.rows - 2 * padding()), stride_ * in_}, y, Into::replace, queue);

@@ -8,8 +8,8 @@ namespace kvern::models {
 /// torch.nn.Conv1d with padding (kernel - 1) / 2. Immutable once made.
 class Conv1d {
  public:
-  /// weight [out, in, kernel] as the file has it, bias [out].
-  Conv1d(const Weight &weight, const Weight &bias, int64_t stride);
+  /// weight [out, in, kernel] as the file has it, in host memory; bias [out], where the queue is.
+  Conv1d(const Weight &weight, const Weight &bias, int64_t stride, Queue &queue);
 
   int64_t in() const { return in_; }
   int64_t out() const { return matrix_.out(); }
