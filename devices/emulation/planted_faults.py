@@ -22,7 +22,6 @@ FAULTS = [  # file, text, what it becomes, the tests that shall find it
     ("reduce.cuh", "= x;\n  sync_block();", "= x;", "Norms*"),
     ("reduce.cuh", "  sync_block();\n  return x;", "  return x;", "Norms*"),
     ("attention_rows.cu", "shared.sum[i] = 0.0f;\n  sync_block();", "shared.sum[i] = 0.0f;", "Attention*"),
-    ("attention_rows.cu", "    sync_block();  // the weights have been read\n", "", "Attention*"),
     ("attention_rows.cu", "float sum = shared.sum[i] * kept;", "float sum = shared.sum[i];", "Attention*"),
     ("attention.cuh", "p > q.at - c.window;", "p >= q.at - c.window;", "Attention*"),
     ("attention.cuh", "range.end = q.at - first + 1;", "range.end = q.at - first;", "Attention*"),

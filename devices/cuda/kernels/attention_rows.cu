@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(128) attend_rows(const AttentionWork work) {
     const float x = key < range.end && sees(c, q, key) ? logit(c, q, key, shared.q) : -INFINITY;
     const float top = fmaxf(most, reduce_block(x, shared.reduce, Max()));
     const float kept = weight_of(most, top), weight = weight_of(x, top);
-    shared.weight[thread] = weight;
+    shared.weight[thread] = weight;  // reduce_block is between this and those who read the last ones
     mass = mass * kept + reduce_block(weight, shared.reduce, Sum());
     most = top;
     const int64_t keys = range.end - begin < threads ? range.end - begin : threads;
@@ -53,7 +53,6 @@ __global__ void __launch_bounds__(128) attend_rows(const AttentionWork work) {
           sum += shared.weight[j] * load(c.v, c.kv_type, v_at + (begin + j) * c.v_stride.pos + i);
       shared.sum[i] = sum;
     }
-    sync_block();  // the weights have been read
   }
   const float lse = mass > 0.0f ? most + logf(mass) : -INFINITY;
   if (work.splits == 1) return write_result(c, q, lse, [&](int64_t i) { return shared.sum[i] / mass; });
