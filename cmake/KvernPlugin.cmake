@@ -34,6 +34,8 @@ function(kvern_add_plugin name)
   if(NOT KVERN_SANITIZE)
     target_link_options(${target} PRIVATE -Wl,-z,defs)
   endif()
+  # a verb of another signature
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:-Werror=incompatible-pointer-types>)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
   endif()

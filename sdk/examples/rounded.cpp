@@ -13,7 +13,7 @@ class RoundedLayer : public sdk::DenseLayer {
   explicit RoundedLayer(const sdk::LayerCreate &layer)
       : DenseLayer(layer), steps_((1 << (layer.create.options.integer("nbits", 2, 8) - 1)) - 1) {
     if (layer.create.type.bits != 32)
-      sdk::fail(KVERN_UNSUPPORTED, "rounded takes float32 keys; set cache_dtype");
+      sdk::fail(KVERN_UNSUPPORTED, "rounded takes float32 keys: set cache_dtype = \"float32\"");
   }
 
   void store(int64_t slot, const DLTensor &k, const DLTensor *v) {

@@ -26,6 +26,15 @@ struct LayerRetention {
   }
 };
 
+/// What a retention that drops tokens needs.
+template <class R>
+concept Drops = requires(const R &r, const Slots &slots, const Step &step) {
+  { r.limit(slots, step) } -> std::convertible_to<int64_t>;
+  { r.droppable(slots) } -> std::same_as<SlotRange>;
+  { r.first_visible(slots) } -> std::convertible_to<int64_t>;
+  { r.rollback(slots) } -> std::convertible_to<int64_t>;
+};
+
 /// Storage: `Dense`, LayerStorage of a layer class, or a class with the same methods; those marked optional in LayerStorage by
 /// a requires clause decide which verbs exist. Retention: see retention/keep_all.hpp. Layers whose retentions are equal form a
 /// group with slots of its own.
@@ -33,6 +42,10 @@ template <class Storage, class Retention = KeepAll>
 class KeyCache {
   static_assert(!Retention::drops || Storage::drops_slots,
                 "this storage keeps all tokens: it lacks drop, or rows cannot be appended to it");
+  static_assert(
+      !Retention::drops || Drops<Retention>,
+      "a retention that drops tokens needs, all const: int64_t limit(const Slots &, const Step &), SlotRange "
+      "droppable(const Slots &), int64_t first_visible(const Slots &), int64_t rollback(const Slots &)");
 
  public:
   using conditional_verbs = KeyCache;  ///< these verbs exist only if the storage has their methods
