@@ -30,11 +30,14 @@ def own_roots():
     return roots + ([SOURCE / "tests/reference/decoder_options"] if MAJOR >= 5 else [])  # options that transformers 4 has not, or not as documented
 
 
-def folders():
+def other_roots():
+    return [pathlib.Path(part) for part in os.environ.get("KVERN_REFERENCE_DIRS", "").split(":") if part]
+
+
+def folders(roots=None):
     """Folders of reference models: the project's own and those of KVERN_REFERENCE_DIRS."""
-    roots = own_roots() + [pathlib.Path(part) for part in os.environ.get("KVERN_REFERENCE_DIRS", "").split(":") if part]
     found = {}
-    for root in roots:
+    for root in roots or own_roots() + other_roots():
         for folder in sorted((root / "models").glob("*/")):
             name = folder.name
             if (folder / "model.safetensors").is_file() and not name.endswith("_assistant"):
@@ -64,7 +67,7 @@ def why_left_out(folder):
 
 def left_out():
     """{name: why} of the project's own models."""
-    reasons = {name: why_left_out(folder) for name, folder in folders().items() if folder.parents[1] in own_roots()}
+    reasons = {name: why_left_out(folder) for name, folder in folders(own_roots()).items()}
     return {name: reason for name, reason in reasons.items() if reason}
 
 

@@ -106,7 +106,7 @@ class BlockMemory {
 class RowBlock {
  public:
   /// With memory of its own; throws the host's failure. packed: for a block that packs another one, to be filled by pack.
-  explicit RowBlock(std::shared_ptr<const BlockLayout> shared, bool packed = false)
+  explicit RowBlock(const std::shared_ptr<const BlockLayout> &shared, bool packed = false)
       : RowBlock(shared, std::make_shared<BlockMemory>(*shared, 1, packed), 0, packed) {}
   /// Block `index` of those that share the memory.
   RowBlock(std::shared_ptr<const BlockLayout> shared, std::shared_ptr<BlockMemory> memory, int64_t index,

@@ -24,7 +24,7 @@ class Checksum {
   }
 
   uint64_t value() const {
-    uint64_t sum = mixed(word_, static_cast<uint64_t>(next_ * 8 + filled_));
+    uint64_t sum = mixed(word_, static_cast<uint64_t>(next_) * 8 + static_cast<uint64_t>(filled_));
     for (const uint64_t state : states_) sum = mixed(sum, state);
     return sum;
   }
