@@ -37,6 +37,7 @@ DeviceName parse(const std::string &name) {
 std::vector<fs::path> folders() {
   std::error_code failed;
   const fs::path program = fs::read_symlink("/proc/self/exe", failed).parent_path();
+  if (failed) return {};  // never a folder of the working directory
   return {program.parent_path() / "lib/kvern/devices", program / "lib/kvern/devices"};
 }
 

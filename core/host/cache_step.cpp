@@ -10,7 +10,9 @@ void Cache::begin(const kvern_step &step) {
     s.misuse(KVERN_INVALID_ARGUMENT, "begin of a step with " + std::to_string(step.rows) + " rows, " +
                                          std::to_string(step.n_new) + " new tokens" +
                                          (step.row_pos ? "" : " and no row_pos"));
-  s.must("begin", [&] { return s.ops().begin(s.cache, &step, &s.error); });
+  kvern_step given = step;
+  if (!given.stream) given.stream = s.host->queue().stream();
+  s.must("begin", [&] { return s.ops().begin(s.cache, &given, &s.error); });
   s.in_step = true;
   s.failed = false;
   s.step_flags = step.flags;

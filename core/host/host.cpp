@@ -56,10 +56,10 @@ DeviceMemory take_on_device(Queue &queue, DLDeviceType place, int64_t bytes) try
 
 Buffer *make_buffer(HugePageAllocator &memory, Queue &queue, const DLTensor &prototype, int64_t bytes) {
   const auto ndim = static_cast<size_t>(prototype.ndim);
-  auto *buffer = static_cast<Buffer *>(std::malloc(sizeof(Buffer) + 2 * ndim * sizeof(int64_t)));
-  if (!buffer) return nullptr;
   const bool plain = prototype.device.device_type == kDLCPU;
   DeviceMemory device = plain ? DeviceMemory() : take_on_device(queue, prototype.device.device_type, bytes);
+  auto *buffer = static_cast<Buffer *>(std::malloc(sizeof(Buffer) + 2 * ndim * sizeof(int64_t)));
+  if (!buffer) return nullptr;
   void *data = plain ? make_room(memory, bytes) : device.data();
   if (!data) return std::free(buffer), nullptr;
   auto *dims = reinterpret_cast<int64_t *>(buffer + 1);
@@ -154,7 +154,7 @@ struct Host::State {
                          "): caches hold " + bytes_text(live.load()));
   }
 
-  kvern_status alloc(const DLTensor &prototype, kvern_buffer **out, kvern_error *error) {
+  kvern_status alloc(const DLTensor &prototype, kvern_buffer **out, kvern_error *error) try {
     if (!has_memory_on(prototype.device))
       return set_error(error, KVERN_INVALID_ARGUMENT,
                        "this host has memory on the CPU" +
@@ -165,16 +165,27 @@ struct Host::State {
     if (bytes < 0)
       return set_error(error, KVERN_INVALID_ARGUMENT, "no memory could hold " + tensor_text(prototype));
     if (!reserve(bytes)) return refuse_budget(prototype, bytes, error);
-    Buffer *buffer = make_buffer(memory, queue(), prototype, bytes);
+    Buffer *buffer = make_reserved(prototype, bytes);
     if (!buffer) {
       live -= bytes;
-      return set_error(
-          error, KVERN_OUT_OF_MEMORY,
-          "the system has no memory for " + bytes_text(bytes) + " (" + tensor_text(prototype) + ")");
+      const bool cpu = prototype.device.device_type == kDLCPU;
+      return set_error(error, KVERN_OUT_OF_MEMORY,
+                       std::string(cpu ? "the system" : "the device") + " has no memory for " +
+                           bytes_text(bytes) + " (" + tensor_text(prototype) + ")");
     }
     ++buffers;
     *out = &buffer->base;
     return KVERN_OK;
+  } catch (const std::exception &e) {
+    return set_error(error, KVERN_DEVICE_ERROR, e.what());
+  }
+
+  /// Counted bytes are counted out where the device fails.
+  Buffer *make_reserved(const DLTensor &prototype, int64_t bytes) try {
+    return make_buffer(memory, queue(), prototype, bytes);
+  } catch (...) {
+    live -= bytes;
+    throw;
   }
 
   void release(kvern_buffer *released) {

@@ -41,16 +41,16 @@ class CudaDriver final : public Driver {
   void *take(std::size_t bytes, void *stream) override {
     void *data = nullptr;
     const cudaError_t status = cudaMallocAsync(&data, bytes, stream_of(stream));
-    if (status != cudaErrorMemoryAllocation) check(status, "memory of the card");
-    cudaGetLastError();
+    if (status == cudaErrorMemoryAllocation) return cudaGetLastError(), nullptr;
+    check(status, "memory of the card");
     return data;
   }
   void give_back(void *data, void *stream) override { cudaFreeAsync(data, stream_of(stream)); }
   void *take_pinned(std::size_t bytes) override {
     void *data = nullptr;
     const cudaError_t status = cudaMallocHost(&data, bytes);
-    if (status != cudaErrorMemoryAllocation) check(status, "pinned memory");
-    cudaGetLastError();
+    if (status == cudaErrorMemoryAllocation) return cudaGetLastError(), nullptr;
+    check(status, "pinned memory");
     return data;
   }
   void give_back_pinned(void *data, void *stream) override {

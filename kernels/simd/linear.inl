@@ -1,4 +1,4 @@
-// Products with packed matrices: a block of a panel is decoded once for all rows of x. Not self-contained: included by linear_*.cpp
+// Products with packed matrices: a block of a panel is decoded once for the rows of x that are multiplied at once. Not self-contained: included by linear_*.cpp
 // behind a vec_*.inl and the functions on Codes (linear_codes_*.inl):
 //   Codes; kCodes (bytes in it); load_codes, table_of, low_levels, high_levels, quad, to_float, widen, same, round_block
 //   add_levels(sum, w0, w1, x0, x1), add_codes(sum, w, x): products of four unsigned levels, or of four signed codes, with
@@ -23,10 +23,11 @@ KVERN_INLINE float largest(const float *x) {
 static void round_row(const float *x, int64_t row, const RoundedRows &to) {
   for (int64_t b = 0; b < to.blocks; ++b, x += kBlockInputs) {
     const int64_t at = b * to.rows + row;
-    const float max = largest(x), scale = max / 127.0f;
-    const int32_t sum = round_block(x, set1(max > 0.0f ? 127.0f / max : 0.0f), to.codes + at * kBlockInputs);
-    to.scales[at] = scale;
-    to.sums[at] = sum;
+    const float max = largest(x);
+    const bool rounds = max >= kLeastMagnitude;
+    to.scales[at] = rounds || !(max > 0.0f) ? max / 127.0f : 0.0f;  // not a number stays so
+    if (!rounds) std::memset(to.codes + at * kBlockInputs, 0, kBlockInputs);
+    to.sums[at] = rounds ? round_block(x, set1(127.0f / max), to.codes + at * kBlockInputs) : 0;
   }
 }
 

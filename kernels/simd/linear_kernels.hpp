@@ -1,6 +1,7 @@
 // Inner kernels of packed matrices (weights/format.hpp), one table per instruction set.
 #pragma once
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/weights/format.hpp"
 
@@ -15,6 +16,9 @@ struct RoundedRows {
   int32_t *sums;
   const int32_t *starts = nullptr;
 };
+
+/// Blocks of x without a larger magnitude are rounded to zeros: 127 over it would not be finite.
+inline constexpr float kLeastMagnitude = 1e-30f;
 
 struct LinearKernelTable {
   /// Row `row` of `to` = x [32 * to.blocks], to nearest, ties to even.

@@ -16,14 +16,15 @@ void round_row(const float *x, int64_t row, const RoundedRows &to) {
       not_finite += x[i] * 0.0f;
     }
     max += not_finite;
-    const float inverse = max > 0.0f ? 127.0f / max : 0.0f;
+    const bool rounds = max >= kLeastMagnitude;
+    const float inverse = rounds ? 127.0f / max : 0.0f;
     int32_t sum = 0;
     for (int i = 0; i < kBlockInputs; ++i) {
-      const auto code = max > 0.0f ? static_cast<int8_t>(std::nearbyint(x[i] * inverse)) : int8_t{0};
+      const auto code = rounds ? static_cast<int8_t>(std::nearbyint(x[i] * inverse)) : int8_t{0};
       to.codes[at * kBlockInputs + i] = code;
       sum += code;
     }
-    to.scales[at] = max / 127.0f;
+    to.scales[at] = rounds || !(max > 0.0f) ? max / 127.0f : 0.0f;  // not a number stays so
     to.sums[at] = sum;
   }
 }

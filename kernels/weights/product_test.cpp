@@ -124,6 +124,17 @@ TEST_CASE("An input that is not finite makes the product with a packed matrix no
   });
 }
 
+TEST_CASE("Inputs so small that nothing could be divided by them count as zero") {
+  for_each_capability([](const CpuCapability &capability) {
+    INFO(capability.name);
+    const RandomMatrix one = filled_matrix(20, 64, 4, 3);
+    const PackedPart part{&one.matrix, nullptr, Dtype::f32};
+    std::vector<float> x(64, 1e-38f), y(20);
+    packed_matmul({1, x.data(), 64, &part, 1, y.data(), 20, false}, serial());
+    for (const float value : y) CHECK(std::abs(value) < 1e-30f);
+  });
+}
+
 TEST_CASE("Parts that cannot share their input are refused") {
   Random random(1);
   RandomMatrix a = random_matrix(random, 16, 64, false), b = random_matrix(random, 16, 96, false);

@@ -116,8 +116,10 @@ TEST_CASE(
   for (int i = 0; i < 4 * 32 - 1; ++i) feed(slow, 1);
   CHECK(host.live_buffers() == 2 * 2 + 4 * 2 + 2 * kExported);
   feed(slow, 1);
-  CHECK(host.live_buffers() == 2 * 2 + 2 + 2 * kExported);
   CHECK(layer_bytes(slow) == 4 * 32 * kToken);
+  feed(slow, 1);  // joins them, and needs a fifth block
+  CHECK(host.live_buffers() == 2 * 2 + 2 + 2 + 2 * kExported);
+  CHECK(layer_bytes(slow) == 5 * 32 * kToken);
   const std::unique_ptr<CacheHarness> copy = harness.clone();
   REQUIRE(harness.truncate({5 * 32 + 1}) == KVERN_OK);  // the copy needs all of them
   CHECK(layer_bytes(harness) == 8 * 32 * kToken);
@@ -136,13 +138,15 @@ TEST_CASE("blocks stay as they are where the host has no memory to join or to se
   CacheHarness harness(subject, host, 9);
   harness.rows.assign(1, Row{});
   for (int i = 0; i < 4; ++i) feed(harness, 31);
-  host.set_budget(host.live_bytes() +
-                  20000);  // dense keys of a layer have room, a copy of all blocks has none
-  feed(harness, 4);        // fills the fourth block: no memory to join them
-  CHECK(layer_bytes(harness) == 4 * 32 * kToken);
-  CHECK(host.live_buffers() == 4 * 2 + kExported);
+  feed(harness, 4);                            // fills the fourth block
+  host.set_budget(host.live_bytes() + 30000);  // a fifth has room, a copy of all four has none
+  feed(harness, 1);
+  CHECK(layer_bytes(harness) == 5 * 32 * kToken);
+  CHECK(host.live_buffers() == 5 * 2 + kExported);
   host.set_budget(0);
-  feed(harness, 4 * 32);
+  harness.reset();
+  harness.rows.assign(1, Row{});
+  feed(harness, 8 * 32);
   host.set_budget(host.live_bytes() + 8000);
   REQUIRE(harness.truncate({6 * 32}) == KVERN_OK);
   CHECK(layer_bytes(harness) == 8 * 32 * kToken);

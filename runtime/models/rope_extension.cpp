@@ -151,8 +151,10 @@ kvern_status rotate(void *ctx, int32_t layer, const DLTensor *x, const int64_t *
   const auto rotate_there = device == kDLCPU ? rotate_tensor : rotate_on_device;
   rotate_there(self.queue(), self.rope(layer), first, *x, pos, row_stride, turn_only == 0, *out);
   return KVERN_OK;
+} catch (const std::bad_alloc &) {
+  return fail(error, KVERN_OUT_OF_MEMORY, "kvern.rope/1: no memory is left");
 } catch (const std::exception &e) {
-  return fail(error, KVERN_OUT_OF_MEMORY, std::string("kvern.rope/1: ") + e.what());
+  return fail(error, KVERN_DEVICE_ERROR, std::string("kvern.rope/1: ") + e.what());
 }
 
 kvern_status tables(void *ctx, int32_t layer, const int64_t *pos, int64_t n, float *cos, float *sin,

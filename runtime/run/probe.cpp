@@ -103,6 +103,11 @@ Capabilities probe_capabilities(const kvern_plugin &plugin, const PluginPath &pl
 
 void fill_cache(Cache &cache, int64_t rows, int64_t depth, int64_t chunk,
                 const std::function<void(int64_t, int64_t)> &on_progress, int64_t n_cross) {
+  if (cache.host().queue().place().device_type != kDLCPU)
+    throw Error(
+        ErrorKind::usage,
+        "keys at random are filled in from host memory, and the cache is on a device: use --fill prefill, or "
+        "--device cpu");
   const int64_t block = std::max(std::min(chunk, depth), n_cross);
   const RandomBlocks random(cache.dtype(), rows * block * widest(cache.layers()));
   for (int64_t position = cache.info().tokens; position < depth;) {

@@ -16,6 +16,15 @@ inline bool is_shared(const RowBlockPtr &block) {
   return false;
 }
 
+/// Do others see a row's block, or those before it in the same memory? Then nothing may be written there.
+inline bool is_seen_by_others(const std::vector<RowBlockPtr> &blocks, std::size_t i) {
+  while (!is_shared(blocks[i])) {
+    if (i == 0 || !blocks[i]->follows(*blocks[i - 1])) return false;
+    --i;
+  }
+  return true;
+}
+
 /// Blocks that share a memory. Throws the host's failure.
 inline std::vector<RowBlockPtr> make_joined(const std::shared_ptr<const BlockLayout> &layout) {
   const auto memory = std::make_shared<BlockMemory>(*layout, kJoinedBlocks, false);
@@ -66,6 +75,13 @@ inline void separate_last_blocks(const std::shared_ptr<const BlockLayout> &layou
     replace(*layout, left, std::move(own));
   } catch (const std::exception &) {
   }
+}
+
+/// Before a step: what truncation or steps of few tokens have left is put in order.
+inline void settle_blocks(const std::shared_ptr<const BlockLayout> &layout, std::vector<RowBlockPtr> &blocks,
+                          int64_t full, int64_t &joined) {
+  separate_last_blocks(layout, blocks);
+  join_full_blocks(layout, blocks, full, joined);
 }
 
 KVERN_SDK_END

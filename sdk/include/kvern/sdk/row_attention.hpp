@@ -23,7 +23,12 @@ class AttendingRowCache : public RowCache {
 
   void begin(const Step &step) {
     RowCache::begin(step);
-    find_stretches();
+    try {
+      find_stretches();
+    } catch (...) {
+      RowCache::end(0);
+      throw;
+    }
   }
 
   void attend(const kvern_attend &request) {

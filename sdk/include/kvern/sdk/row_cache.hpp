@@ -39,6 +39,9 @@ class RowCache {
     for (std::size_t r = 0; r < rows.size(); ++r)
       lengths.push_back(rows[r].length() + step.row_new[r] - padding(rows[r], step.row_new[r]));
     require_capacity(rows, lengths);
+    counted_ = false;
+    for (Row &row : rows_)
+      if (joins()) settle_blocks(layout_, row.blocks, row.length() / layout_->slots, row.settled);
     std::vector<Change> changes = planned(rows, lengths);
     std::vector<BlockPtr> to_pack = step.n_new > 0 ? reserve_packed(rows, lengths) : std::vector<BlockPtr>();
     const int64_t columns = lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
@@ -46,7 +49,7 @@ class RowCache {
     if (starts) replaced_ = std::exchange(rows_, std::move(started));
     for (Change &change : changes) change.apply(rows_);
     changes_ = std::move(changes), lengths_ = std::move(lengths), to_pack_ = std::move(to_pack);
-    starts_ = starts, columns_ = columns, step_ = &step, counted_ = false;
+    starts_ = starts, columns_ = columns, step_ = &step;
     open_view();
   }
 
@@ -92,6 +95,7 @@ class RowCache {
       row.next = std::min(row.next, row_pos[r]);
       row.first = std::min(row.first, std::max<int64_t>(row.next, 0));
       cut(row, row.length());
+      separate_last_blocks(layout_, row.blocks);
     }
     counted_ = false;
   }
@@ -211,8 +215,7 @@ class RowCache {
   }
 
  private:
-  static constexpr int64_t kMaxRows = int64_t{1} << 16;
-  static constexpr int64_t kFar = int64_t{1} << 41;
+  static constexpr int64_t kMaxRows = int64_t{1} << 16, kFar = int64_t{1} << 41;
   /// A block that a step puts into a row; swapped with what was there.
   struct Change {
     std::size_t row, index;
@@ -269,7 +272,7 @@ class RowCache {
       const int64_t held = rows[r].length();
       const auto last = static_cast<std::size_t>(held / size);
       if (lengths[r] > held && last < blocks.size() &&
-          (is_shared(blocks[last]) || blocks[last]->is_packed())) {
+          (is_seen_by_others(blocks, last) || blocks[last]->is_packed())) {
         changes.push_back({r, last, make_block()});
         changes.back().block->copy_from(*blocks[last], 0, 0, held % size);
         changes.back().block->stays_dense = blocks[last]->is_packed() || blocks[last]->stays_dense;
@@ -344,7 +347,6 @@ class RowCache {
     for (; row.blocks.size() > blocks; row.blocks.pop_back()) release(row.blocks.back());
     row.settled = std::min(row.settled, length / layout_->slots);
     if (joins()) row.settled -= row.settled % kJoinedBlocks;
-    separate_last_blocks(layout_, row.blocks);
   }
 
   /// Zeros in memory of the cache's device.
@@ -389,8 +391,6 @@ class RowCache {
     for (Change &change : changes_) release(change.block);
     if (starts_ && !any) rows_ = std::move(replaced_);
     if (any) pack_full_blocks();
-    for (Row &row : rows_)
-      if (joins()) join_full_blocks(layout_, row.blocks, row.length() / layout_->slots, row.settled);
     to_pack_.clear();
     changes_.clear(), replaced_.clear();
     exported_.end();
