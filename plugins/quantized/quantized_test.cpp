@@ -85,7 +85,10 @@ TEST_CASE("an option that quantized cannot serve is refused with what it may be"
 }
 
 TEST_CASE("quantized keeps every rule of the contract to the last bit while nothing is packed") {
-  check_rules(subject_of("quantized", {attention_layer(), attention_layer()}));
+  const kvern_option residual = option("residual_length", 256);
+  Subject subject = subject_of("quantized", {attention_layer(), attention_layer()});
+  subject.options.push_back(&residual);
+  check_rules(subject);
 }
 
 TEST_CASE("quantized keeps every rule of the contract with packed tokens, per token") {
