@@ -154,7 +154,7 @@ struct Host::State {
                          "): caches hold " + bytes_text(live.load()));
   }
 
-  kvern_status alloc(const DLTensor &prototype, kvern_buffer **out, kvern_error *error) try {
+  kvern_status alloc(const DLTensor &prototype, kvern_buffer **out, kvern_error *error) {
     if (!has_memory_on(prototype.device))
       return set_error(error, KVERN_INVALID_ARGUMENT,
                        "this host has memory on the CPU" +
@@ -165,27 +165,23 @@ struct Host::State {
     if (bytes < 0)
       return set_error(error, KVERN_INVALID_ARGUMENT, "no memory could hold " + tensor_text(prototype));
     if (!reserve(bytes)) return refuse_budget(prototype, bytes, error);
-    Buffer *buffer = make_reserved(prototype, bytes);
+    Buffer *buffer = nullptr;
+    try {
+      buffer = make_buffer(memory, queue(), prototype, bytes);
+    } catch (const std::exception &e) {
+      live -= bytes;
+      return set_error(error, KVERN_DEVICE_ERROR, e.what());
+    }
     if (!buffer) {
       live -= bytes;
-      const bool cpu = prototype.device.device_type == kDLCPU;
-      return set_error(error, KVERN_OUT_OF_MEMORY,
-                       std::string(cpu ? "the system" : "the device") + " has no memory for " +
-                           bytes_text(bytes) + " (" + tensor_text(prototype) + ")");
+      const std::string whose = prototype.device.device_type == kDLCPU ? "the system" : "the device";
+      return set_error(
+          error, KVERN_OUT_OF_MEMORY,
+          whose + " has no memory for " + bytes_text(bytes) + " (" + tensor_text(prototype) + ")");
     }
     ++buffers;
     *out = &buffer->base;
     return KVERN_OK;
-  } catch (const std::exception &e) {
-    return set_error(error, KVERN_DEVICE_ERROR, e.what());
-  }
-
-  /// Counted bytes are counted out where the device fails.
-  Buffer *make_reserved(const DLTensor &prototype, int64_t bytes) try {
-    return make_buffer(memory, queue(), prototype, bytes);
-  } catch (...) {
-    live -= bytes;
-    throw;
   }
 
   void release(kvern_buffer *released) {
