@@ -67,8 +67,6 @@ kvern_status run(void *ctx, const kvern_attend *call, const int64_t *q_pos, cons
     return KVERN_OK;
   } catch (const std::bad_alloc &) {
     return refuse(error, KVERN_OUT_OF_MEMORY, "attention: no memory is left");
-  } catch (const std::logic_error &e) {
-    return refuse(error, KVERN_INTERNAL, e.what());
   } catch (const std::exception &e) {
     const bool cpu = static_cast<Queue *>(ctx)->place().device_type == kDLCPU;
     return refuse(error, cpu ? KVERN_INTERNAL : KVERN_DEVICE_ERROR, e.what());
