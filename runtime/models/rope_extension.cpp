@@ -114,9 +114,10 @@ void rotate_on_device(Queue &queue, const Rope &rope, int64_t first, const DLTen
   queue.copy(x, floats);
   std::vector<float> cos_sin(static_cast<size_t>(2 * n * half));
   for (int64_t row = 0; row < rows; ++row) {
-    if (row == 0 || row_stride != 0)
+    if (row == 0 || row_stride != 0) {
       rope.tables(pos + row * row_stride, n, 0, with_factor, cos_sin.data(), cos_sin.data() + n * half);
-    queue.upload(cos_sin.data(), angles.data(), bytes(2 * n * half));
+      queue.upload(cos_sin.data(), angles.data(), bytes(2 * n * half));
+    }
     kernels::RotaryCall call;
     call.tokens = n;
     call.heads = heads;
