@@ -219,13 +219,13 @@ static void multiply_bits(const PackedMatrix &w, int64_t first, int64_t panels, 
   if (x.rows == 2 && kParts == 1) return multiply_streams<Bits, 2, kStreams>(w, first, panels, x, out);
   const int64_t tiles = (x.rows + kRowsAtOnce - 1) / kRowsAtOnce;
   for (int64_t p = 0; p < panels; ++p, out += x.rows * kPanelRows) {
-    if (kRowsAtOnce == 1) {
+    if constexpr (kRowsAtOnce == 1) {
       multiply_by_blocks<Bits>(w, first + p, x, out);
-      continue;
-    }
-    for (int64_t i = 0; i < tiles; ++i) {
-      const int64_t row = x.rows * i / tiles, end = x.rows * (i + 1) / tiles;
-      multiply_rows<Bits, kRowsAtOnce>(w, first + p, x, row, end - row, out);
+    } else {
+      for (int64_t i = 0; i < tiles; ++i) {
+        const int64_t row = x.rows * i / tiles, end = x.rows * (i + 1) / tiles;
+        multiply_rows<Bits, kRowsAtOnce>(w, first + p, x, row, end - row, out);
+      }
     }
   }
 }

@@ -277,9 +277,9 @@ class RowCache {
         changes.back().block->copy_from(*blocks[last], 0, 0, held % size);
         changes.back().block->stays_dense = blocks[last]->is_packed() || blocks[last]->stays_dense;
       }
-      for (std::size_t i = blocks.size(); static_cast<int64_t>(i) * size < lengths[r];)
-        for (BlockPtr &block : make_blocks(static_cast<int64_t>(i), lengths[r]))
-          changes.push_back({r, i++, std::move(block)});
+      std::vector<BlockPtr> made;
+      for (int64_t i = std::ssize(blocks); i * size < lengths[r]; ++i)
+        changes.push_back({r, static_cast<std::size_t>(i), next_block(made, i, lengths[r])});
     }
     return changes;
   }
@@ -325,11 +325,14 @@ class RowCache {
   }
 
   bool joins() const { return !layout_->packing && !policy_.recycle && !layout_->mover.on_device(); }
-  /// Blocks i and later of a row of so many tokens: joined ones, or one.
-  std::vector<BlockPtr> make_blocks(int64_t i, int64_t length) {
+  /// Block i of a row that shall have so many tokens. Those that are joined with it wait in `made`.
+  BlockPtr next_block(std::vector<BlockPtr> &made, int64_t i, int64_t length) {
     if (joins() && i % kJoinedBlocks == 0 && (i + kJoinedBlocks) * layout_->slots <= length)
-      return make_joined(layout_);
-    return {make_block()};
+      made = make_joined(layout_);
+    if (made.empty()) return make_block();
+    BlockPtr block = std::move(made.front());
+    made.erase(made.begin());
+    return block;
   }
   BlockPtr make_block() {
     if (spare_.empty()) return std::make_shared<RowBlock>(layout_);
@@ -438,10 +441,10 @@ class RowCache {
 
   /// The tokens of a row of another cache in blocks of one's own.
   std::vector<BlockPtr> copies(const Row &row, const BlockLayout &from) {
-    std::vector<BlockPtr> blocks;
+    std::vector<BlockPtr> blocks, made;
     const int64_t mine = layout_->slots, theirs = from.slots;
     for (int64_t at = 0, n = 0; at < row.length(); at += n) {
-      if (at % mine == 0) blocks.push_back(make_block());
+      if (at % mine == 0) blocks.push_back(next_block(made, at / mine, row.length()));
       n = std::min({mine - at % mine, theirs - at % theirs, row.length() - at});
       blocks.back()->copy_from(*row.blocks[static_cast<std::size_t>(at / theirs)], at % theirs, at % mine, n);
     }
@@ -462,12 +465,9 @@ class RowCache {
       if (number == std::ssize(blocks)) {
         const int64_t used = in.integer("tokens of a block", 1, size);
         const int64_t kind = layout_->packing ? in.integer("the kind of a block", 0, 2) : 0;
-        if (kind == 1)
-          made = {std::make_shared<RowBlock>(layout_, true)};
-        else if (made.empty())
-          made = make_blocks(at / size, length);
-        blocks.push_back({std::move(made.front()), used});
-        made.erase(made.begin());
+        BlockPtr block =
+            kind == 1 ? std::make_shared<RowBlock>(layout_, true) : next_block(made, at / size, length);
+        blocks.push_back({std::move(block), used});
         blocks.back().block->stays_dense = kind == 2;
         blocks.back().block->load(in, used);
       }
