@@ -131,6 +131,31 @@ TEST_CASE(
   CHECK(layer_bytes(slow) == 5 * 32 * kToken);
 }
 
+TEST_CASE("sixteen full blocks of a row end up in one memory, those of a prompt at once") {
+  const kvern_option option = block_size(32);
+  const Subject subject = paged(option);
+  FullHost host;
+  CacheHarness harness(subject, host, 10), slow(subject, host, 11);
+  harness.rows.assign(1, Row{});
+  feed(harness, 21 * 32);
+  CHECK(host.live_buffers() == (1 + 1 + 1) * 2 + kExported);  // of 16, 4 and 1 blocks, in two layers
+  CHECK(layer_bytes(harness) == 21 * 32 * kToken);
+  slow.rows.assign(1, Row{});
+  for (int i = 0; i < 16; ++i) feed(slow, 32);
+  CHECK(host.live_buffers() == (3 + 3 + 4) * 2 + 2 * kExported);  // three of 4 blocks, and four
+  const std::unique_ptr<CacheHarness> copy = slow.clone();
+  feed(slow, 1);  // the copy sees all blocks
+  CHECK(layer_bytes(slow) == 17 * 32 * kToken);
+  copy->reset();
+  feed(slow, 16 * 32 - 1);  // up to the end of the 32nd block
+  feed(slow, 1);
+  CHECK(host.live_buffers() == (3 + 7 + 1 + 1) * 2 + 2 * kExported);  // what was shared stays as it is
+  CHECK(layer_bytes(slow) == 33 * 32 * kToken);
+  REQUIRE(slow.truncate({20 * 32 + 5}) == KVERN_OK);
+  CHECK(layer_bytes(slow) == 21 * 32 * kToken);
+  feed(slow, 400);
+}
+
 TEST_CASE("blocks stay as they are where the host has no memory to join or to separate them") {
   const kvern_option option = block_size(32);
   const Subject subject = paged(option);

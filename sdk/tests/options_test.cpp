@@ -65,23 +65,6 @@ TEST_CASE("a message that is cut is cut between characters") {
   CHECK(std::string(error.message) == "ab");
 }
 
-TEST_CASE("the check sum does not depend on how bytes are cut into calls") {
-  std::string bytes;
-  for (int i = 0; i < 100; ++i) bytes += static_cast<char>(i * 37);
-  Checksum whole;
-  whole.add(bytes.data(), bytes.size());
-  for (std::size_t part = 1; part < 20; ++part) {
-    Checksum pieces;
-    for (std::size_t at = 0; at < bytes.size(); at += part)
-      pieces.add(bytes.data() + at, std::min(part, bytes.size() - at));
-    CHECK(pieces.value() == whole.value());
-  }
-  bytes[50] ^= 1;
-  Checksum changed;
-  changed.add(bytes.data(), bytes.size());
-  CHECK(changed.value() != whole.value());
-}
-
 TEST_CASE("sizes that no memory could hold are out of memory, not a small number") {
   CHECK(product(3, 4) == 12);
   CHECK(failure([] { product(int64_t{1} << 40, int64_t{1} << 40); }).substr(0, 2) == "4:");

@@ -65,6 +65,23 @@ TEST_CASE("rows of different lengths leave holes, which nobody sees") {
   CHECK(view.key_pos[view.row_stride + 3] == 1);
 }
 
+TEST_CASE("holes are the slots that no row sees") {
+  Slots slots;
+  feed(slots, {0, 0}, {3, 3});
+  CHECK(slots.holes() == 0);
+  feed(slots, {3, 3}, {4, 0});
+  CHECK(slots.holes() == 0);  // the first row sees all
+  feed(slots, {7, 3}, {0, 2});
+  slots.truncate(Positions{4, 5});
+  CHECK(row(slots, 0) == Positions{0, 1, 2, 3, -1, -1, -1, -1, -1});
+  CHECK(row(slots, 1) == Positions{0, 1, 2, -1, -1, -1, -1, 3, 4});
+  CHECK(slots.holes() == 3);
+  slots.gather(Positions{1});
+  CHECK(slots.holes() == 4);
+  slots.truncate(Positions{3});
+  CHECK(slots.holes() == 0);
+}
+
 TEST_CASE("a tentative step keeps by row what is accepted") {
   Slots slots;
   feed(slots, {0, 0}, {2, 2});

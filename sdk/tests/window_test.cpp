@@ -23,6 +23,23 @@ class Windowed : public sdk::KeyCache<sdk::Dense, sdk::Window> {
   Windowed(const Windowed &) = default;
 };
 
+/// Its limit leaves no room for the tokens that wait to be dropped together.
+struct Narrow : sdk::Window {
+  int64_t limit(const sdk::Slots &, const sdk::Step &) const { return length - 1; }
+  bool operator==(const Narrow &) const = default;
+};
+
+class Overfull : public sdk::KeyCache<sdk::Dense, Narrow> {
+ public:
+  static constexpr const char *name = "overfull", *version = "1", *summary = "for a test of LayerStorage";
+  explicit Overfull(const sdk::Create &create)
+      : KeyCache(create, {}, [](int, const sdk::Layer &layer) { return Narrow{{layer.window}}; }) {}
+  std::unique_ptr<Overfull> clone() const { return std::unique_ptr<Overfull>(new Overfull(*this)); }
+
+ private:
+  Overfull(const Overfull &) = default;
+};
+
 Subject windowed(std::vector<int32_t> windows) {
   Subject subject;
   subject.name = "windowed";
@@ -121,4 +138,18 @@ TEST_CASE("A row that stands still keeps its window while another goes on") {
   for (int i = 0; i < 60; ++i) REQUIRE(harness.step(plan_of({1, 0})) == Outcome::done);
   for (int i = 0; i < 60; ++i) REQUIRE(harness.step(plan_of({1, 1})) == Outcome::done);
   CHECK(harness.info().bytes_used <= (5 + 16) * 2 * int64_t{2} * 2 * 8 * 4);
+}
+
+TEST_CASE("A retention that keeps more than its limit says is an internal error, not an overrun") {
+  Subject subject = windowed({64});
+  subject.name = "overfull";
+  subject.plugin = sdk::detail::plugin_table<Overfull>();
+  FullHost host;
+  CacheHarness harness(subject, host, 1);
+  harness.rows.assign(1, Row{});
+  REQUIRE(harness.step(200) == Outcome::done);
+  const auto go_on = [&] {
+    for (int i = 0; i < 16; ++i) harness.step(1);
+  };
+  CHECK_THROWS_WITH(go_on(), Catch::Contains("the retention keeps"));
 }

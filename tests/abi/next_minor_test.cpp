@@ -32,10 +32,9 @@ std::vector<float> keys_of(Cache &cache) {
 }  // namespace
 
 TEST_CASE("this runtime is of the next minor version, and its structs have grown") {
-  CHECK(KVERN_ABI_MINOR == 1);
   CHECK(sizeof(kvern_host) > offsetof(kvern_host, of_the_next_minor));
   CHECK(Host().table()->struct_size == sizeof(kvern_host));
-  CHECK(Host().table()->abi_minor == 1);
+  CHECK(Host().table()->abi_minor == KVERN_ABI_MINOR);
 }
 
 TEST_CASE("a runtime of the next minor version loads, fills and reads caches of this one") {
@@ -44,7 +43,7 @@ TEST_CASE("a runtime of the next minor version loads, fills and reads caches of 
     if (found.path.parent_path() != recorded()) continue;
     INFO(found.path.string() << ": " << found.refusal);
     REQUIRE(found.plugin != nullptr);
-    CHECK(found.plugin->abi_minor == 0);
+    CHECK(found.plugin->abi_minor < KVERN_ABI_MINOR);
     CHECK(found.plugin->struct_size < sizeof(kvern_plugin));
     CacheSpec spec;
     spec.layers = {attention_layer()};

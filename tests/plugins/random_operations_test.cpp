@@ -96,6 +96,17 @@ TEST_CASE("paged and batching keep every token through random sequences of all v
   }
 }
 
+TEST_CASE("blocks of paged keep every token where they share a memory, leave it and join again") {
+  Subject s = subject("paged", {attention_layer(6), attention_layer(), latent_layer()});
+  Config config;
+  s.options.push_back(config.integer("block_size", 32));
+  s.first_tokens = 700;
+  s.max_tokens = 1500;
+  Done done = run(s, 40);
+  require_all(done, {"begin out of memory", "aborted", "aborted between layers", "partial end", "end by row",
+                     "gather", "truncate", "clone", "append", "save and load", "reset", "attend", "update"});
+}
+
 TEST_CASE("none gives the same answers, fed all tokens in every step") {
   Subject s = subject("none", {attention_layer(), attention_layer()});
   s.recompute = true;

@@ -2,12 +2,22 @@
 // memory.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <kvern/sdk/row_block.hpp>
 
 KVERN_SDK_BEGIN
 
-constexpr int64_t kJoinedBlocks = 4;
+/// How many blocks a memory is made for, each a multiple of the next: few soon, many where a row is long.
+constexpr std::array<int64_t, 2> kJoinedBlocks = {16, 4};
+
+/// Blocks of a row that block i shall share a memory with, itself included, where so many blocks of the row will be full; 1: none.
+inline int64_t n_joined(int64_t i, int64_t full) {
+  for (const int64_t n : kJoinedBlocks) {
+    if (i % n == 0 && i + n <= full) return n;
+  }
+  return 1;
+}
 
 /// Do other rows or caches see it?
 inline bool is_shared(const RowBlockPtr &block) {
@@ -26,10 +36,10 @@ inline bool is_seen_by_others(const std::vector<RowBlockPtr> &blocks, std::size_
 }
 
 /// Blocks that share a memory. Throws the host's failure.
-inline std::vector<RowBlockPtr> make_joined(const std::shared_ptr<const BlockLayout> &layout) {
-  const auto memory = std::make_shared<BlockMemory>(*layout, kJoinedBlocks, false);
+inline std::vector<RowBlockPtr> make_joined(const std::shared_ptr<const BlockLayout> &layout, int64_t n) {
+  const auto memory = std::make_shared<BlockMemory>(*layout, n, false);
   std::vector<RowBlockPtr> blocks;
-  for (int64_t i = 0; i < kJoinedBlocks; ++i) blocks.push_back(std::make_shared<RowBlock>(layout, memory, i));
+  for (int64_t i = 0; i < n; ++i) blocks.push_back(std::make_shared<RowBlock>(layout, memory, i));
   return blocks;
 }
 
@@ -43,19 +53,28 @@ inline void replace(const BlockLayout &layout, std::span<RowBlockPtr> blocks,
   std::move(copies.begin(), copies.end(), blocks.begin());
 }
 
-/// Joins blocks [joined, full) of a row that have a memory each and that nobody shares. Where the host has no memory for it they stay
-/// as they are.
+/// Moves blocks of a row into one memory. Not where one lies in as large a memory, is seen by others, or the host has no memory for it.
+inline bool join_blocks(const std::shared_ptr<const BlockLayout> &layout, std::span<RowBlockPtr> blocks) {
+  const auto stays = [&](const RowBlockPtr &block) {
+    return block->memory().n_blocks >= std::ssize(blocks) || is_shared(block);
+  };
+  if (std::any_of(blocks.begin(), blocks.end(), stays)) return false;
+  try {
+    replace(*layout, blocks, make_joined(layout, std::ssize(blocks)));
+    return true;
+  } catch (const std::exception &) {
+    return false;
+  }
+}
+
+/// Joins blocks [joined, full) of a row, and with them those before that complete a larger memory.
 inline void join_full_blocks(const std::shared_ptr<const BlockLayout> &layout,
                              std::vector<RowBlockPtr> &blocks, int64_t full, int64_t &joined) {
-  for (; joined + kJoinedBlocks <= full; joined += kJoinedBlocks) {
-    const auto next = std::span(blocks).subspan(static_cast<std::size_t>(joined), kJoinedBlocks);
-    const auto stays = [](const RowBlockPtr &block) {
-      return block->memory().n_blocks > 1 || is_shared(block);
-    };
-    if (std::any_of(next.begin(), next.end(), stays)) continue;
-    try {
-      replace(*layout, next, make_joined(layout));
-    } catch (const std::exception &) {
+  constexpr int64_t kFew = kJoinedBlocks.back();
+  while (joined + kFew <= full) {
+    joined += kFew;
+    for (const int64_t n : kJoinedBlocks) {
+      if (joined % n == 0 && join_blocks(layout, std::span(blocks).subspan(joined - n, n))) break;
     }
   }
 }

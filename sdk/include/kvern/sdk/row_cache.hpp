@@ -327,8 +327,8 @@ class RowCache {
   bool joins() const { return !layout_->packing && !policy_.recycle && !layout_->mover.on_device(); }
   /// Block i of a row that shall have so many tokens. Those that are joined with it wait in `made`.
   BlockPtr next_block(std::vector<BlockPtr> &made, int64_t i, int64_t length) {
-    if (joins() && i % kJoinedBlocks == 0 && (i + kJoinedBlocks) * layout_->slots <= length)
-      made = make_joined(layout_);
+    const int64_t n = made.empty() && joins() ? n_joined(i, length / layout_->slots) : 1;
+    if (n > 1) made = make_joined(layout_, n);
     if (made.empty()) return make_block();
     BlockPtr block = std::move(made.front());
     made.erase(made.begin());
@@ -349,7 +349,7 @@ class RowCache {
     const auto blocks = static_cast<std::size_t>((length + layout_->slots - 1) / layout_->slots);
     for (; row.blocks.size() > blocks; row.blocks.pop_back()) release(row.blocks.back());
     row.settled = std::min(row.settled, length / layout_->slots);
-    if (joins()) row.settled -= row.settled % kJoinedBlocks;
+    if (joins()) row.settled -= row.settled % kJoinedBlocks.front();
   }
 
   /// Zeros in memory of the cache's device.
