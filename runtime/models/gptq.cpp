@@ -25,6 +25,10 @@ bool is_awq(const WeightReader &weights) {
   return weights.quantization().method == files::QuantizationMethod::awq;
 }
 
+[[noreturn]] void refuse(const WeightReader &weights, const std::string &name, const std::string &why) {
+  weights.refuse(name, why + " (quant_method '" + (is_awq(weights) ? "awq" : "gptq") + "')");
+}
+
 /// A tensor of 32-bit words, each eight codes.
 struct Words {
   files::TensorView view;
@@ -32,10 +36,11 @@ struct Words {
   Words(const WeightReader &weights, const std::string &name, const std::vector<int64_t> &shape)
       : view(weights.raw(name)) {
     if (view.dtype != files::Dtype::i32 && view.dtype != files::Dtype::u32)
-      weights.refuse(name, "is of type " + std::string(files::dtype_name(view.dtype)) + "; it should be I32");
+      refuse(weights, name,
+             "is of type " + std::string(files::dtype_name(view.dtype)) + "; it should be I32");
     if (view.shape != shape)
-      weights.refuse(name, "has the shape " + files::shape_text(view.shape) + "; it should be " +
-                               files::shape_text(shape));
+      refuse(weights, name,
+             "has the shape " + files::shape_text(view.shape) + "; it should be " + files::shape_text(shape));
   }
   uint32_t word(int64_t row, int64_t column) const {
     return static_cast<const uint32_t *>(view.data)[row * view.shape[1] + column];
@@ -91,16 +96,17 @@ std::vector<int32_t> input_order(const WeightReader &weights, const std::string 
   if (is_awq(weights) || !weights.contains(name)) return {};
   const files::TensorView view = weights.raw(name);
   if (view.dtype != files::Dtype::i32 || view.shape != std::vector<int64_t>{in})
-    weights.refuse(name,
-                   "should be I32 of the shape " + files::shape_text({in}) + ", the group of each input");
+    refuse(weights, name,
+           "should be I32 of the shape " + files::shape_text({in}) + ", the group of each input");
   const auto *groups = static_cast<const int32_t *>(view.data);
   std::vector<int32_t> order(static_cast<size_t>(in));
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return groups[a] < groups[b]; });
   for (int64_t i = 0; i < in; ++i) {
     if (groups[order[static_cast<size_t>(i)]] != i / group)
-      weights.refuse(name, "should give each of " + std::to_string(in / group) + " groups " +
-                               std::to_string(group) + " inputs");
+      refuse(weights, name,
+             "should give each of " + std::to_string(in / group) + " groups " + std::to_string(group) +
+                 " inputs");
   }
   return std::is_sorted(order.begin(), order.end()) ? std::vector<int32_t>() : order;
 }
@@ -153,9 +159,9 @@ PackedWeight read_four_bit_tensors(const WeightReader &weights, const std::strin
   shape.bits = 4;
   shape.group = weights.quantization().group_size == -1 ? shape.k : weights.quantization().group_size;
   if (shape.k % 32 != 0 || shape.n % 8 != 0 || shape.k % shape.group != 0)
-    weights.refuse(base + ".qweight", "of " + std::to_string(shape.n) + " outputs and " +
-                                          std::to_string(shape.k) + " inputs cannot be in groups of " +
-                                          std::to_string(shape.group));
+    refuse(weights, base + ".qweight",
+           "of " + std::to_string(shape.n) + " outputs and " + std::to_string(shape.k) +
+               " inputs cannot be in groups of " + std::to_string(shape.group));
   const FourBits from(weights, base, shape.k, shape.n, shape.groups());
   const std::vector<int32_t> order = input_order(weights, base, shape.k, shape.group);
   shape.levels = kernels::kEvenLevels;

@@ -224,4 +224,11 @@ TEST_CASE("A GPTQ folder without its scales, or with groups of unequal size, is 
   model.write(folder / "unequal");
   CHECK_THAT(refusal(folder / "unequal"), Catch::Contains("should give each of 2 groups 32 inputs"));
   CHECK_THAT(refusal(quantized("awq"), packed_to(4)), Catch::Contains("quantized already ('awq', 4 bits)"));
+  fs::create_directory(folder / "groups");
+  copy_without(quantized("awq"), folder / "groups", "none");
+  nlohmann::json config = json_of(folder / "groups" / "config.json");
+  config["quantization_config"]["group_size"] = 48;
+  write_json(folder / "groups" / "config.json", config);
+  CHECK_THAT(refusal(folder / "groups"),
+             Catch::Contains("inputs cannot be in groups of 48 (quant_method 'awq')"));
 }
