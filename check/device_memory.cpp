@@ -23,7 +23,7 @@ DeviceMemory::~DeviceMemory() { munmap(pool_, kPool); }
 int64_t DeviceMemory::pages(int64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
 std::byte *DeviceMemory::take(int64_t bytes, DLDeviceType place) {
-  const Piece piece{pool_ + used_, bytes, place, true};
+  const Piece piece{pool_ + used_, bytes, place, true, place == kDLCUDAHost};
   used_ += pages(bytes) + kPage;  // a closed page behind each piece
   if (used_ > kPool) throw std::bad_alloc();
   protect(piece, true);
@@ -59,6 +59,9 @@ bool DeviceMemory::open(const std::byte *begin, const std::byte *end, const char
   const Piece *piece = find(begin);
   if (!piece || begin == end) return true;
   if (!piece->live) violations_.push_back(std::string(what) + " uses memory that was given back");
+  if (!piece->arrived)
+    violations_.push_back(std::string(what) +
+                          " uses memory on a stream that does not wait for its allocation");
   const bool inside = end <= piece->begin + piece->bytes;
   if (!inside) violations_.push_back(std::string(what) + " goes beyond the end of a buffer");
   if (!inside || !piece->live) return false;

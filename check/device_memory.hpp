@@ -18,8 +18,9 @@ class DeviceMemory {
   ~DeviceMemory();
   DeviceMemory(const DeviceMemory &) = delete;
 
-  /// Not a number everywhere. place: kDLCUDA or kDLCUDAHost.
+  /// Not a number everywhere. place: kDLCUDA or kDLCUDAHost. Nothing may use it before `arrive`.
   std::byte *take(int64_t bytes, DLDeviceType place);
+  void arrive(const std::byte *address) { pieces_.at(address).arrived = true; }
   /// From now on it is not a number and nothing may use it.
   void give_back(std::byte *address);
 
@@ -36,7 +37,7 @@ class DeviceMemory {
     std::byte *begin;
     int64_t bytes;
     DLDeviceType place;
-    bool live;
+    bool live, arrived;
   };
   const Piece *find(const std::byte *address) const;
   void protect(const Piece &piece, bool open);

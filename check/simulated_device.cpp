@@ -20,13 +20,19 @@ SimulatedDevice::~SimulatedDevice() = default;
 
 void *SimulatedDevice::stream(StreamName name) { return streams_[name].get(); }
 
+std::byte *SimulatedDevice::take(int64_t bytes, DLDeviceType place) {
+  std::byte *made = memory_.take(bytes, place);
+  push(stream(main), {[this, made] { memory_.arrive(made); }, nullptr, 0});
+  return made;
+}
+
 void SimulatedDevice::give_back(std::byte *address) {
   push(stream(main), {[this, address] { memory_.give_back(address); }, nullptr, 0});
 }
 
 std::byte *SimulatedDevice::upload(const DLTensor &from) {
   const Strided source(from);
-  std::byte *made = memory_.take(source.elements() * source.element(), kDLCUDA);
+  std::byte *made = take(source.elements() * source.element(), kDLCUDA);
   DLTensor to = from;
   to.data = made, to.byte_offset = 0, to.strides = nullptr;
   const Strided target(to);

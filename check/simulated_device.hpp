@@ -39,6 +39,8 @@ class SimulatedDevice {
   void *stream(StreamName name);
   DeviceMemory &memory() { return memory_; }
 
+  /// Memory that is there when the main stream has come so far.
+  std::byte *take(int64_t bytes, DLDeviceType place);
   /// The memory is dead when what the main stream has been given so far is done.
   void give_back(std::byte *address);
 

@@ -141,7 +141,7 @@ kvern_status TestHost::alloc(void *ctx, const DLTensor *prototype, int32_t layer
   memory->bytes = elements * element;
   memory->layer = layer;
   if (on_device)
-    memory->on_device = host.device_->memory().take(memory->bytes, prototype->device.device_type);
+    memory->on_device = host.device_->take(memory->bytes, prototype->device.device_type);
   else
     memory->home = std::make_unique<Place>(memory->bytes);
   memory->tensor = *prototype;

@@ -39,7 +39,7 @@ bool dies(Body body) {
 TEST_CASE("The CPU cannot touch memory of the simulated device, and work that is done can") {
   TestHost host(Schedule{1, 0});
   SimulatedDevice &device = *host.device();
-  std::byte *memory = device.memory().take(8, kDLCUDA);
+  std::byte *memory = device.take(8, kDLCUDA);
   CHECK(dies([&] { memory[0] = std::byte{1}; }));
   CHECK(dies([&] { _exit(static_cast<int>(memory[0])); }));
   float given[2] = {1, 2}, got[2] = {0, 0};
@@ -63,12 +63,12 @@ TEST_CASE("The CPU cannot touch memory of the simulated device, and work that is
 TEST_CASE("Pinned memory is read when the work is done, not when it is given") {
   TestHost host(Schedule{1, 0});
   SimulatedDevice &device = *host.device();
-  auto *pinned = reinterpret_cast<float *>(device.memory().take(4, kDLCUDAHost));
+  auto *pinned = reinterpret_cast<float *>(device.take(4, kDLCUDAHost));
   float got = 0;
   int64_t size = 1;
   kvern_error error{};
   pinned[0] = 1;
-  DLTensor on_device = vector_at(device.memory().take(4, kDLCUDA), SimulatedDevice::kDevice, &size);
+  DLTensor on_device = vector_at(device.take(4, kDLCUDA), SimulatedDevice::kDevice, &size);
   DLTensor back = vector_at(&got, {kDLCPU, 0}, &size);
   const DLTensor from = vector_at(pinned, SimulatedDevice::kPinned, &size);
   const kvern_device_1 &table = *device.table();

@@ -14,12 +14,14 @@ class OffloadArena {
         mover_(host),
         to_device_(mover_.side_stream(KVERN_STREAM_TO_DEVICE)),
         from_device_(mover_.side_stream(KVERN_STREAM_FROM_DEVICE)),
+        allocated_(mover_.make_event()),
         source_(&source),
         pool_(source) {}
   OffloadArena(const OffloadArena &) = delete;
   ~OffloadArena() {
     pool_.clear();
     for (auto &[number, layer] : layers_) free_events(layer);
+    mover_.free_event(allocated_);
   }
 
   /// Whether its memory comes from there.
@@ -160,7 +162,11 @@ class OffloadArena {
       if (!any) mover_.wait(to_device_, layer.returned);
       any = true;
       buffer->block = pool_.take(buffer->bytes);
-      if (buffer->block->idle) mover_.wait(to_device_, buffer->block->idle);
+      if (!buffer->block->idle) {  // new memory is there in the order of the current stream
+        mover_.record(allocated_, StreamScope::current());
+        buffer->block->idle = allocated_;
+      }
+      mover_.wait(to_device_, buffer->block->idle);
       if (!buffer->filled) continue;
       const Placed from = buffer->at(buffer->home_address, buffer->home->tensor.device, *buffer->filled);
       mover_.copy(from.tensor(), buffer->at(buffer->block->address, device_, *buffer->filled).out(),
@@ -214,6 +220,7 @@ class OffloadArena {
   DLDevice device_;
   Mover mover_;
   void *to_device_, *from_device_;
+  kvern_event *allocated_;
   const BlockPool::Source *source_;
   BlockPool pool_;
   std::map<int, Layer> layers_;
