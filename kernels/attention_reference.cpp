@@ -82,7 +82,7 @@ void write(const AttentionCall &c, const Query &q, const std::vector<double> &pa
   int64_t lse_at = (q.row * c.q_heads + q.head) * c.n_new + q.token;
   int64_t out_at = q.row * c.out_stride.row + q.head * c.out_stride.head + q.token * c.out_stride.pos;
   double lse = part_lse, part_share = 1, old_share = 0;
-  if (c.merge && c.lse[lse_at] > -std::numeric_limits<float>::infinity()) {
+  if (c.merge && c.lse[lse_at] != -std::numeric_limits<float>::infinity()) {
     double old = c.lse[lse_at], top = std::max(old, part_lse);
     lse = top + std::log(std::exp(old - top) + std::exp(part_lse - top));
     old_share = std::exp(old - lse);
@@ -90,7 +90,7 @@ void write(const AttentionCall &c, const Query &q, const std::vector<double> &pa
   }
   for (int64_t d = 0; d < c.dim_v; ++d) {
     double x = part_share * part[d];
-    if (c.merge && old_share > 0) x += old_share * load_element(c.out, c.out_type, out_at + d);
+    if (c.merge && old_share != 0) x += old_share * load_element(c.out, c.out_type, out_at + d);
     store_element(c.out, c.out_type, out_at + d, static_cast<float>(x));
   }
   if (c.lse) c.lse[lse_at] = static_cast<float>(lse);

@@ -29,12 +29,14 @@ FAULTS = [  # file, text, what it becomes, the tests that shall find it
     ("attention.cuh", "old_share * load", "share * load", "Attention*"),
     ("attention.cu", "weight_of(lse[s], all)", "weight_of(lse[0], all)", "Attention*"),
     ("attention_decode.cu", "copy_wait<1>();", "copy_wait<2>();", "*aligned*"),
-    ("attention_decode.cu", "if (tile + 1 < n_tiles) fetch(tile + 1);", "if (tile + 2 < n_tiles) fetch(tile + 2);", "*aligned*"),
+    ("attention_decode.cu", "if (tile + 1 < share.tiles) fetch<kDim>(c, share, tile + 1);", "if (tile + 2 < share.tiles) fetch<kDim>(c, share, tile + 2);", "*aligned*"),
     ("attention_decode.cu", "  sync_block();  // the tiles become sums\n", "", "*aligned*"),
     ("attention_decode.cu", "  sync_block();\n  for (int i = thread; i < kGroup", "  for (int i = thread; i < kGroup", "*aligned*"),
     ("attention_decode.cu", "step = T::kLanes / 2; step > 0", "step = T::kLanes / 4; step > 0", "*aligned*"),
-    ("attention_decode.cu", "const bool seen = key < keys &&", "const bool seen =", "*aligned*"),
+    ("attention_decode.cu", "const bool seen = key < share.keys &&", "const bool seen =", "*aligned*"),
     ("attention_decode.cu", "blockIdx.x * kTile;", "blockIdx.x * (kTile - 1);", "*aligned*"),
+    ("attention_decode.cu", "mass != 0.0f ? top", "mass > 0.0f ? top", "*number stays*"),
+    ("attention.cuh", "top == -INFINITY ? a + b", "top == -INFINITY ? top", "*number stays*"),
     ("argmax.cu", " || (b.value == a.value && b.id < a.id)", "", "The argmax*"),
     ("argmax.cu", "= best;\n    sync_block();", "= best;", "The argmax*"),
     ("rows.cu", "b * cos + before * sin", "b * cos + a * sin", "Rotary*"),
@@ -43,7 +45,7 @@ FAULTS = [  # file, text, what it becomes, the tests that shall find it
     ("recurrence.cuh", "    if (r.by_token && !computed) keep();\n", "", "Selective*"),
     ("recurrence.cuh", "  if (!stored && !r.by_token) keep();\n", "", "Selective*"),
     ("scans.cu", "found += decay * before", "found += before", "The gated*"),
-    ("scans.cu", "fminf(fmaxf(wanted, c.dt_min), c.dt_max)", "fmaxf(wanted, c.dt_min)", "The scan*"),
+    ("scans.cu", "clamped(wanted, c.dt_min, c.dt_max)", "clamped(wanted, c.dt_min, wanted)", "The scan*"),
     ("route.cu", "    sync_block();\n    if (threadIdx.x == 0) {", "    if (threadIdx.x == 0) {", "Routing*"),
     ("route.cu", "p[e] /= sum;\n  sync_block();", "p[e] /= sum;", "Routing*"),
     ("route.cu", "if (values[e / size] != -INFINITY)", "if (values[e / size] == -INFINITY)", "Routing*"),
@@ -70,9 +72,10 @@ class Build:
     def compile(self, folder, name):
         command = self.commands[name]
         words, out = shlex.split(command["command"]), str(folder / (name + ".o"))
+        words = [w for w in words if not w.startswith("-O")] + ["-O1", "-w"]
         words[words.index("-o") + 1] = out
         planted = folder / "devices/cuda/kernels" / name
-        words[-1] = str(planted if planted.exists() else KERNELS / name)
+        words[words.index("-c") + 1] = str(planted if planted.exists() else KERNELS / name)
         words.insert(words.index("-o"), f"-I{folder}")
         first = next(i for i, w in enumerate(words) if w.startswith("-I") or w == "-isystem")
         words.insert(first, f"-I{folder}")

@@ -60,10 +60,10 @@ __device__ inline float finished_logit(const kernels::AttentionCall &c, const Qu
 /// exp(a - b), 0 where a is -infinity (b may be, too)
 __device__ inline float weight_of(float a, float b) { return a == -INFINITY ? 0.0f : expf(a - b); }
 
-/// log(exp(a) + exp(b))
+/// log(exp(a) + exp(b)); not a number where one of them is none, which fmaxf alone would lose
 __device__ inline float joined(float a, float b) {
   const float top = fmaxf(a, b);
-  return top == -INFINITY ? top : top + logf(expf(a - top) + expf(b - top));
+  return top == -INFINITY ? a + b : top + logf(expf(a - top) + expf(b - top));
 }
 
 /// Writes a query's output, channel i of which is number(i), and lse: with its sink, merged with what is there. All threads of a
@@ -77,8 +77,8 @@ __device__ inline void write_result(const kernels::AttentionCall &c, const Query
   const float all = joined(joined(lse, c.sinks ? c.sinks[q.head] : -INFINITY), old);
   const float share = weight_of(lse, all), old_share = weight_of(old, all);
   for (int64_t i = threadIdx.x; i < c.dim_v; i += blockDim.x) {
-    float x = share > 0.0f ? share * number(i) : 0.0f;
-    if (old_share > 0.0f) x += old_share * load(c.out, c.out_type, out_at + i);
+    float x = share != 0.0f ? share * number(i) : 0.0f;
+    if (old_share != 0.0f) x += old_share * load(c.out, c.out_type, out_at + i);
     store(c.out, c.out_type, out_at + i, x);
   }
   sync_block();  // lse has been read

@@ -34,12 +34,37 @@ template <int kGroup>
 struct Online {
   float most[kGroup], mass[kGroup], sum[kGroup][8];
 
+  __device__ void clear() {
+#pragma unroll
+    for (int g = 0; g < kGroup; ++g) {
+      most[g] = -INFINITY;
+      mass[g] = 0.0f;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) sum[g][i] = 0.0f;
+    }
+  }
   __device__ void rescale(int g, float top) {
     const float kept = weight_of(most[g], top);
     most[g] = top;
     mass[g] *= kept;
 #pragma unroll
     for (int i = 0; i < 8; ++i) sum[g][i] *= kept;
+  }
+  /// Logits become weights.
+  template <int kEach>
+  __device__ void weigh(float (&logit)[kEach][kGroup]) {
+#pragma unroll
+    for (int g = 0; g < kGroup; ++g) {
+      float top = most[g];
+#pragma unroll
+      for (int e = 0; e < kEach; ++e) top = fmaxf(top, logit[e][g]);
+      rescale(g, top);
+#pragma unroll
+      for (int e = 0; e < kEach; ++e) {
+        logit[e][g] = weight_of(logit[e][g], top);
+        mass[g] += logit[e][g];
+      }
+    }
   }
   /// With the same channels of another thread.
   __device__ void join(int g, int step) {
@@ -81,8 +106,100 @@ __device__ void put_parts(const AttentionWork &work, const Online<kGroup> &onlin
       sum += from[2 + d] * share;
     }
     const int64_t part = (first_query + g) * work.splits + blockIdx.x;
-    work.part[part * kDim + d] = mass > 0.0f ? sum / mass : 0.0f;
-    if (d == 0) work.part_lse[part] = mass > 0.0f ? top + logf(mass) : -INFINITY;
+    work.part[part * kDim + d] = mass != 0.0f ? sum / mass : 0.0f;
+    if (d == 0) work.part_lse[part] = mass != 0.0f ? top + logf(mass) : -INFINITY;
+  }
+}
+
+/// The keys [begin, begin + keys) of one key head, which a block attends to.
+struct Share {
+  int64_t begin, keys, tiles;
+  const uint16_t *k, *v;
+};
+
+__device__ Share share_of(const kernels::AttentionCall &c, const Query &query) {
+  const KeyRange range = range_of(c, query);
+  const int64_t all = (range.end - range.begin + kTile - 1) / kTile, each = (all + gridDim.x - 1) / gridDim.x;
+  const int64_t begin = range.begin + each * blockIdx.x * kTile;
+  const int64_t left = range.end - begin < each * kTile ? range.end - begin : each * kTile;
+  const int64_t keys = left > 0 ? left : 0;
+  return {begin, keys, (keys + kTile - 1) / kTile,
+          static_cast<const uint16_t *>(c.k) + blockIdx.z * c.k_stride.row + blockIdx.y * c.k_stride.head,
+          static_cast<const uint16_t *>(c.v) + blockIdx.z * c.v_stride.row + blockIdx.y * c.v_stride.head};
+}
+
+/// Where a tile's keys are in shared memory [2 stages][keys, values][kTile][kDim]; its values are kTile * kDim behind.
+template <int kDim>
+__device__ uint16_t *stage_of(int64_t tile) {
+  return reinterpret_cast<uint16_t *>(shared_memory()) + tile % 2 * (2 * kTile * kDim);
+}
+
+template <int kDim>
+__device__ void fetch(const kernels::AttentionCall &c, const Share &share, int64_t tile) {
+  using T = Teams<kDim>;
+  uint16_t *to = stage_of<kDim>(tile);
+  for (int i = static_cast<int>(threadIdx.x); i < kTile * T::kLanes; i += kThreads) {
+    const int64_t key = tile * kTile + i / T::kLanes;
+    const bool there = key < share.keys;
+    const int64_t at = there ? share.begin + key : 0;
+    copy_16(to + i * 8, share.k + at * c.k_stride.pos + i % T::kLanes * 8, there);
+    copy_16(to + kTile * kDim + i * 8, share.v + at * c.v_stride.pos + i % T::kLanes * 8, there);
+  }
+}
+
+/// 8 channels of each query head.
+template <int kDim, int kGroup>
+__device__ void load_queries(const kernels::AttentionCall &c, float (&q)[kGroup][8]) {
+  const int lane = static_cast<int>(threadIdx.x) % Teams<kDim>::kLanes;
+#pragma unroll
+  for (int g = 0; g < kGroup; ++g) {
+    const int64_t at =
+        blockIdx.z * c.q_stride.row + (int64_t{blockIdx.y} * kGroup + g) * c.q_stride.head + lane * 8;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) q[g][i] = load(c.q, c.q_type, at + i) * c.scale;
+  }
+}
+
+/// Of the keys of a tile that this team has: the logits of each query head.
+template <class Type, int kDim, int kGroup>
+__device__ void logits_of(const kernels::AttentionCall &c, const Query &query, const Share &share,
+                          int64_t tile, const float (&q)[kGroup][8],
+                          float (&logit)[Teams<kDim>::kEach][kGroup]) {
+  using T = Teams<kDim>;
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % T::kLanes, team = thread / T::kLanes;
+#pragma unroll
+  for (int e = 0; e < T::kEach; ++e) {
+    const int64_t key = tile * kTile + e * T::kCount + team;
+    float x[8];
+    unpack<Type>(stage_of<kDim>(tile) + (e * T::kCount + team) * kDim + lane * 8, x);
+    const bool seen = key < share.keys && sees(c, query, share.begin + key);
+#pragma unroll
+    for (int g = 0; g < kGroup; ++g) {
+      float dot = 0.0f;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) dot += q[g][i] * x[i];
+#pragma unroll
+      for (int step = T::kLanes / 2; step > 0; step /= 2) dot += shuffle_xor(dot, step);
+      if (c.softcap != 0.0f) dot = c.softcap * tanhf(dot / c.softcap);
+      logit[e][g] = seen ? dot : -INFINITY;
+    }
+  }
+}
+
+template <class Type, int kDim, int kGroup>
+__device__ void add_values(int64_t tile, const float (&weight)[Teams<kDim>::kEach][kGroup],
+                           Online<kGroup> &online) {
+  using T = Teams<kDim>;
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % T::kLanes, team = thread / T::kLanes;
+#pragma unroll
+  for (int e = 0; e < T::kEach; ++e) {
+    float x[8];
+    unpack<Type>(stage_of<kDim>(tile) + kTile * kDim + (e * T::kCount + team) * kDim + lane * 8, x);
+#pragma unroll
+    for (int i = 0; i < 8; ++i)
+#pragma unroll
+      for (int g = 0; g < kGroup; ++g)
+        if (weight[e][g] != 0.0f) online.sum[g][i] += weight[e][g] * x[i];
   }
 }
 
@@ -91,90 +208,24 @@ template <class Type, int kDim, int kGroup>
 __global__ void __launch_bounds__(kThreads) attend_decode(const AttentionWork work) {
   using T = Teams<kDim>;
   const kernels::AttentionCall &c = work.c;
-  const int thread = static_cast<int>(threadIdx.x), lane = thread % T::kLanes, team = thread / T::kLanes;
-  const int64_t row = blockIdx.z, first_head = int64_t{blockIdx.y} * kGroup;
-  const Query query = query_of(c, row * c.q_heads + first_head);
-  const KeyRange range = range_of(c, query);
-  const int64_t all = (range.end - range.begin + kTile - 1) / kTile, each = (all + gridDim.x - 1) / gridDim.x;
-  const int64_t begin = range.begin + each * blockIdx.x * kTile;
-  const int64_t left = range.end - begin < each * kTile ? range.end - begin : each * kTile;
-  const int64_t keys = left > 0 ? left : 0, n_tiles = (keys + kTile - 1) / kTile;
-  const auto *k = static_cast<const uint16_t *>(c.k) + row * c.k_stride.row + blockIdx.y * c.k_stride.head;
-  const auto *v = static_cast<const uint16_t *>(c.v) + row * c.v_stride.row + blockIdx.y * c.v_stride.head;
-  auto *tiles = reinterpret_cast<uint16_t *>(shared_memory());  // [2 stages][keys, values][kTile][kDim]
-
-  const auto fetch = [&](int64_t tile) {
-    uint16_t *to = tiles + tile % 2 * (2 * kTile * kDim);
-    for (int i = thread; i < kTile * T::kLanes; i += kThreads) {
-      const int64_t key = tile * kTile + i / T::kLanes;
-      const bool there = key < keys;
-      const int64_t at = there ? begin + key : 0;
-      copy_16(to + i * 8, k + at * c.k_stride.pos + i % T::kLanes * 8, there);
-      copy_16(to + kTile * kDim + i * 8, v + at * c.v_stride.pos + i % T::kLanes * 8, there);
-    }
-  };
-
+  const int64_t first_query = int64_t{blockIdx.z} * c.q_heads + int64_t{blockIdx.y} * kGroup;
+  const Query query = query_of(c, first_query);
+  const Share share = share_of(c, query);
   float q[kGroup][8];
+  load_queries<kDim, kGroup>(c, q);
   Online<kGroup> online;
-#pragma unroll
-  for (int g = 0; g < kGroup; ++g) {
-    const int64_t at = row * c.q_stride.row + (first_head + g) * c.q_stride.head + lane * 8;
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      q[g][i] = load(c.q, c.q_type, at + i) * c.scale;
-      online.sum[g][i] = 0.0f;
-    }
-    online.most[g] = -INFINITY;
-    online.mass[g] = 0.0f;
-  }
+  online.clear();
 
-  if (n_tiles > 0) fetch(0);
+  if (share.tiles > 0) fetch<kDim>(c, share, 0);
   copy_commit();
-  for (int64_t tile = 0; tile < n_tiles; ++tile) {
-    if (tile + 1 < n_tiles) fetch(tile + 1);
+  for (int64_t tile = 0; tile < share.tiles; ++tile) {
+    if (tile + 1 < share.tiles) fetch<kDim>(c, share, tile + 1);
     copy_commit();
     copy_wait<1>();  // no barrier: every thread reads the 16 bytes that it fetched itself
-    const uint16_t *stage = tiles + tile % 2 * (2 * kTile * kDim) + lane * 8;
     float logit[T::kEach][kGroup];
-#pragma unroll
-    for (int e = 0; e < T::kEach; ++e) {
-      const int64_t key = tile * kTile + e * T::kCount + team;
-      float x[8];
-      unpack<Type>(stage + (e * T::kCount + team) * kDim, x);
-      const bool seen = key < keys && sees(c, query, begin + key);
-#pragma unroll
-      for (int g = 0; g < kGroup; ++g) {
-        float dot = 0.0f;
-#pragma unroll
-        for (int i = 0; i < 8; ++i) dot += q[g][i] * x[i];
-#pragma unroll
-        for (int step = T::kLanes / 2; step > 0; step /= 2) dot += shuffle_xor(dot, step);
-        if (c.softcap != 0.0f) dot = c.softcap * tanhf(dot / c.softcap);
-        logit[e][g] = seen ? dot : -INFINITY;
-      }
-    }
-#pragma unroll
-    for (int g = 0; g < kGroup; ++g) {
-      float top = online.most[g];
-#pragma unroll
-      for (int e = 0; e < T::kEach; ++e) top = fmaxf(top, logit[e][g]);
-      online.rescale(g, top);
-#pragma unroll
-      for (int e = 0; e < T::kEach; ++e) {
-        logit[e][g] = weight_of(logit[e][g], top);
-        online.mass[g] += logit[e][g];
-      }
-    }
-#pragma unroll
-    for (int e = 0; e < T::kEach; ++e) {
-      float x[8];
-      unpack<Type>(stage + kTile * kDim + (e * T::kCount + team) * kDim, x);
-#pragma unroll
-      for (int i = 0; i < 8; ++i)
-#pragma unroll
-        for (int g = 0; g < kGroup; ++g)
-          if (logit[e][g] > 0.0f) online.sum[g][i] += logit[e][g] * x[i];
-    }
+    logits_of<Type, kDim, kGroup>(c, query, share, tile, q, logit);
+    online.weigh(logit);
+    add_values<Type, kDim, kGroup>(tile, logit, online);
   }
   copy_wait<0>();
   sync_block();  // the tiles become sums
@@ -182,7 +233,7 @@ __global__ void __launch_bounds__(kThreads) attend_decode(const AttentionWork wo
   for (int g = 0; g < kGroup; ++g)
 #pragma unroll
     for (int step = T::kLanes; step < 32; step *= 2) online.join(g, step);
-  put_parts<kDim, kGroup>(work, online, row * c.q_heads + first_head);
+  put_parts<kDim, kGroup>(work, online, first_query);
 }
 
 template <class Type, int kDim, int kGroup>

@@ -49,16 +49,16 @@ __global__ void __launch_bounds__(128) attend_rows(const AttentionWork work) {
     for (int64_t i = thread; i < c.dim_v; i += threads) {
       float sum = shared.sum[i] * kept;
       for (int64_t j = 0; j < keys; ++j)
-        if (shared.weight[j] > 0.0f)
+        if (shared.weight[j] != 0.0f)
           sum += shared.weight[j] * load(c.v, c.kv_type, v_at + (begin + j) * c.v_stride.pos + i);
       shared.sum[i] = sum;
     }
   }
-  const float lse = mass > 0.0f ? most + logf(mass) : -INFINITY;
+  const float lse = mass != 0.0f ? most + logf(mass) : -INFINITY;
   if (work.splits == 1) return write_result(c, q, lse, [&](int64_t i) { return shared.sum[i] / mass; });
   const int64_t part = int64_t{blockIdx.x} * work.splits + blockIdx.y;
   for (int64_t i = thread; i < c.dim_v; i += threads)
-    work.part[part * c.dim_v + i] = mass > 0.0f ? shared.sum[i] / mass : 0.0f;
+    work.part[part * c.dim_v + i] = mass != 0.0f ? shared.sum[i] / mass : 0.0f;
   if (thread == 0) work.part_lse[part] = lse;
 }
 

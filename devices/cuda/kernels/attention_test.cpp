@@ -12,6 +12,8 @@ kernels::AttentionStrides strides_of(Random &random, int64_t heads, int64_t toke
   return {heads * head, head, pos};
 }
 
+enum class Spoiled { key, value, part };
+
 /// An attention of random shape with everything that a call can ask for, and its memory.
 struct AttentionCase {
   kernels::AttentionCall call;
@@ -85,6 +87,15 @@ struct AttentionCase {
     call.merge = random.chance(0.2);
   }
 
+  /// One element of that kind is not a number, where every query sees it.
+  void spoil(Spoiled what, Random &random) {
+    call.causal = false, call.window = 0, call.key_pos = nullptr, call.merge = what == Spoiled::part;
+    const int64_t row = random.integer(0, call.rows - 1), last = call.kv_len - 1;
+    if (what == Spoiled::key) k.set(row * call.k_stride.row + last * call.k_stride.pos, NAN);
+    if (what == Spoiled::value) v.set(row * call.v_stride.row + last * call.v_stride.pos, NAN);
+    if (what == Spoiled::part) out.set(out_elements + row * call.q_heads, NAN);
+  }
+
   kernels::AttentionCall with(Buffer &to) const {
     kernels::AttentionCall one = call;
     one.out = to.floats();
@@ -127,6 +138,20 @@ TEST_CASE("Attention of a prompt on a card equals the reference implementation")
     const int64_t n_new = random.integer(2, 9);
     AttentionCase attention(random, n_new, n_new + random.pick<int64_t>({0, 3, 60}));
     attention.compare(1);
+  });
+}
+
+TEST_CASE("What is not a number stays so in attention on a card") {
+  many_shapes(12, [](Random &random) {
+    const bool aligned = random.chance(0.5);
+    AttentionCase attention(random, 1, random.pick<int64_t>({1, 33, 300}), aligned ? 64 : 0);
+    attention.spoil(random.pick({Spoiled::key, Spoiled::value, Spoiled::part}), random);
+    Buffer expected = attention.out;
+    kernels::attention_reference(attention.with(expected));
+    CHECK(std::any_of(expected.floats(), expected.floats() + expected.size(),
+                      [](float x) { return std::isnan(x); }));
+    attention.compare(1);
+    attention.compare(3);
   });
 }
 

@@ -20,6 +20,11 @@ __device__ inline void store(void *data, Dtype type, int64_t i, float x) {
 }
 __device__ inline float rounded_to_bf16(float x) { return from_bf16(to_bf16(x)); }
 
+/// What is not a number stays so.
+__device__ inline float clamped(float x, float low, float high) {
+  return x < low ? low : x > high ? high : x;
+}
+
 __device__ inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 __device__ inline float softplus(float x) { return x > 20.0f ? x : log1pf(expf(x)); }
 

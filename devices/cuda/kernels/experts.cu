@@ -46,8 +46,8 @@ __device__ float gate_or_up(const ExpertsCall &c, const Expert &e, int64_t out, 
 
 __device__ float activated_pair(const kernels::ExpertActivation &a, float gate, float up) {
   if (a.clamp <= 0.0f) return up * activated(a.activation, gate);
-  gate = fminf(gate, a.clamp);
-  up = fminf(fmaxf(up, -a.clamp), a.clamp);
+  gate = clamped(gate, -INFINITY, a.clamp);
+  up = clamped(up, -a.clamp, a.clamp);
   return (up + 1.0f) * gate * sigmoid(a.alpha * gate);
 }
 

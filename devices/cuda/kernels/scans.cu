@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kChannelThreads) ssd_scan_channels(const kerne
   const int64_t group = head / (c.heads / c.groups) * c.states;
   const auto output = [&](int64_t token, const float *before, float *after) {
     const float wanted = softplus(c.dt[token * c.dt_stride + head] + c.dt_bias[head]);
-    const float step = fminf(fmaxf(wanted, c.dt_min), c.dt_max), decay = expf(step * c.a[head]);
+    const float step = clamped(wanted, c.dt_min, c.dt_max), decay = expf(step * c.a[head]);
     const float x = c.x[token * c.x_stride + head * c.head_dim + channel];
     float y = c.d[head] * x;
     for (int64_t s = 0; s < c.states; ++s) {
