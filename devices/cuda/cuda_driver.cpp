@@ -19,7 +19,7 @@ cudaEvent_t event_of(void *event) { return static_cast<cudaEvent_t>(event); }
 
 class CudaDriver final : public Driver {
  public:
-  explicit CudaDriver(int number, int multiprocessors) : multiprocessors_(multiprocessors) {
+  CudaDriver(int number, int multiprocessors) : number_(number), multiprocessors_(multiprocessors) {
     // what is given back stays with the process until it is taken again
     cudaMemPool_t pool{};
     check(cudaDeviceGetDefaultMemPool(&pool, number), "the card's memory pool");
@@ -27,6 +27,7 @@ class CudaDriver final : public Driver {
     check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all), "the card's memory pool");
   }
   int multiprocessors() const override { return multiprocessors_; }
+  void use() noexcept override { cudaSetDevice(number_); }  // a failure shows in the call that follows
 
   void *make_stream() override {
     cudaStream_t stream{};
@@ -78,7 +79,7 @@ class CudaDriver final : public Driver {
   }
 
  private:
-  int multiprocessors_;
+  int number_, multiprocessors_;
 };
 
 }  // namespace

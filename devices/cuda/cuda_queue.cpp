@@ -55,21 +55,21 @@ class CudaQueue final : public Queue {
     kernels::BatchedMatmulCall one;
     one.first = call;
     one.batch = 1;
-    device::matmul(one, stream_);
+    device::matmul(one, here());
   }
-  void batched_matmul(const kernels::BatchedMatmulCall &call) override { device::matmul(call, stream_); }
+  void batched_matmul(const kernels::BatchedMatmulCall &call) override { device::matmul(call, here()); }
   void packed_matmul(const kernels::PackedMatmulCall &) override {
     throw std::invalid_argument("packed weights are multiplied on the CPU only");
   }
-  void norm(Norm kind, const kernels::NormCall &call) override { device::norm(kind, call, stream_); }
-  void activate(const kernels::ActivationCall &call) override { device::activate(call, stream_); }
-  void embed(const kernels::EmbeddingCall &call) override { device::embed(call, stream_); }
-  void add_scaled(const AddCall &call) override { device::add_scaled(call, stream_); }
-  void rotate(const kernels::RotaryCall &call) override { device::rotate(call, stream_); }
-  void convert(const kernels::ConvertCall &call) override { device::convert(call, stream_); }
-  void argmax(const ArgmaxCall &call) override { device::argmax(call, stream_); }
-  void sigmoid_gate(const kernels::SigmoidGateCall &call) override { device::sigmoid_gate(call, stream_); }
-  void route(const kernels::RouteCall &call) override { device::route(call, stream_); }
+  void norm(Norm kind, const kernels::NormCall &call) override { device::norm(kind, call, here()); }
+  void activate(const kernels::ActivationCall &call) override { device::activate(call, here()); }
+  void embed(const kernels::EmbeddingCall &call) override { device::embed(call, here()); }
+  void add_scaled(const AddCall &call) override { device::add_scaled(call, here()); }
+  void rotate(const kernels::RotaryCall &call) override { device::rotate(call, here()); }
+  void convert(const kernels::ConvertCall &call) override { device::convert(call, here()); }
+  void argmax(const ArgmaxCall &call) override { device::argmax(call, here()); }
+  void sigmoid_gate(const kernels::SigmoidGateCall &call) override { device::sigmoid_gate(call, here()); }
+  void route(const kernels::RouteCall &call) override { device::route(call, here()); }
 
   void attention(const kernels::AttentionCall &call) override {
     kernels::AttentionCall there = call;
@@ -79,9 +79,9 @@ class CudaQueue final : public Queue {
     arrays.add(there.key_pos, extent_of_key_positions(call));
     const int splits = attention_splits(call, driver_->multiprocessors());
     const Temporary positions = upload(arrays);
-    const Temporary parts(
-        *driver_, static_cast<std::size_t>(attention_elements(call, splits)) * sizeof(float), stream_);
-    device::attention(there, splits, static_cast<float *>(parts.data()), stream_);
+    const Temporary parts(*driver_,
+                          static_cast<std::size_t>(attention_elements(call, splits)) * sizeof(float), here());
+    device::attention(there, splits, static_cast<float *>(parts.data()), here());
   }
   void experts(const kernels::ExpertsCall &call) override {
     for (int64_t e = 0; e < call.experts; ++e)
@@ -91,9 +91,8 @@ class CudaQueue final : public Queue {
     HostArrays arrays;
     arrays.add(there.expert, call.experts);
     const Temporary table = upload(arrays);
-    const Temporary hidden(*driver_, static_cast<std::size_t>(expert_elements(call)) * sizeof(float),
-                           stream_);
-    device::experts(there, static_cast<float *>(hidden.data()), stream_);
+    const Temporary hidden(*driver_, static_cast<std::size_t>(expert_elements(call)) * sizeof(float), here());
+    device::experts(there, static_cast<float *>(hidden.data()), here());
   }
 
   void causal_conv(const kernels::CausalConvCall &call) override { recur(call, device::causal_conv); }
@@ -105,36 +104,42 @@ class CudaQueue final : public Queue {
 
   DeviceMemory take(std::size_t bytes) override {
     if (bytes == 0) return {};
-    void *data = driver_->take(bytes, stream_);
+    void *data = driver_->take(bytes, here());
     if (!data) throw std::bad_alloc();
     return {data, bytes, this, [](void *queue, void *memory, std::size_t) {
               const auto &self = *static_cast<CudaQueue *>(queue);
-              self.driver_->give_back(memory, self.stream_);
+              self.driver_->give_back(memory, self.here());
             }};
   }
   DeviceMemory take_pinned(std::size_t bytes) override {
     if (bytes == 0) return {};
+    driver_->use();
     void *data = driver_->take_pinned(bytes);
     if (!data) throw std::bad_alloc();
     return {data, bytes, this, [](void *queue, void *memory, std::size_t) {
               const auto &self = *static_cast<CudaQueue *>(queue);
-              self.driver_->give_back_pinned(memory, self.stream_);
+              self.driver_->give_back_pinned(memory, self.here());
             }};
   }
-  void copy(const DLTensor &from, const DLTensor &to) override { table_.moves().copy(from, to, stream_); }
+  void copy(const DLTensor &from, const DLTensor &to) override { table_.moves().copy(from, to, here()); }
   void upload(const void *from, void *to, std::size_t bytes) override {
-    if (bytes) driver_->copy(from, to, bytes, stream_);
+    if (bytes) driver_->copy(from, to, bytes, here());
   }
   void download(const void *from, void *to, std::size_t bytes) override {
-    if (bytes) driver_->copy(from, to, bytes, stream_);
+    if (bytes) driver_->copy(from, to, bytes, here());
   }
-  void finish() override { driver_->finish(stream_); }
+  void finish() override { driver_->finish(here()); }
   const kvern_device_1 *mover() const override { return table_.table(); }
 
  private:
+  /// The stream, for what the calling thread gives it now.
+  void *here() const {
+    driver_->use();
+    return stream_;
+  }
   Temporary upload(HostArrays &arrays) {
-    Temporary memory(*driver_, arrays.bytes(), stream_);
-    arrays.upload(memory.data(), *driver_, stream_);
+    Temporary memory(*driver_, arrays.bytes(), here());
+    arrays.upload(memory.data(), *driver_, here());
     return memory;
   }
   /// A recurrence's ranges of tokens are host arrays.
@@ -144,7 +149,7 @@ class CudaQueue final : public Queue {
     arrays.add(call.tokens.begin, call.tokens.rows);
     arrays.add(call.tokens.end, call.tokens.rows);
     const Temporary ranges = upload(arrays);
-    kernel(call, stream_);
+    kernel(call, here());
   }
 
   std::unique_ptr<Driver> driver_;

@@ -7,7 +7,12 @@
 namespace kvern::device {
 namespace {
 
-const DeviceTable &self(void *ctx) { return *static_cast<const DeviceTable *>(ctx); }
+/// The table, its device that of the calling thread.
+const DeviceTable &self(void *ctx) {
+  const auto &table = *static_cast<const DeviceTable *>(ctx);
+  table.driver().use();
+  return table;
+}
 
 kvern_status refuse(kvern_error *error, kvern_status status, const char *message) {
   error->code = status;

@@ -17,6 +17,8 @@ class Driver {
  public:
   virtual ~Driver() = default;
   virtual int multiprocessors() const = 0;
+  /// Makes this the device of the calling thread: before anything else that the thread asks of it, as others may have used another.
+  virtual void use() noexcept = 0;
 
   virtual void *make_stream() = 0;
   /// Returns when the stream has done all that it was given.

@@ -62,6 +62,12 @@ void check_axes(const DLTensor &t) {
         "copy: tensors of more than six axes, or of elements that are not 1, 2, 4 or 8 bytes");
 }
 
+void check_reached(const DLTensor &t, const char *verb) {
+  if (on_plain_host(t))
+    throw std::invalid_argument(std::string(verb) +
+                                ": a tensor is in plain host memory, which the device cannot reach; copy it");
+}
+
 void check_fit(const DLTensor &from, const DLTensor &to) {
   if (from.ndim != to.ndim || !std::equal(from.shape, from.shape + from.ndim, to.shape))
     throw std::invalid_argument("copy: the tensors' shapes differ");
@@ -131,6 +137,8 @@ Temporary::~Temporary() {
 void TensorMoves::copy(const DLTensor &from, const DLTensor &to, void *stream) const {
   check_fit(from, to);
   if (elements(from) == 0) return;
+  if (on_plain_host(from) && on_plain_host(to))
+    throw std::invalid_argument("copy: neither tensor is on the device");
   if (on_plain_host(from)) return copy_from_host(from, to, stream);
   if (on_plain_host(to)) return copy_to_host(from, to, stream);
   copy_on_device(from, to, stream);
@@ -151,7 +159,6 @@ void TensorMoves::copy_from_host(const DLTensor &from, const DLTensor &to, void 
     each_element(from, 0, address(from), visit);
     source = gathered.data();
   }
-  if (on_plain_host(to)) throw std::invalid_argument("copy: neither tensor is on the device");
   if (equal(from.dtype, to.dtype) && contiguous(to))
     return driver_.copy(source, address(to), bytes_of(from), stream);
   const Temporary there(driver_, bytes_of(from), stream);
@@ -176,6 +183,7 @@ void TensorMoves::copy_to_host(const DLTensor &from, const DLTensor &to, void *s
 }
 
 void TensorMoves::zero(const DLTensor &to, void *stream) const {
+  check_reached(to, "zero");
   check_axes(to);
   StridedCopy call = strided(to, to);
   call.from = nullptr;
@@ -185,6 +193,8 @@ void TensorMoves::zero(const DLTensor &to, void *stream) const {
 // Through memory of its own: what is written may be what is still to be read.
 void TensorMoves::take(const DLTensor &from, int axis, const int64_t *index, int64_t n, const DLTensor &to,
                        void *stream) const {
+  check_reached(from, "take");
+  check_reached(to, "take");
   check_axes(from);
   if (axis < 0 || axis >= from.ndim || to.ndim != from.ndim || to.shape[axis] != n ||
       !equal(from.dtype, to.dtype))
@@ -210,6 +220,7 @@ void TensorMoves::take(const DLTensor &from, int axis, const int64_t *index, int
 
 void TensorMoves::move(const DLTensor &tensor, int axis, int64_t begin, int64_t end, int64_t to,
                        void *stream) const {
+  check_reached(tensor, "move");
   check_axes(tensor);
   if (axis < 0 || axis >= tensor.ndim || begin < 0 || begin > end || end > tensor.shape[axis] || to < 0 ||
       to + end - begin > tensor.shape[axis])

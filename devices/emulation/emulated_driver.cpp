@@ -1,6 +1,6 @@
 // A driver without a card. The host cannot touch the device's memory, which begins as not a number; streams do their work in any
 // order that events allow, as late as somebody's waiting allows. The device's number chooses among these orders, and among those of
-// threads and blocks; number 0: nothing is done before somebody waits, then in order.
+// threads and blocks; number 0: nothing is done before somebody waits, then in order. As on a card, a thread says which device it uses.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -65,6 +65,7 @@ class EmulatedStream final : public emulation::Stream {
  public:
   explicit EmulatedStream(EmulatedDriver &driver) : driver_(driver) {}
   void give(std::function<void()> work) override;
+  bool holds(const void *address) const override;
   std::deque<Work> work;
 
  private:
@@ -80,6 +81,7 @@ class EmulatedDriver final : public Driver {
   explicit EmulatedDriver(int number)
       : eagerness_(number == 0 ? 0 : 30), random_(static_cast<uint64_t>(number)) {
     emulation::order_seed() = static_cast<uint64_t>(number);
+    use();
   }
   /// Work that nobody waited for is not done; what it would have given back is.
   ~EmulatedDriver() override {
@@ -88,18 +90,22 @@ class EmulatedDriver final : public Driver {
   EmulatedDriver(const EmulatedDriver &) = delete;
   EmulatedDriver &operator=(const EmulatedDriver &) = delete;
   int multiprocessors() const override { return 4; }
+  void use() noexcept override { used_ = this; }
 
   void *make_stream() override {
+    check_used();
     streams_.push_back(std::make_unique<EmulatedStream>(*this));
     return static_cast<emulation::Stream *>(streams_.back().get());
   }
   void finish(void *stream) override {
+    check_used();
     const Opened opened(*this);
     while (!stream_of(stream).work.empty())
       if (!do_some()) throw DeviceFailure("streams wait for each other");
   }
 
   void *take(std::size_t bytes, void *stream) override {
+    check_used();
     const std::size_t size = (bytes + kAlignment - 1) / kAlignment * kAlignment;
     auto &kept = free_[size];
     char *data = nullptr;
@@ -115,6 +121,7 @@ class EmulatedDriver final : public Driver {
     return data;
   }
   void give_back(void *data, void *stream) override {
+    check_used();
     const auto found = sizes_.find(data);
     if (found == sizes_.end()) throw DeviceFailure("memory is given back twice");
     const std::size_t size = found->second;
@@ -125,6 +132,7 @@ class EmulatedDriver final : public Driver {
          }});
   }
   void *take_pinned(std::size_t bytes) override {
+    check_used();
     void *data = ::operator new(bytes, std::align_val_t(64), std::nothrow);
     if (data) std::memset(data, 0xff, bytes), pinned_[data] = bytes;
     return data;
@@ -162,7 +170,10 @@ class EmulatedDriver final : public Driver {
     push(stream_of(stream), {{}, awaited, awaited->recorded});
   }
 
+  /// Is this within memory that was taken and, in the order of the calls, not given back?
+  bool holds(const void *address) const { return within(sizes_, address) || within(pinned_, address); }
   void push(EmulatedStream &stream, Work work) {
+    check_used();
     stream.work.push_back(std::move(work));
     while (eagerness_ > 0 && draw(100) < eagerness_) {
       const Opened opened(*this);
@@ -178,13 +189,16 @@ class EmulatedDriver final : public Driver {
     const Pages &pages;
   };
 
-  bool is_plain(const void *data) const {
-    if (pages_.holds(data)) return false;
-    auto after = pinned_.upper_bound(const_cast<void *>(data));
-    if (after == pinned_.begin()) return true;
-    --after;
-    return data >= static_cast<const char *>(after->first) + after->second;
+  void check_used() const {
+    if (used_ != this) throw DeviceFailure("a thread works with a device that it did not say it uses");
   }
+  static bool within(const std::map<void *, std::size_t> &pieces, const void *address) {
+    auto after = pieces.upper_bound(const_cast<void *>(address));
+    if (after == pieces.begin()) return false;
+    --after;
+    return address < static_cast<const char *>(after->first) + after->second;
+  }
+  bool is_plain(const void *data) const { return !pages_.holds(data) && !within(pinned_, data); }
   bool do_some() {
     const auto count = static_cast<int>(streams_.size());
     const int first = draw(count);
@@ -203,6 +217,8 @@ class EmulatedDriver final : public Driver {
     return static_cast<int>((random_ >> 33) % static_cast<uint64_t>(below));
   }
 
+  static thread_local const EmulatedDriver *used_;
+
   Pages pages_;
   int eagerness_;
   uint64_t random_;
@@ -212,6 +228,9 @@ class EmulatedDriver final : public Driver {
   std::map<std::size_t, std::deque<char *>> free_;
 };
 
+thread_local const EmulatedDriver *EmulatedDriver::used_ = nullptr;
+
+bool EmulatedStream::holds(const void *address) const { return driver_.holds(address); }
 void EmulatedStream::give(std::function<void()> given) { driver_.push(*this, {std::move(given)}); }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <numeric>
+#include <thread>
 
 #include "devices/cpu/cpu_queue.hpp"
 #include "devices/cuda/cuda_queue.hpp"
@@ -157,6 +158,59 @@ TEST_CASE("A copy that does not fit is refused at the call") {
   DLTensor to = b.dl;
   CHECK(table->copy(table->ctx, &a.dl, &to, queue->stream(), &e) == KVERN_INVALID_ARGUMENT);
   CHECK(std::string(e.message) == "kvern.device/1: copy: the tensors' shapes differ");
+}
+
+TEST_CASE("Zeros, rows and slices of plain host memory are refused: the device cannot reach it") {
+  const auto queue = emulated(0);
+  std::vector<float> x = counted(4);
+  const DeviceMemory memory = queue->take(16);
+  Tensor here(x.data(), kHost, kF32, {4}), there(memory.data(), queue->place(), kF32, {4});
+  const int64_t index[] = {0, 1, 2, 3};
+  const kvern_device_1 *t = queue->mover();
+  const std::string why = ": a tensor is in plain host memory, which the device cannot reach; copy it";
+  const auto check = [&](kvern_status status, const kvern_error &e, const char *verb) {
+    CHECK(status == KVERN_INVALID_ARGUMENT);
+    CHECK(e.message == "kvern.device/1: " + std::string(verb) + why);
+  };
+  kvern_error e = error();
+  check(t->zero(t->ctx, &here.dl, queue->stream(), &e), e, "zero");
+  check(t->take(t->ctx, &here.dl, 0, index, 4, &there.dl, queue->stream(), &e), e, "take");
+  check(t->take(t->ctx, &there.dl, 0, index, 4, &here.dl, queue->stream(), &e), e, "take");
+  check(t->move(t->ctx, &here.dl, 0, 0, 2, 1, queue->stream(), &e), e, "move");
+}
+
+TEST_CASE("A kernel that is given memory of the host, or memory given back, is noticed at the call") {
+  const auto queue = emulated(0);
+  std::vector<float> x = counted(4);
+  const DeviceMemory sum = queue->take(16);
+  CHECK_THROWS_WITH(queue->add_scaled({1, 4, sum.floats(), 4, x.data(), 4, 1.0f}),
+                    Catch::Contains("not in memory of the device"));
+  float *gone = queue->take(16).floats();
+  CHECK_THROWS_AS(queue->add_scaled({1, 4, sum.floats(), 4, gone, 4, 1.0f}), device::DeviceFailure);
+  const DeviceMemory pinned = queue->take_pinned(16);
+  CHECK_NOTHROW(queue->add_scaled({1, 4, sum.floats(), 4, pinned.floats(), 4, 1.0f}));
+}
+
+TEST_CASE("Any thread may use a queue, and one thread several queues in turns") {
+  const auto first = emulated(0), second = emulated(1);
+  const DeviceMemory a = uploaded(*first, {1, 2}), b = uploaded(*second, {3, 4});
+  first->add_scaled({1, 2, a.floats(), 2, a.floats(), 2, 1.0f});
+  std::vector<float> got;
+  std::thread([&] {
+    const DeviceMemory c = uploaded(*second, {10, 20});
+    second->add_scaled({1, 2, b.floats(), 2, c.floats(), 2, 1.0f});
+    got = downloaded(*second, b);
+  }).join();
+  CHECK(got == std::vector<float>{13, 24});
+  CHECK(downloaded(*first, a) == std::vector<float>{2, 4});
+  std::thread([&] {
+    Tensor column(a.floats(), first->place(), kF32, {1});
+    kvern_error e = error();
+    const kvern_device_1 *t = first->mover();
+    CHECK(t->zero(t->ctx, &column.dl, first->stream(), &e) == KVERN_OK);
+  }).join();
+  CHECK(downloaded(*first, a) == std::vector<float>{0, 4});
+  device::emulation::order_seed() = 0;
 }
 
 TEST_CASE("Rows are taken and slices moved within one tensor, and zeros written") {

@@ -1,6 +1,8 @@
 // The scheduler. Compiled without sanitizers: what it moves between fibers is not memory that kernels share.
 #include "devices/emulation/emulation.hpp"
 
+#include <sys/mman.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -8,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "devices/cuda/driver.hpp"
 #include "devices/emulation/fiber.hpp"
 
 namespace kvern::device::emulation {
@@ -154,6 +157,13 @@ void wake(const Thread &thread, Warp &warp) {
   }
 }
 
+/// Does this process have memory there? What is small is a number.
+bool is_address(uint64_t word) {
+  if (word >> 32 == 0 || word >> 47 != 0) return false;
+  unsigned char there = 0;
+  return mincore(reinterpret_cast<void *>(word / 4096 * 4096), 1, &there) == 0;
+}
+
 void run_blocks(dim3 grid, const std::vector<unsigned char *> &memories) {
   std::vector<int> order;
   draw_order(order, static_cast<int>(memories.size()));
@@ -222,6 +232,16 @@ void finish_copies(int left) {
     }
     thread.copies.erase(thread.copies.begin(), thread.copies.begin() + static_cast<long>(n));
     thread.groups.erase(thread.groups.begin());
+  }
+}
+
+void check_addresses(const Stream &stream, const void *argument, std::size_t bytes) {
+  for (std::size_t at = 0; at + sizeof(uint64_t) <= bytes; at += sizeof(uint64_t)) {
+    uint64_t word;
+    std::memcpy(&word, static_cast<const char *>(argument) + at, sizeof word);
+    if (is_address(word) && !stream.holds(reinterpret_cast<const void *>(word)))
+      throw DeviceFailure("a kernel is given an address that is not in memory of the device, in byte " +
+                          std::to_string(at) + " of its argument");
   }
 }
 

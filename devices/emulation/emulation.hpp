@@ -48,7 +48,11 @@ class Stream {
  public:
   virtual ~Stream() = default;
   virtual void give(std::function<void()> work) = 0;
+  /// Is this memory of the device, or pinned for it?
+  virtual bool holds(const void *address) const = 0;
 };
+/// The words of a kernel's argument are no addresses but of that stream's memory: a card would end at others. Throws DeviceFailure.
+void check_addresses(const Stream &stream, const void *argument, std::size_t bytes);
 
 enum class Meet { block, shuffle, product };
 /// The running fiber's own view.
@@ -129,7 +133,16 @@ inline void multiply_bf16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, ui
 template <class Call>
 void launch(void (*kernel)(Call), dim3 grid, int threads, int shared_bytes, void *stream, const Call &call) {
   const auto work = [=] { emulation::run([&] { kernel(call); }, grid, threads, shared_bytes); };
-  stream ? static_cast<emulation::Stream *>(stream)->give(work) : work();
+  if (!stream) return work();
+  auto &to = *static_cast<emulation::Stream *>(stream);
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)  // clang has none: it does not check
+  Call argument = call;
+  __builtin_clear_padding(&argument);
+  emulation::check_addresses(to, &argument, sizeof argument);
+#endif
+#endif
+  to.give(work);
 }
 
 }  // namespace kvern::device
