@@ -146,7 +146,8 @@ AttentionShape::AttentionShape(const AttentionCall &call, const KernelTable &ops
   group = call.q_heads / call.kv_heads;
   by_panels = group * call.n_new > kDotQueries;
   bool q_in_bf16 = call.q_type == Dtype::bf16 || call.round_to_bf16;
-  in_bf16 = ops.gemm_panel_bf16 && q_in_bf16 && call.kv_type == Dtype::bf16;
+  in_bf16 = q_in_bf16 && call.kv_type == Dtype::bf16 &&
+            (by_panels ? ops.gemm_panel_bf16 != nullptr : ops.dot_rows_bf16 != nullptr);
   tile_queries = std::min(group * call.n_new, by_panels ? kPanelQueries : kDotQueries);
   dim_k_padded = round_up(call.dim_k, 2 * ops.width);
   dim_v_padded = round_up(call.dim_v, 2 * ops.width);

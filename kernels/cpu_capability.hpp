@@ -26,16 +26,20 @@ struct CpuCapability {
 };
 
 /// All that this build knows, lowest first: portable, avx2 (with FMA, F16C), avx512 (F, BW, VL, DQ), avx512_vnni (8-bit dot
-/// products), avx512_bf16 (bf16 dot products; VBMI look-ups of codes where the processor has them), amx_bf16 (bf16
-/// products in tiles). [any thread]
+/// products), avx512_bf16_rows (bf16 dot products for few rows; VBMI look-ups of codes where the processor has them),
+/// avx512_bf16 (for many rows, too), amx_bf16 (bf16 products in tiles). [any thread]
 const std::vector<const CpuCapability *> &known_capabilities();
 
 /// Those that this processor supports, a prefix of known_capabilities(); never empty. [any thread]
 const std::vector<const CpuCapability *> &available_capabilities();
 
-/// The capability in use: the highest available one, or that of KVERN_CPU. Throws std::invalid_argument if KVERN_CPU is not the
+/// The capability in use: the fastest available one, or that of KVERN_CPU. Throws std::invalid_argument if KVERN_CPU is not the
 /// name of an available one. [any thread]
 const CpuCapability &cpu_capability();
+
+/// The highest of `available`, but avx512_bf16_rows instead of avx512_bf16 where bf16 dot products are slower than f32's.
+const CpuCapability &fastest_capability(const std::vector<const CpuCapability *> &available,
+                                        bool slow_bf16_dots);
 
 /// Replaces the capability in use, for tests and benchmarks, by an available one. Not while a kernel runs.
 void set_cpu_capability(const CpuCapability &capability);

@@ -26,6 +26,17 @@ TEST_CASE("Every capability of the list has a name of its own and tables") {
   }
 }
 
+TEST_CASE("Where bf16 dot products are slow, many rows are multiplied in f32, or in tiles if there are any") {
+  const std::vector<const CpuCapability *> &known = known_capabilities();
+  for (size_t n = 1; n <= known.size(); ++n) {
+    const std::vector<const CpuCapability *> available(known.begin(), known.begin() + static_cast<long>(n));
+    const std::string highest = available.back()->name;
+    CHECK(fastest_capability(available, false).name == highest);
+    CHECK(fastest_capability(available, true).name ==
+          (highest == "avx512_bf16" ? "avx512_bf16_rows" : highest));
+  }
+}
+
 TEST_CASE("An unknown capability is refused with the known ones") {
   try {
     find_capability("avx215");

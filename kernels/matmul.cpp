@@ -42,26 +42,30 @@ void store_accumulators(const MatmulCall &c, const float *sums, int64_t sums_str
   }
 }
 
-bool multiplies_bf16(const MatmulCall &c, const KernelTable &ops) {
-  return c.round_x && c.w_type == Dtype::bf16 && ops.gemm_panel_bf16;
+bool rounds_x(const MatmulCall &c) { return c.round_x && c.w_type == Dtype::bf16; }
+
+/// Whether products of few rows, or of many, are in bf16.
+bool dots_in_bf16(const MatmulCall &c, const KernelTable &ops) { return rounds_x(c) && ops.dot_rows_bf16; }
+bool panels_in_bf16(const MatmulCall &c, const KernelTable &ops) {
+  return rounds_x(c) && ops.gemm_panel_bf16;
 }
 
 /// Whether the weights are streamed without being packed.
 bool has_few_rows(const MatmulCall &c, const KernelTable &ops) {
-  const bool in_tiles = multiplies_bf16(c, ops) && std::string_view(cpu_capability().name) == "amx_bf16";
+  const bool in_tiles = panels_in_bf16(c, ops) && std::string_view(cpu_capability().name) == "amx_bf16";
   return c.m <= (in_tiles || c.layout == WeightLayout::k_n ? matvec_short_m : matvec_max_m);
 }
 
 /// x as dot_rows or, in bf16, dot_rows_bf16 reads it, padded to whole vectors.
 FloatRows ordered_x(const MatmulCall &c, const KernelTable &ops) {
   const int64_t elements = round_up(c.k, 2 * ops.width),
-                stride = multiplies_bf16(c, ops) ? elements / 2 : elements;
+                stride = dots_in_bf16(c, ops) ? elements / 2 : elements;
   float *x = thread_scratch(ScratchUser::caller, c.m * stride);
   for (int64_t m = 0; m < c.m; ++m) {
     const float *from = c.x + m * c.x_stride;
     float *to = x + m * stride;
     std::fill(to, to + stride, 0.0f);
-    if (multiplies_bf16(c, ops)) {
+    if (dots_in_bf16(c, ops)) {
       ops.convert_row(from, Dtype::f32, to, Dtype::bf16, c.k);
     } else {
       ops.order_pairs(c.w_type, from, to, c.k);
@@ -72,7 +76,7 @@ FloatRows ordered_x(const MatmulCall &c, const KernelTable &ops) {
 
 void few_rows_n_k(const MatmulCall &c, const KernelTable &ops, const Parallel &parallel) {
   const FloatRows x = ordered_x(c, ops);
-  const auto dot_rows = multiplies_bf16(c, ops) ? ops.dot_rows_bf16 : ops.dot_rows;
+  const auto dot_rows = dots_in_bf16(c, ops) ? ops.dot_rows_bf16 : ops.dot_rows;
   int64_t grain =
       round_up(std::max<int64_t>(kGrainBytes / std::max<int64_t>(c.k * size_of(c.w_type), 1), 8), 8);
   parallel_for(parallel, c.n, grain, [&](int64_t begin, int64_t end) {
@@ -120,7 +124,7 @@ struct Blocked {
   int64_t depth, panel_width, task_columns;
 
   Blocked(const MatmulCall &c, const KernelTable &table, int64_t threads)
-      : call(c), ops(table), in_bf16(multiplies_bf16(c, table)) {
+      : call(c), ops(table), in_bf16(panels_in_bf16(c, table)) {
     depth = kDepth * (in_bf16 ? 2 : 1);
     panel_width = 2 * ops.width;
     int64_t share = threads > 1 ? c.n / (4 * threads) : c.n;
@@ -210,7 +214,8 @@ struct Blocked {
 
 /// Whether the product itself converts x to bf16.
 bool converts_x(const MatmulCall &c, const KernelTable &ops) {
-  return multiplies_bf16(c, ops) && (!has_few_rows(c, ops) || c.layout == WeightLayout::n_k);
+  if (!has_few_rows(c, ops)) return panels_in_bf16(c, ops);
+  return dots_in_bf16(c, ops) && c.layout == WeightLayout::n_k;
 }
 
 /// To nearest, ties to even, still as f32. Branches would keep the compiler from using vectors.
@@ -226,7 +231,7 @@ void round_to_bf16(const float *from, float *to, int64_t n) {
 /// The call with x rounded to bf16 in the workspace, if it must be and the product does not convert it.
 MatmulCall with_rounded_x(const MatmulCall &original, const KernelTable &ops, const Parallel &parallel) {
   MatmulCall c = original;
-  if (!c.round_x || c.w_type != Dtype::bf16 || converts_x(c, ops)) return c;
+  if (!rounds_x(c) || converts_x(c, ops)) return c;
   float *x = thread_scratch(ScratchUser::rounded, c.m * c.k);
   parallel_for(parallel, c.m, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)

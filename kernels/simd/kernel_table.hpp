@@ -67,14 +67,14 @@ struct KernelTable {
   /// c [m, 2 * width] = (accumulate ? c : 0) + a [m, k] * panel [k, 2 * width]
   void (*gemm_panel)(FloatRows a, int64_t k, const float *panel, float *c, int64_t c_stride, bool accumulate);
 
-  // The same in bf16, two elements in each 32 bits along k; NULL without bf16 dot products. Sources are bf16;
-  // an odd k is padded with 0.
+  // The same in bf16, two elements in each 32 bits along k; NULL without bf16 dot products, or where products in f32 are
+  // faster. Sources are bf16; an odd k is padded with 0.
   void (*pack_columns_bf16)(const RowBlock &rows, float *panel);
   void (*pack_rows_bf16)(const RowBlock &rows, float *panel);
   void (*gemm_panel_bf16)(FloatRows a, int64_t k_pairs, const float *panel, float *c, int64_t c_stride,
                           bool accumulate);
 
-  // dot_rows and sum_rows in bf16: rows are bf16; x and weights are pairs, padded with 0 to whole vectors (x)
+  // dot_rows and sum_rows in bf16, NULL without bf16 dot products: rows are bf16; x and weights are pairs, padded with 0 to whole vectors (x)
   // or to whole pairs (weights). Accumulators in plain order, padded to the next multiple of 2 * width.
   void (*dot_rows_bf16)(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride);
   /// Converts n weights, an even number, to pairs, in place.

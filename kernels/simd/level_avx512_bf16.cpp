@@ -1,5 +1,5 @@
-// Kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and bf16 products; and the table of AMX,
-// which adds its GEMM.
+// Kernels for AVX-512 F, BW, VL, DQ and BF16: those of AVX-512, and bf16 products; the table of processors whose GEMM is faster
+// in f32; and that of AMX, which adds its GEMM.
 #include "kernels/simd/gemm_amx.hpp"
 #include "kernels/simd/target.hpp"
 
@@ -42,6 +42,12 @@ KVERN_TARGET_END
 
 namespace kvern::kernels {
 extern constinit const KernelTable avx512_bf16_kernels = avx512_bf16::make_kernel_table_bf16();
+extern constinit const KernelTable avx512_bf16_rows_kernels = [] {
+  KernelTable ops = avx512_bf16::make_kernel_table_bf16();
+  ops.pack_columns_bf16 = ops.pack_rows_bf16 = nullptr;
+  ops.gemm_panel_bf16 = nullptr;
+  return ops;
+}();
 extern constinit const KernelTable amx_bf16_kernels = [] {
   KernelTable ops = avx512_bf16::make_kernel_table_bf16();
   ops.gemm_panel_bf16 = gemm_panel_amx;
