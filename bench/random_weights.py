@@ -9,6 +9,9 @@ standard deviation of 0.02 (norms 1), of a fixed seed; a matrix is filled from o
   qwen3-moe-1b   Qwen3-MoE: 64 experts of which a token goes through 8, 1.0 B weights
   gemma3-270m    Gemma 3, 270 M
   qwen3-0.6b     Qwen3, 0.6 B
+  llama-3.1-8b   the shapes that a GPU is measured with (bench/gpu); 16 GB, 14 GB and 2.5 GB with --dtype bf16
+  llama-2-7b
+  llama-3.2-1b
 """
 import argparse
 import json
@@ -20,6 +23,8 @@ import numpy
 BLOCK = 1 << 22
 COMMON = {"bos_token_id": 1, "eos_token_id": 2, "attention_bias": False, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6}
 ROPE = {"rope_type": "default", "rope_theta": 1000000.0}
+LLAMA = COMMON | {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_act": "silu", "max_position_embeddings": 131072,
+                  "mlp_bias": False, "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}}
 
 SHAPES = {
     "qwen3-moe-1b": COMMON | {
@@ -39,6 +44,15 @@ SHAPES = {
         "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
         "hidden_act": "silu", "tie_word_embeddings": True, "use_sliding_window": False, "sliding_window": None,
         "layer_types": ["full_attention"] * 28, "rope_parameters": ROPE},
+    "llama-3.1-8b": LLAMA | {
+        "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": False},
+    "llama-2-7b": LLAMA | {
+        "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 32, "head_dim": 128, "tie_word_embeddings": False},
+    "llama-3.2-1b": LLAMA | {
+        "vocab_size": 128256, "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "head_dim": 64, "tie_word_embeddings": True},
 }
 
 
@@ -56,8 +70,9 @@ def layer_tensors(c, prefix):
     out = {f"{prefix}.{name}.weight": [hidden] for name in norms}
     attention = f"{prefix}.self_attn"
     out |= {f"{attention}.q_proj.weight": [q, hidden], f"{attention}.k_proj.weight": [kv, hidden],
-            f"{attention}.v_proj.weight": [kv, hidden], f"{attention}.o_proj.weight": [hidden, q],
-            f"{attention}.q_norm.weight": [dim], f"{attention}.k_norm.weight": [dim]}
+            f"{attention}.v_proj.weight": [kv, hidden], f"{attention}.o_proj.weight": [hidden, q]}
+    if c["model_type"] != "llama":
+        out |= {f"{attention}.q_norm.weight": [dim], f"{attention}.k_norm.weight": [dim]}
     if c["model_type"] != "qwen3_moe":
         return out | mlp(f"{prefix}.mlp", c["intermediate_size"], hidden)
     out[f"{prefix}.mlp.gate.weight"] = [c["num_local_experts"], hidden]
