@@ -157,9 +157,10 @@ void wake(const Thread &thread, Warp &warp) {
   }
 }
 
-/// Does this process have memory there? What is small is a number.
+/// Does this process have memory there? Programs, heaps and stacks lie above 2^45; below lies the shadow memory of sanitizers, where two
+/// small numbers of 32 bits would look like an address.
 bool is_address(uint64_t word) {
-  if (word >> 32 == 0 || word >> 47 != 0) return false;
+  if (word >> 45 == 0 || word >> 47 != 0) return false;
   unsigned char there = 0;
   return mincore(reinterpret_cast<void *>(word / 4096 * 4096), 1, &there) == 0;
 }
