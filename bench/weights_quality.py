@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What weights of 8 and 4 bits do to a model's predictions, beside Q8_0 and Q4_0 of the `gguf` package, as Markdown.
+"""What weights of 8 and 4 bits do to a model's predictions, beside Q8_0, Q4_0 and Q4_K, as Markdown.
 
-  weights_quality.py --text FILE MODEL ... [--kvern build/release/bin/kvern]      needs torch, transformers, numpy, gguf
+  weights_quality.py --text FILE MODEL ... [--kvern build/release/bin/kvern] [--ggml LIB]      needs torch, transformers, numpy, gguf
 
 Each model predicts the text's tokens in pieces of its context length (at most --context), in float32, with all matrices as they are and with those that
 kvern packs replaced by what a format keeps of them, the head's too. Activations are not rounded: this is about weights alone. KL is
@@ -21,16 +21,35 @@ import transformers
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from weights_error import gguf_kept, tensors, unpacked  # noqa: E402
+from weights_error import Q4K, gguf_kept, tensors, unpacked  # noqa: E402
 
 
-def kept_matrices(folder, packed, bits):
-    """By name: a matrix, what kvern keeps of it and what the GGUF format of as many bits does."""
+def sources(folder, names):
+    """By name: the matrix that is packed under it. Of a tied model the packed head bears the name of the table or its own."""
     model = tensors(folder)
-    head = "model.embed_tokens.weight"  # of a tied model the packed head bears this name or its own
-    for name in sorted(name.removesuffix(".codes") for name in packed if name.endswith(".codes")):
-        source = np.asarray(model[name if name in model else head], np.float32)
-        yield name, unpacked(name, packed, source.shape).astype(np.float32), gguf_kept(source, "Q8_0" if bits == 8 else "Q4_0")
+    return {name: np.asarray(model[name if name in model else "model.embed_tokens.weight"], np.float32) for name in names}
+
+
+def kept_by_kvern(kvern, folder, bits, *more):
+    """By name: what is kept of each matrix that kvern packs."""
+    with tempfile.TemporaryDirectory() as out:
+        packed = pathlib.Path(out) / "packed"
+        subprocess.run([kvern, "quantize", folder, packed, "--bits", str(bits), "--head-bits", str(bits), *more], check=True,
+                       capture_output=True)
+        file = tensors(packed)
+    names = sorted(name.removesuffix(".codes") for name in file if name.endswith(".codes"))
+    return {name: unpacked(name, file, x.shape).astype(np.float32) for name, x in sources(folder, names).items()}
+
+
+def kept_by_all(options, folder):
+    """Pairs of a label and matrices."""
+    for bits, kind in ((8, "Q8_0"), (4, "Q4_0")):
+        ours = kept_by_kvern(options.kvern, folder, bits)
+        yield f"kvern, {bits} bits", ours
+        matrices = sources(folder, ours)
+        yield kind, {name: gguf_kept(x, kind) for name, x in matrices.items()}
+    if options.ggml and all(x.shape[1] % 256 == 0 for x in matrices.values()):
+        yield "Q4_K", {name: gguf_kept(x, options.ggml) for name, x in matrices.items()}
 
 
 def with_weights(folder, matrices):
@@ -64,6 +83,7 @@ def main():
     parser.add_argument("models", nargs="+", type=pathlib.Path)
     parser.add_argument("--text", type=pathlib.Path, required=True)
     parser.add_argument("--kvern", default=str(HERE.parent / "build/release/bin/kvern"))
+    parser.add_argument("--ggml", type=Q4K, help="libggml-base.so of llama.cpp, for Q4_K")
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--tokens", type=int, default=8192)
     a = parser.parse_args()
@@ -75,15 +95,8 @@ def main():
         pieces = ids.split(min(a.context, plain.config.max_position_embeddings))
         reference = predictions(plain, pieces)
         print(f"| {folder.name} | as stored | {figures(reference, reference, pieces)} |")
-        for bits in (8, 4):
-            with tempfile.TemporaryDirectory() as out:
-                packed = pathlib.Path(out) / "packed"
-                subprocess.run([a.kvern, "quantize", folder, packed, "--bits", str(bits), "--head-bits", str(bits)], check=True,
-                               capture_output=True)
-                kept = list(kept_matrices(folder, tensors(packed), bits))
-            for label, place in ((f"kvern, {bits} bits", 1), ("Q8_0" if bits == 8 else "Q4_0", 2)):
-                found = predictions(with_weights(folder, {one[0]: one[place] for one in kept}), pieces)
-                print(f"| | {label} | {figures(reference, found, pieces)} |", flush=True)
+        for label, kept in kept_by_all(a, folder):
+            print(f"| | {label} | {figures(reference, predictions(with_weights(folder, kept), pieces), pieces)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class Matrices {
  public:
   Matrices(int64_t n, int64_t k, int bits) : n_(n), k_(k), bits_(bits) {
     shape_.n = n, shape_.k = k, shape_.bits = bits == 16 ? 8 : bits;
+    shape_.has_offsets = bits == 4;  // as the quantizer makes them
     bytes_ = bits == 16 ? 2 * n * k : (shape_.bytes() + 63) / 64 * 64;
     count_ = kTotal / bytes_;
     memory_ = std::make_unique<Memory>(count_ * bytes_);

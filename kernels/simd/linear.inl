@@ -4,6 +4,7 @@
 //   add_levels(sum, w0, w1, x0, x1), add_codes(sum, w, x): products of four unsigned levels, or of four signed codes, with
 //     four codes of x, added to each 32 bits of `sum`
 //   times(zeros, start): 32-bit products, of numbers of 16 bits
+//   split_words(words, scale, zero): the scales and zeros of one vector of scale_and_zero
 //   kCodeBias: what add_codes adds to each code of w
 //   kStreams: panels that one row is multiplied with at once; kRowsAtOnce: rows that one panel is
 
@@ -64,11 +65,19 @@ struct RowCursor {
   }
 };
 
+/// The scales of a vector of groups and, of 4 bits, their zeros where each has one.
+template <int Bits>
+KVERN_INLINE void load_group(const PackedMatrix &w, int64_t place, Vec &scale, Codes &zero) {
+  if (Bits == 4 && w.has_offsets) return split_words(w.scales + place, scale, zero);
+  scale = load_as<Dtype::f16>(w.scales, place);
+  zero = Bits == 4 && w.zeros ? widen(w.zeros + place) : same(1);
+}
+
 /// What the sums of a block's products begin with.
 template <int Bits>
-KVERN_INLINE Codes start_of(const PackedMatrix &w, int64_t group_row, int32_t start) {
+KVERN_INLINE Codes start_of(const PackedMatrix &w, Codes zero, int32_t start) {
   if (Bits == 8 && kCodeBias == 0) return same(0);
-  if (Bits == 4 && w.zeros) return times(widen(w.zeros + group_row), same(start));
+  if (Bits == 4 && w.has_zeros()) return times(zero, same(start));
   return same(start);
 }
 
@@ -115,10 +124,10 @@ static void multiply_tile(const PackedMatrix &w, int64_t panel, int64_t apart, i
       Vec scale[R * P];
       KVERN_UNROLL
       for (int i = 0; i < R * P; ++i) {
-        const int64_t place = from.group_row[i / P] + i % P * kWidth;
-        scale[i] = load_as<Dtype::f16>(w.scales, place);
+        Codes zero;
+        load_group<Bits>(w, from.group_row[i / P] + i % P * kWidth, scale[i], zero);
         KVERN_UNROLL
-        for (int m = 0; m < M; ++m) sum[m][i] = start_of<Bits>(w, place, rows.starts[m]);
+        for (int m = 0; m < M; ++m) sum[m][i] = start_of<Bits>(w, zero, rows.starts[m]);
       }
       dot_block<Bits, M, R, P>(from, table, rows.codes, sum);
       KVERN_UNROLL
@@ -201,10 +210,12 @@ static void multiply_by_blocks(const PackedMatrix &w, int64_t panel, const Round
     for (int part = 0; part < kParts; ++part) {
       Codes codes[8];
       decode<Bits>(block, part, table, codes);
-      const Vec scale = load_as<Dtype::f16>(w.scales, group_row + part * kWidth);
+      Vec scale;
+      Codes zero;
+      load_group<Bits>(w, group_row + part * kWidth, scale, zero);
       float *to = out + part * kWidth;
       for (int64_t m = 0, at = b * x.rows; m < x.rows; ++m, ++at, to += kPanelRows) {
-        const Codes start = start_of<Bits>(w, group_row + part * kWidth, x.starts[at]);
+        const Codes start = start_of<Bits>(w, zero, x.starts[at]);
         const Codes sum = dot<Bits>(start, codes, x.codes + at * kBlockInputs);
         store(to, fma(to_float(sum), mul(scale, set1(x.scales[at])), load(to)));
       }

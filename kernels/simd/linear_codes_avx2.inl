@@ -23,6 +23,13 @@ KVERN_INLINE Codes times(Codes zeros, Codes start) { return _mm256_madd_epi16(ze
 KVERN_INLINE Codes widen(const uint8_t *p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(p)));
 }
+/// Of words of scale_and_zero.
+KVERN_INLINE void split_words(const uint16_t *words, Vec &scale, Codes &zero) {
+  const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i *>(words));
+  const __m128i f16 = _mm_and_si128(_mm_srli_epi16(both, 1), _mm_set1_epi16(kScaleMask));
+  scale = _mm256_cvtph_ps(f16);
+  zero = _mm256_cvtepu16_epi32(_mm_and_si128(both, _mm_set1_epi16(kMaxZero)));
+}
 KVERN_INLINE Codes add_codes_of(Codes a, Codes b) { return _mm256_add_epi32(a, b); }
 KVERN_INLINE Vec to_float(Codes sum) { return _mm256_cvtepi32_ps(sum); }
 KVERN_INLINE Codes quad(const int8_t *x, int q) {

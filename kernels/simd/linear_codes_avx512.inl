@@ -27,6 +27,13 @@ KVERN_INLINE Codes times(Codes zeros, Codes start) { return _mm512_madd_epi16(ze
 KVERN_INLINE Codes widen(const uint8_t *p) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
 }
+/// Of words of scale_and_zero.
+KVERN_INLINE void split_words(const uint16_t *words, Vec &scale, Codes &zero) {
+  const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(words));
+  const __m256i f16 = _mm256_and_si256(_mm256_srli_epi16(both, 1), _mm256_set1_epi16(kScaleMask));
+  scale = _mm512_cvtph_ps(f16);
+  zero = _mm512_cvtepu16_epi32(_mm256_and_si256(both, _mm256_set1_epi16(kMaxZero)));
+}
 KVERN_INLINE Codes add_codes_of(Codes a, Codes b) { return _mm512_add_epi32(a, b); }
 KVERN_INLINE Vec to_float(Codes sum) { return _mm512_cvtepi32_ps(sum); }
 KVERN_INLINE Codes quad(const int8_t *x, int q) {

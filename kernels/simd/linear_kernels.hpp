@@ -20,17 +20,21 @@ struct RoundedRows {
 /// Blocks of x without a larger magnitude are rounded to zeros: 127 over it would not be finite.
 inline constexpr float kLeastMagnitude = 1e-30f;
 
+/// The scales of words of scale_and_zero are the words shifted by one, and masked.
+inline constexpr int16_t kScaleMask = 0x7fff & -kScaleStep;
+static_assert(kScaleStep == 1 << (kZeroBits - 1), "the shift is one");
+
 struct LinearKernelTable {
   /// Row `row` of `to` = x [32 * to.blocks], to nearest, ties to even.
   void (*round_row)(const float *x, int64_t row, const RoundedRows &to);
-  /// out [panels, x.rows, 16] = x . rows of the panels from `first` on. A row of x gives the same bits whatever x.rows is.
+  /// out [panels, x.rows, 16] = x . rows of the panels from `first` on, over w.scale_unit(). A row of x gives the same bits whatever x.rows is.
   void (*multiply)(const PackedMatrix &w, int64_t first, int64_t panels, const RoundedRows &x, float *out);
   int code_bias;  ///< what products of 8 bits have added to each code
 
   /// What x.sums is multiplied by for x.starts.
   int32_t start_factor(const PackedMatrix &w) const {
     if (w.bits == 8) return -code_bias;
-    return w.zeros ? -1 : -int32_t{w.zero};
+    return w.has_zeros() ? -1 : -int32_t{w.zero};
   }
 };
 

@@ -47,8 +47,8 @@ void multiply_row(const PackedMatrix &w, int64_t panel, int64_t row, const Round
   for (int64_t m = 0; m < x.rows; ++m) out[m * kPanelRows] = 0.0f;
   for (int64_t b = 0; b < x.blocks; ++b) {
     const int64_t place = scale_index(w, panel * kPanelRows + row, b * kBlockInputs);
-    const int32_t zero = w.zeros ? w.zeros[place] : 1;
-    const float scale = f16_to_f32(w.scales[place]);
+    const int32_t zero = w.has_zeros() ? group_zero(w, place) : 1;
+    const float scale = group_scale(w, place) / w.scale_unit();
     int levels[kBlockInputs];
     decode(w, w.codes + panel * w.panel_bytes() + b * block_bytes, row, levels);
     for (int64_t m = 0; m < x.rows; ++m) {

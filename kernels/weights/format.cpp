@@ -1,7 +1,5 @@
 #include "kernels/weights/format.hpp"
 
-#include "kernels/dtype.hpp"
-
 namespace kvern::kernels {
 
 CodeOffset code_offset(const PackedMatrix &w, int64_t row, int64_t column) {
@@ -18,8 +16,8 @@ void dequantize_row(const PackedMatrix &w, int64_t row, float *out) {
     const uint8_t byte = w.codes[at.byte];
     const int64_t place = scale_index(w, row, column);
     int level = static_cast<int8_t>(byte);
-    if (w.bits == 4) level = w.levels[at.high ? byte >> 4 : byte & 15] - (w.zeros ? w.zeros[place] : w.zero);
-    out[w.order ? w.order[column] : column] = f16_to_f32(w.scales[place]) * static_cast<float>(level);
+    if (w.bits == 4) level = w.levels[at.high ? byte >> 4 : byte & 15] - group_zero(w, place);
+    out[w.order ? w.order[column] : column] = group_scale(w, place) * static_cast<float>(level);
   }
 }
 

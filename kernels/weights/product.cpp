@@ -71,13 +71,14 @@ void round_rows(const PackedMatmulCall &c, const RoundedTiles &tiles, const Line
 /// Results [panels, rows, 16] of rows from `row` on of one part, whose outputs begin at `column` of y.
 void store(const PackedMatmulCall &c, const PackedPart &part, int64_t first_panel, int64_t panels,
            int64_t row, int64_t rows, int64_t column, const float *from) {
+  const float unit = part.matrix->scale_unit();
   for (int64_t p = 0; p < panels; ++p) {
     const int64_t n = (first_panel + p) * kPanelRows, width = std::min(kPanelRows, part.matrix->n - n);
     for (int64_t r = 0; r < rows; ++r, from += kPanelRows) {
       float *to = c.y + (row + r) * c.y_stride + column + n;
       for (int64_t i = 0; i < width; ++i) {
         const float bias = part.bias ? load_element(part.bias, part.bias_type, n + i) : 0.0f;
-        to[i] = from[i] + bias + (c.accumulate ? to[i] : 0.0f);
+        to[i] = from[i] * unit + bias + (c.accumulate ? to[i] : 0.0f);
       }
     }
   }

@@ -1,123 +1,26 @@
-// Least squares, alternating: nearest codes for a scale, then the best scale for these codes. The scale begins where the group's
-// largest element has the first or the last level, or a little further in. It is rounded to f16 before the final codes are chosen.
+// Rows are fitted group by group (group_fit.hpp); of 4 bits with the levels that a sample of the rows fits best.
 #include "kernels/weights/quantize.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <iterator>
 #include <numeric>
 #include <vector>
 
-#include "kernels/dtype.hpp"
 #include "kernels/scratch.hpp"
+#include "kernels/weights/group_fit.hpp"
 
 namespace kvern::kernels {
 namespace {
 
-constexpr float kSpans[] = {1.0f, 0.92f, 0.84f, 0.76f};
-constexpr int kRefinements = 3;
-constexpr int64_t kSampledRows = 64;
+constexpr int64_t kSampledRows = 32;
 
-/// The codes of one format: an element of the group is scale * value(code).
-class Codebook {
- public:
-  explicit Codebook(int bits, const Levels &levels = kEvenLevels, uint8_t zero = kEvenZero)
-      : bits_(bits), zero_(zero) {
-    for (size_t i = 0; i < levels.size(); ++i) values_[i] = static_cast<float>(levels[i] - zero);
-    size_t code = 0;
-    for (size_t i = 0; i < nearest_.size(); ++i) {
-      const float at = static_cast<float>(i) / kSteps;
-      while (code < 15 && static_cast<float>(levels[code] + levels[code + 1]) / 2 < at) ++code;
-      nearest_[i] = static_cast<uint8_t>(code);
-    }
-    top_ = static_cast<float>(levels[15]);
-  }
-
-  float first() const { return bits_ == 8 ? -127.0f : values_[0]; }
-  float last() const { return bits_ == 8 ? 127.0f : values_[15]; }
-  int code(float x) const {
-    // rounding without calls of the library, which this innermost loop would spend most of its time in
-    if (bits_ == 8) return static_cast<int>((std::clamp(x, -127.0f, 127.0f) + kToEven) - kToEven);
-    const float twice = 2 * kSteps * std::clamp(x + static_cast<float>(zero_), 0.0f, top_);
-    return nearest_[static_cast<size_t>(twice + 1.0f) / 2];
-  }
-  float value(int code) const {
-    return bits_ == 8 ? static_cast<float>(code) : values_[static_cast<size_t>(code)];
-  }
-
- private:
-  static constexpr int kSteps = 16;              // of the table of nearest levels, in each level
-  static constexpr float kToEven = 12582912.0f;  // 3 * 2^22: a float of that size has no fraction
-  int bits_;
-  uint8_t zero_;
-  float top_ = 0.0f;
-  std::array<float, 16> values_{};
-  std::array<uint8_t, kMaxLevel * kSteps + 2> nearest_{};
-};
-
-/// A group of a row, and what its elements count.
-struct Group {
-  const float *x, *importance;
-  int64_t n;
-
-  float weight(int64_t i) const { return importance ? importance[i] : 1.0f; }
-};
-
-/// Of the codes that are nearest for a scale: sums of w x v and w v v. The error is a constant minus gain().
-struct Fit {
-  float xv = 0.0f, vv = 0.0f;
-
-  float scale() const { return vv > 0.0f ? xv / vv : 0.0f; }
-  float gain() const { return vv > 0.0f ? xv * xv / vv : 0.0f; }  ///< with the best scale for the codes
-};
-
-Fit fit(const Group &g, const Codebook &book, float scale) {
-  Fit f;
-  const float inverse = 1.0f / scale;
-  if (!std::isfinite(inverse)) return f;
-  for (int64_t i = 0; i < g.n; ++i) {
-    const float v = book.value(book.code(g.x[i] * inverse)), w = g.weight(i) * v;
-    f.xv += w * g.x[i];
-    f.vv += w * v;
-  }
-  return f;
-}
-
-/// What a scale loses, as it will be stored.
-double squared_error(const Group &g, const Codebook &book, float scale) {
-  double sum = 0.0;
-  const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
-  for (int64_t i = 0; i < g.n; ++i) {
-    const float d = g.x[i] - scale * book.value(book.code(g.x[i] * inverse));
-    sum += g.weight(i) * d * d;
-  }
-  return sum;
-}
-
-float stored(float scale) { return f16_to_f32(f32_to_f16(std::clamp(scale, -65504.0f, 65504.0f))); }
-
-/// The scale of least error that is found, a number of f16.
-float best_scale(const Group &g, const Codebook &book) {
-  float largest = 0.0f;
-  for (int64_t i = 0; i < g.n; ++i)
-    if (std::abs(g.x[i]) > std::abs(largest)) largest = g.x[i];
-  if (largest == 0.0f) return 0.0f;
-  const float plain = stored(largest / book.first());  // where rounding to nearest begins
-  Fit best;
-  for (const float end : {book.first(), book.last()}) {
-    for (const float span : kSpans) {
-      const Fit found = fit(g, book, span * largest / end);
-      if (found.gain() > best.gain()) best = found;
-    }
-  }
-  for (int i = 0; i < kRefinements; ++i) {
-    const Fit found = fit(g, book, best.scale());
-    if (found.gain() <= best.gain()) break;
-    best = found;
-  }
-  const float refined = stored(best.scale());
-  return squared_error(g, book, refined) < squared_error(g, book, plain) ? refined : plain;
-}
+/// Even steps, and levels that are the closer to the middle the denser, from a little to as normally distributed weights would
+/// have it. Groups of 32 are fitted best by the second or the third, large ones by the last.
+constexpr Levels kChoices[] = {{0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60},
+                               {0, 5, 10, 14, 18, 22, 26, 30, 33, 37, 41, 45, 49, 53, 58, 63},
+                               {0, 6, 11, 15, 19, 23, 26, 30, 33, 37, 40, 44, 48, 52, 57, 63},
+                               kNormalLevels};
 
 struct Job {
   const PackedMatrix &shape;
@@ -127,37 +30,43 @@ struct Job {
   Group group(const float *row, int64_t i) const {
     return {row + i * shape.group, importance ? importance + i * shape.group : nullptr, shape.group};
   }
-  double row_error(const float *row, const Codebook &book) const {
+  double row_error(const float *row, const LevelTable &table) const {
     double sum = 0.0;
     for (int64_t i = 0; i < shape.groups(); ++i) {
       const Group g = group(row, i);
-      sum += squared_error(g, book, best_scale(g, book));
+      sum += squared_error(g, table, fit_scale_and_zero(g, table));
     }
     return sum;
   }
-  /// Whether every n-th row, taken together, loses less with `a` than with `b`.
-  bool is_better(const Codebook &a, const Codebook &b, const Parallel &parallel) const {
+  /// What every n-th row loses, taken together.
+  double sampled_error(const LevelTable &table, const Parallel &parallel) const {
     const int64_t apart = std::max<int64_t>(shape.n / kSampledRows, 1), rows = (shape.n + apart - 1) / apart;
-    std::vector<double> errors(static_cast<size_t>(2 * rows));
+    std::vector<double> errors(static_cast<size_t>(rows));
     parallel_for(parallel, rows, 1, [&](int64_t begin, int64_t end) {
       float *row = thread_scratch(ScratchUser::quantizer, shape.k);
       for (int64_t r = begin; r < end; ++r) {
         read(r * apart, row);
-        errors[static_cast<size_t>(r)] = row_error(row, a);
-        errors[static_cast<size_t>(rows + r)] = row_error(row, b);
+        errors[static_cast<size_t>(r)] = row_error(row, table);
       }
     });
-    const auto middle = errors.begin() + rows;
-    return std::accumulate(errors.begin(), middle, 0.0) < std::accumulate(middle, errors.end(), 0.0);
+    return std::accumulate(errors.begin(), errors.end(), 0.0);
   }
-  void pack_row(int64_t r, float *row, const Codebook &book, const PackedTarget &to) const {
-    read(r, row);
-    for (int64_t i = 0; i < shape.groups(); ++i) {
-      const float scale = best_scale(group(row, i), book);
-      to.scales[scale_index(shape, r, i * shape.group)] = f32_to_f16(scale);
-      const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
-      for (int64_t c = i * shape.group; c < (i + 1) * shape.group; ++c)
-        store_code(shape, to.codes, r, c, book.code(row[c] * inverse));
+  const Levels &best_levels(const Parallel &parallel) const {
+    std::array<double, std::size(kChoices)> errors;
+    std::transform(std::begin(kChoices), std::end(kChoices), errors.begin(),
+                   [&](const Levels &levels) { return sampled_error(LevelTable(levels), parallel); });
+    return kChoices[std::min_element(errors.begin(), errors.end()) - errors.begin()];
+  }
+  void pack_group(int64_t r, int64_t i, const float *row, const LevelTable *table,
+                  const PackedTarget &to) const {
+    const Group g = group(row, i);
+    const uint16_t word = table ? fit_scale_and_zero(g, *table) : fit_scale(g);
+    const float inverse = inverse_of(table ? scale_of(word) : f16_to_f32(word)),
+                zero = table ? static_cast<float>(zero_of(word)) : 0.0f;
+    to.scales[scale_index(shape, r, i * shape.group)] = word;
+    for (int64_t c = 0; c < g.n; ++c) {
+      const float x = g.x[c] * inverse + zero;
+      store_code(shape, to.codes, r, i * shape.group + c, table ? table->code(x) : nearest_code(x));
     }
   }
 };
@@ -179,15 +88,17 @@ PackedMatrix quantize_matrix(const PackedMatrix &shape, const ReadRow &read, con
                              const PackedTarget &target, const Parallel &parallel) {
   PackedMatrix w = shape;
   w.codes = target.codes, w.scales = target.scales, w.zeros = nullptr;
-  w.levels = kEvenLevels, w.zero = kEvenZero;
+  w.has_offsets = w.bits == 4;
   const Job job{w, read, importance};
-  if (w.bits == 4 && job.is_better(Codebook(4, kNormalLevels, kNormalZero), Codebook(4), parallel))
-    w.levels = kNormalLevels, w.zero = kNormalZero;
-  const Codebook book(w.bits, w.levels, w.zero);
+  if (w.bits == 4) w.levels = job.best_levels(parallel);
+  const LevelTable table(w.levels);
   parallel_for(parallel, w.panels(), 1, [&](int64_t begin, int64_t end) {
     float *row = thread_scratch(ScratchUser::quantizer, w.k);
-    for (int64_t r = begin * kPanelRows; r < std::min(end * kPanelRows, w.n); ++r)
-      job.pack_row(r, row, book, target);
+    for (int64_t r = begin * kPanelRows; r < std::min(end * kPanelRows, w.n); ++r) {
+      read(r, row);
+      for (int64_t i = 0; i < w.groups(); ++i)
+        job.pack_group(r, i, row, w.bits == 4 ? &table : nullptr, target);
+    }
   });
   return w;
 }

@@ -1,4 +1,4 @@
-// The quantizer of weight matrices: for each group of a row the scale and the codes of least squared error.
+// The quantizer of weight matrices: for each group of a row the scale, of 4 bits also the zero, and the codes of least squared error.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -17,8 +17,8 @@ struct PackedTarget {
 /// Row `row` of the matrix to `out` [k]. Called by several threads at once.
 using ReadRow = std::function<void(int64_t row, float *out)>;
 
-/// Fills `target`, the memory of `shape` (n, k, bits, group; its pointers are not read), and returns the matrix in it. Of 4 bits,
-/// levels and zero are kEvenLevels or kNormalLevels, whichever a sample of the rows fits better.
+/// Fills `target`, the memory of `shape` (n, k, bits, group; its pointers are not read), and returns the matrix in it; of 4 bits one
+/// that has_offsets, with levels of which a sample of the rows loses least.
 /// `importance` [k], nullable: what the squared error of each column counts. Elements are finite.
 PackedMatrix quantize_matrix(const PackedMatrix &shape, const ReadRow &read, const float *importance,
                              const PackedTarget &target, const Parallel &parallel);

@@ -1,6 +1,7 @@
 // Random packed matrices for tests and benchmarks.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -47,8 +48,14 @@ inline RandomMatrix random_matrix(Random &random, int64_t n, int64_t k, bool may
           f32_to_f16(random.normal(bits == 8 ? 0.004f : 0.02f));
     }
   }
-  if (bits == 4 && random.chance(0.5)) to.matrix.levels = kEvenLevels, to.matrix.zero = kEvenZero;
+  if (bits == 4 && random.chance(0.5)) to.matrix.levels = kEvenLevels, to.matrix.zero = 8;
   if (bits == 4 && random.chance(0.4)) {
+    to.matrix.has_offsets = true;
+    for (uint16_t &word : to.scales) {
+      const uint16_t scale = f32_to_f16(std::abs(f16_to_f32(word)) / kScaleUnit);
+      word = scale_and_zero(scale / kScaleStep, static_cast<int>(random.integer(0, kMaxZero)));
+    }
+  } else if (bits == 4 && random.chance(0.4)) {
     for (size_t i = 0; i < to.scales.size(); ++i)
       to.zeros.push_back(static_cast<uint8_t>(random.integer(0, 16)));
     to.matrix.zeros = to.zeros.data();

@@ -94,7 +94,14 @@ void read_awq(const JsonObject &method, Quantization &to) {
     method.fail("version", "the layout " + in_quotes(version) + " is not read; 'gemm' is");
 }
 
-void read_kvern(const JsonObject &method, Quantization &to) { to.bits = method.integer("bits"); }
+void read_kvern(const JsonObject &method, Quantization &to) {
+  to.bits = method.integer("bits");
+  const int64_t format = method.integer("format", 1);
+  if (format < 1 || format > kPackedFormat)
+    method.fail("format", "packed weights of format " + std::to_string(format) + "; this kvern reads 1 to " +
+                              std::to_string(kPackedFormat) +
+                              ": quantize the model that this one was made from again");
+}
 
 struct Method {
   const char *name;

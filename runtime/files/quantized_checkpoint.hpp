@@ -12,6 +12,9 @@ namespace kvern::files {
 
 enum class QuantizationMethod { none, kvern, gptq, awq };
 
+/// Of kvern's own folders, `format` in their quantization_config: 1 (or none) has no zeros of groups, 2 has.
+inline constexpr int64_t kPackedFormat = 2;
+
 /// What config.json says of the weights.
 struct Quantization {
   QuantizationMethod method = QuantizationMethod::none;

@@ -46,6 +46,10 @@ files::TensorView part(const WeightReader &weights, const std::string &name, fil
   return view;
 }
 
+files::Dtype scale_type(const PackedMatrix &w) {
+  return w.has_offsets ? files::Dtype::u16 : files::Dtype::f16;
+}
+
 void read_levels(const WeightReader &weights, const std::string &name, PackedMatrix &to) {
   const files::TensorView view = part(weights, name + ".levels", files::Dtype::u8, {17});
   const auto *levels = static_cast<const uint8_t *>(view.data);
@@ -74,8 +78,9 @@ PackedWeight map_packed(const WeightReader &weights, const std::string &name, co
   w.group = w.k / groups;
   const files::TensorView code_view =
       part(weights, name + ".codes", files::Dtype::u8, {w.panels(), w.panel_bytes()});
+  w.has_offsets = w.bits == 4 && weights.raw(name + ".scales").dtype == files::Dtype::u16;
   const files::TensorView scale_view =
-      part(weights, name + ".scales", files::Dtype::f16, {w.panels(), groups, kernels::kPanelRows});
+      part(weights, name + ".scales", scale_type(w), {w.panels(), groups, kernels::kPanelRows});
   if (w.bits == 4) read_levels(weights, name, w);
   w.codes = static_cast<const uint8_t *>(code_view.data);
   w.scales = static_cast<const uint16_t *>(scale_view.data);
@@ -172,7 +177,7 @@ std::map<std::string, files::TensorView> packed_tensors(const PackedWeight &pack
   std::map<std::string, files::TensorView> tensors;
   tensors[".codes"] =
       view(files::Dtype::u8, {w.panels(), w.panel_bytes()}, w.codes, w.code_bytes(), packed.owner);
-  tensors[".scales"] = view(files::Dtype::f16, {w.panels(), w.groups(), kernels::kPanelRows}, w.scales,
+  tensors[".scales"] = view(scale_type(w), {w.panels(), w.groups(), kernels::kPanelRows}, w.scales,
                             2 * w.scale_count(), packed.owner);
   if (w.bits == 8) return tensors;
   auto levels = std::make_shared<std::vector<uint8_t>>(w.levels.begin(), w.levels.end());

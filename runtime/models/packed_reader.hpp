@@ -1,7 +1,8 @@
 // Matrices of 8 and 4 bits: mapped from a folder that kvern has quantized, repacked from GPTQ or AWQ, or quantized on load.
 //
-// A tensor NAME is packed in a file as NAME.codes (U8 [panels, bytes of a panel]), NAME.scales (F16 [panels, groups, 16]) and, of 4 bits,
-// NAME.levels (U8 [17]: 16 levels and the zero), as kernels/weights/format.hpp describes them.
+// A tensor NAME is packed in a file as NAME.codes (U8 [panels, bytes of a panel]), NAME.scales ([panels, groups, 16]) and, of 4 bits,
+// NAME.levels (U8 [17]: 16 levels and the zero), as kernels/weights/format.hpp describes them. Scales are F16 or, of 4 bits, U16: each
+// with a zero. Files of 4 bits with F16 scales, whose zero is that of NAME.levels, were written by kvern before.
 #pragma once
 #include <string>
 

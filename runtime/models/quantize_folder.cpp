@@ -71,6 +71,7 @@ int64_t bytes_of(const Tensors &tensors) {
 void write_config(const fs::path &from, const fs::path &to, const models::Packing &packing) {
   auto config = nlohmann::ordered_json::parse(read_file(from / "config.json", ErrorKind::model));
   config["quantization_config"] = {{"quant_method", "kvern"},
+                                   {"format", files::kPackedFormat},
                                    {"bits", packing.bits},
                                    {"group_size", packing.group_size == 0 ? 32 : packing.group_size},
                                    {"head_bits", packing.head_bits == 0 ? 8 : packing.head_bits}};
