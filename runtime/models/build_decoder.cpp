@@ -42,7 +42,6 @@ Matrix build_head(const DecoderDescription &d, WeightReader &weights, const std:
 Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
   const TensorReader reader(d, loading.weights, prefix_of(d, loading.weights));
   Decoder::Parts parts;
-  parts.queue = &loading.weights.queue();
   parts.info.model_type = d.model_type;
   parts.info.vocab_size = d.vocab_size;
   parts.info.max_positions = loading.allow_beyond_context && d.learned_positions == 0 ? 0 : d.max_positions;
@@ -125,6 +124,7 @@ std::unique_ptr<Sublayer> build_feed_forward(const LayerDescription &d, const Te
 }
 
 std::unique_ptr<Model> finish_decoder(Decoder::Parts parts, const Loading &loading) {
+  parts.queue = &loading.weights.queue();
   parts.info.parameters = loading.weights.parameters();
   parts.info.weight_bytes = loading.weights.bytes();
   parts.info.dtype = host_dtype(parts.embedding.tokens.dtype);
