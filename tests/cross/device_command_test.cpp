@@ -7,23 +7,6 @@ using namespace kvern::test;
 
 namespace {
 
-std::string last_line(const std::string &text) {
-  const auto end = text.find_last_not_of('\n');
-  const auto begin = text.find_last_of('\n', end);
-  return text.substr(begin + 1, end - begin);
-}
-
-/// Replays reference data on a device.
-void replay(const std::string &folder, std::vector<std::string> more) {
-  std::vector<std::string> command = {program("kvern-reference"), source_path("tests/reference/" + folder),
-                                      "--device"};
-  command.insert(command.end(), more.begin(), more.end());
-  const auto ran = run(command);
-  INFO(ran.out << ran.err);
-  CHECK(ran.code == 0);
-  CHECK_THAT(last_line(ran.out), Catch::Contains(" passed, 0 failed, "));
-}
-
 std::vector<std::string> generate(const std::string &device, const std::vector<std::string> &more) {
   std::vector<std::string> command = {program("kvern"), "generate", "--prompt",         "Once upon a time",
                                       "--device",       device,     "--max-new-tokens", "6",
@@ -50,12 +33,6 @@ TEST_CASE(
     CHECK(there.code == 0);
     CHECK(there.out == here.out);
   }
-}
-
-TEST_CASE("Families of every kind give the recorded logits on the emulated device") {
-  replay("recent", {"emulated", "--kind", "forward"});
-  replay("states", {"emulated:1", "--kind", "forward"});
-  replay("encoders", {"emulated", "--kind", "encoder_decoder_forward"});
 }
 
 TEST_CASE("What does not run on a device is refused by name") {

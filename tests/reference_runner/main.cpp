@@ -20,14 +20,15 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> folders;
-  std::set<std::string> kinds;  // empty: all
+  std::set<std::string> kinds, names;  // empty: all
   bool list = false, json = false;
   Context context;
   int threads = 1;
 };
 
 constexpr const char *kUsage =
-    "usage: kvern-reference DIR... [--kind K[,K]] [--cache NAME] [--device NAME] [--list] [--json]\n\n"
+    "usage: kvern-reference DIR... [--kind K[,K]] [--case C[,C]] [--cache NAME] [--device NAME] [--list] "
+    "[--json]\n\n"
     "Replays every case of reference data in the folders, compares, prints a line per kind and closes with\n"
     "'N passed, N failed, N skipped'. Exits with 1 on a failure, if nothing passed, or on a skip whose "
     "reason\n"
@@ -36,6 +37,8 @@ constexpr const char *kUsage =
 po::options_description options() {
   po::options_description visible("options");
   visible.add_options()("kind", po::value<std::string>()->value_name("K[,K]"), "only cases of these kinds")(
+      "case", po::value<std::string>()->value_name("C[,C]"),
+      "only the cases of these names, as --list prints them")(
       "cache", po::value<std::string>()->value_name("NAME"),
       "use this cache wherever a case leaves the choice")(
       "device", po::value<std::string>()->default_value("cpu")->value_name("NAME"),
@@ -45,6 +48,13 @@ po::options_description options() {
                                            "threads that compute; 0 = one per processor")(
       "list", "only name the cases")("json", "report as JSON")("help", "print this");
   return visible;
+}
+
+std::set<std::string> words(const std::string &list) {
+  std::set<std::string> all;
+  std::istringstream in(list);
+  for (std::string word; std::getline(in, word, ',');) all.insert(word);
+  return all;
 }
 
 /// Nothing if help was asked for.
@@ -64,10 +74,8 @@ std::optional<Arguments> parse(int argc, char **argv) {
   Arguments a;
   if (map.count("folder")) a.folders = map["folder"].as<std::vector<std::string>>();
   if (a.folders.empty()) throw Error(ErrorKind::usage, "no folder of reference data given; see --help");
-  if (map.count("kind")) {
-    std::istringstream in(map["kind"].as<std::string>());
-    for (std::string kind; std::getline(in, kind, ',');) a.kinds.insert(kind);
-  }
+  if (map.count("kind")) a.kinds = words(map["kind"].as<std::string>());
+  if (map.count("case")) a.names = words(map["case"].as<std::string>());
   if (map.count("cache")) a.context.cache = map["cache"].as<std::string>();
   if (map.count("plugin-path"))
     for (const auto &dir : map["plugin-path"].as<std::vector<std::string>>())
@@ -79,18 +87,28 @@ std::optional<Arguments> parse(int argc, char **argv) {
   return a;
 }
 
+/// Every word that was asked for is there.
+void check_present(const std::set<std::string> &asked, const std::set<std::string> &present,
+                   const char *what) {
+  for (const auto &word : asked)
+    if (!present.count(word))
+      throw Error(ErrorKind::usage, std::string("no case of ") + what + " '" + word + "' in these folders" +
+                                        did_you_mean(word, {present.begin(), present.end()}));
+}
+
 std::vector<Case> cases_of(const Arguments &a) {
   std::vector<Case> cases;
-  std::set<std::string> present;
+  std::set<std::string> kinds, names;
   for (const auto &folder : a.folders)
     for (auto &c : find_cases(folder)) {
-      present.insert(c.kind);
-      if (a.kinds.empty() || a.kinds.count(c.kind)) cases.push_back(std::move(c));
+      kinds.insert(c.kind);
+      names.insert(c.name);
+      const bool wanted =
+          (a.kinds.empty() || a.kinds.count(c.kind)) && (a.names.empty() || a.names.count(c.name));
+      if (wanted) cases.push_back(std::move(c));
     }
-  for (const auto &kind : a.kinds)
-    if (!present.count(kind))
-      throw Error(ErrorKind::usage, "no case of kind '" + kind + "' in these folders" +
-                                        did_you_mean(kind, {present.begin(), present.end()}));
+  check_present(a.kinds, kinds, "kind");
+  check_present(a.names, names, "name");
   return cases;
 }
 
