@@ -3,8 +3,8 @@
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-parts=(format release asan tsan fuzz)
-other_parts=(device python) # only with --only
+parts=(format release asan tsan device fuzz)
+other_parts=(python) # only with --only
 fuzz_seconds=10      # for each target at most
 fuzz_all_seconds=140 # for all of them
 
@@ -17,10 +17,10 @@ Installs what is missing (scripts/setup.sh --tests), builds and tests. Without -
   release   all tests, optimised
   asan      all tests with the address and undefined behaviour sanitizers
   tsan      the tests labelled 'threaded' with the thread sanitizer
+  device    faults planted in the kernels of a card, each of which the tests of release and tsan must find; where there
+            is a CUDA compiler, the registers of each kernel
   fuzz      every fuzz target for at most $fuzz_seconds s, from its kept inputs
 and, only where --only names it:
-  device    faults planted in the kernels of a card, each of which the tests of tsan and release must find; where there
-            is a CUDA compiler, the registers of each kernel
   python    the Python package under transformers 5 and 4.47, in environments of its own (build/python-env, 5 GB), and
             its wheel
 
@@ -85,8 +85,9 @@ part_tsan() {
 }
 
 part_device() {
-  local log=$here/build/planted-faults.log nvcc
-  if ! configure release || ! build release device_kernels_test || ! configure tsan "${together[@]}" || ! build tsan device_kernels_test; then
+  local log=$here/build/planted-faults.log nvcc how=("${together[@]}")
+  if [ -f "$here/build/release/CMakeCache.txt" ]; then how=(); fi
+  if ! configure release "${how[@]}" || ! build release device_kernels_test || ! configure tsan "${together[@]}" || ! build tsan device_kernels_test; then
     count 0 1 "build of the kernels of a card"
     return
   fi
@@ -96,7 +97,7 @@ part_device() {
   else
     count 0 1 "planted faults"
   fi
-  nvcc=$(sed -n 's/^CMAKE_CUDA_COMPILER:FILEPATH=//p' "$here/build/release/CMakeCache.txt")
+  nvcc=$(sed -n 's/^CMAKE_CUDA_COMPILER:[A-Z]*=//p' "$here/build/release/CMakeCache.txt")
   if [ ! -x "$nvcc" ]; then
     say "skip  registers of the kernels of a card: no CUDA compiler"
   elif python3 "$here/devices/cuda/registers.py" "$nvcc"; then

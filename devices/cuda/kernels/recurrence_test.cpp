@@ -51,7 +51,7 @@ TEST_CASE("Causal convolution on a card equals the reference implementation") {
 }
 
 TEST_CASE("Selective scan on a card equals the reference implementation") {
-  many_shapes(10, [](Random &random) {
+  many_shapes(20, [](Random &random) {
     kernels::SelectiveScanCall call;
     call.channels = random.pick<int64_t>({1, 7, 70});
     call.states = random.pick<int64_t>({1, 5, 16});

@@ -14,7 +14,7 @@ using kernels::Routing;
 
 constexpr int kThreads = 128;
 
-/// p [experts] of a token: in shared memory.
+/// p [experts] of a token, in shared memory: each thread its own elements.
 __device__ void score_experts(const kernels::RouteCall &c, int64_t row, float *p, float *reduce) {
   const float *logits = c.logits + row * c.logits_stride;
   const int64_t n = c.routing.experts;
@@ -26,7 +26,6 @@ __device__ void score_experts(const kernels::RouteCall &c, int64_t row, float *p
     sum += p[e] = softmax ? expf(logits[e] - top) : sigmoid(logits[e]);
   if (softmax) sum = reduce_block(sum, reduce, Sum());
   for (int64_t e = threadIdx.x; softmax && e < n; e += kThreads) p[e] /= sum;
-  sync_block();
 }
 
 /// The first of the largest elements; marks it as taken.
