@@ -11,6 +11,7 @@
 
 #include "devices/cpu/cpu_queue.hpp"
 #include "devices/device_library.hpp"
+#include "devices/program_folder.hpp"
 
 namespace kvern {
 namespace fs = std::filesystem;
@@ -34,15 +35,8 @@ DeviceName parse(const std::string &name) {
   return parsed;
 }
 
-std::vector<fs::path> folders() {
-  std::error_code failed;
-  const fs::path program = fs::read_symlink("/proc/self/exe", failed).parent_path();
-  if (failed) return {};  // never a folder of the working directory
-  return {program.parent_path() / "lib/kvern/devices", program / "lib/kvern/devices"};
-}
-
 fs::path library_of(const std::string &kind) {
-  for (const fs::path &folder : folders()) {
+  for (const fs::path &folder : program_libraries("devices")) {
     fs::path path = folder / ("libkvern_" + kind + ".so");
     std::error_code failed;
     if (fs::exists(path, failed)) return path;

@@ -30,7 +30,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/kvern
 libtorch=$cache/libtorch-$torch_version
 libtorch_needs_mb=2500 # the wheels while they are unpacked, and what is unpacked
 
-cuda_version=13.5.37
+cuda_version=$(sed -n 's/^set(KVERN_CUDA_VERSION \(.*\))$/\1/p' "$here/devices/CMakeLists.txt")
 cuda_wheels=("nvidia-cuda-nvcc==$cuda_version" "nvidia-nvvm==$cuda_version" "nvidia-cuda-crt==$cuda_version"
   "nvidia-cuda-runtime==$cuda_version" nvidia-cuda-cccl==13.3.5.0.6)
 cuda=$cache/cuda-$cuda_version

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <optional>
 
+#include "devices/program_folder.hpp"
+
 namespace kvern {
 namespace fs = std::filesystem;
 namespace {
@@ -22,15 +24,6 @@ void add_environment(PluginPath &folders) {
   }
 }
 
-void add_beside_executable(PluginPath &folders) {
-  std::error_code failed;
-  const fs::path executable = fs::read_symlink("/proc/self/exe", failed);
-  if (failed) return;
-  const fs::path folder = executable.parent_path();
-  folders.push_back(folder.parent_path() / "lib/kvern/plugins");
-  folders.push_back(folder / "lib/kvern/plugins");
-}
-
 /// Set by a program that embeds kvern.
 struct DefaultFolders {
   std::mutex mutex;
@@ -44,8 +37,8 @@ DefaultFolders &defaults() {
 
 void add_defaults(PluginPath &folders) {
   const std::lock_guard lock(defaults().mutex);
-  if (!defaults().folders) return add_beside_executable(folders);
-  folders.insert(folders.end(), defaults().folders->begin(), defaults().folders->end());
+  const PluginPath added = defaults().folders ? *defaults().folders : program_libraries("plugins");
+  folders.insert(folders.end(), added.begin(), added.end());
 }
 
 bool is_library_name(const std::string &file) {

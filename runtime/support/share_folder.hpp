@@ -1,12 +1,13 @@
 // Where the files lie that are installed with the program.
 #pragma once
-#include <filesystem>
+#include "devices/program_folder.hpp"
 
 namespace kvern {
 
-/// share/kvern beside the folder of the program.
+/// share/kvern beside the folder of the program; empty where the system does not say where that is.
 inline std::filesystem::path share_folder() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "share" / "kvern";
+  const std::filesystem::path folder = program_folder();
+  return folder.empty() ? folder : folder.parent_path() / "share" / "kvern";
 }
 
 }  // namespace kvern
