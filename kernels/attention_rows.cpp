@@ -53,7 +53,7 @@ void RowProducts::to_bf16(const FloatRows &weights, int64_t n) {
   for (int64_t i = 0; i < weights.rows; ++i) {
     float *row = weights.data + i * weights.stride;
     if (n % 2 != 0) row[n] = 0.0f;
-    ops_.pair_weights(row, n + n % 2);
+    ops_.round_pairs(row, row, n + n % 2);
   }
 }
 

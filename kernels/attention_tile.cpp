@@ -84,7 +84,7 @@ void TileWork::load_queries() {
     ops_.convert_row(from, call_.q_type, row_, Dtype::f32, call_.dim_k);
     if (shape_.rotate_q) quant::rotate(row_, call_.dim_k);
     if (shape_.in_bf16) {
-      ops_.convert_row(row_, Dtype::f32, to, Dtype::bf16, call_.dim_k);
+      ops_.round_pairs(row_, to, call_.dim_k);
     } else {
       ops_.scale(row_, call_.dim_k, call_.scale);
       ops_.order_pairs(shape_.order, row_, to, call_.dim_k);

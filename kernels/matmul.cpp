@@ -3,7 +3,6 @@
 #include "kernels/matmul.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <stdexcept>
 #include <string_view>
 
@@ -18,8 +17,9 @@ namespace {
 constexpr int64_t kGrainBytes = 1 << 16;     // weights in a parallel task, at least
 constexpr int64_t kDotRows = 1024;           // rows of W whose results are kept before they are stored to y
 constexpr int64_t kMaxAccumulators = 16384;  // accumulators of a [K, N] product, at most
-constexpr int64_t kDepth = 256;              // 32-bit elements of k in a panel
+constexpr int64_t kDepth = 320;              // 32-bit elements of k in a panel, at most
 constexpr int64_t kTileRows = 96;            // rows of x that stay in cache while panels are streamed
+constexpr int64_t kGrainRows = 16;           // rows of x rounded together
 constexpr int64_t kGrainPanels = 8;          // panels packed together
 
 void check(const MatmulCall &c) {
@@ -66,7 +66,7 @@ FloatRows ordered_x(const MatmulCall &c, const KernelTable &ops) {
     float *to = x + m * stride;
     std::fill(to, to + stride, 0.0f);
     if (dots_in_bf16(c, ops)) {
-      ops.convert_row(from, Dtype::f32, to, Dtype::bf16, c.k);
+      ops.round_pairs(from, to, c.k);
     } else {
       ops.order_pairs(c.w_type, from, to, c.k);
     }
@@ -123,23 +123,26 @@ struct Blocked {
   FloatRows a;  // x, or x as pairs of bf16
   int64_t depth, panel_width, task_columns;
 
-  Blocked(const MatmulCall &c, const KernelTable &table, int64_t threads)
+  Blocked(const MatmulCall &c, const KernelTable &table, const Parallel &parallel)
       : call(c), ops(table), in_bf16(panels_in_bf16(c, table)) {
-    depth = kDepth * (in_bf16 ? 2 : 1);
+    const int64_t most = kDepth * (in_bf16 ? 2 : 1), parts = (c.k + most - 1) / most;
+    depth = round_up((c.k + parts - 1) / parts, 2);
     panel_width = 2 * ops.width;
-    int64_t share = threads > 1 ? c.n / (4 * threads) : c.n;
+    int64_t share = parallel.threads > 1 ? c.n / (4 * parallel.threads) : c.n;
     task_columns = std::clamp(round_up(share, panel_width), panel_width, kGrainPanels * panel_width);
     a = {const_cast<float *>(c.x), c.x_stride, c.m};
-    if (in_bf16) round_x_to_bf16();
+    if (in_bf16) round_x_to_bf16(parallel);
   }
 
-  void round_x_to_bf16() {
+  void round_x_to_bf16(const Parallel &parallel) {
     int64_t stride = (call.k + 1) / 2;
     a = {thread_scratch(ScratchUser::caller, call.m * stride), stride, call.m};
-    for (int64_t m = 0; m < call.m; ++m) {
-      a.data[m * stride + stride - 1] = 0.0f;
-      ops.convert_row(call.x + m * call.x_stride, Dtype::f32, a.data + m * stride, Dtype::bf16, call.k);
-    }
+    parallel_for(parallel, call.m, kGrainRows, [this, stride](int64_t begin, int64_t end) {
+      for (int64_t m = begin; m < end; ++m) {
+        a.data[m * stride + stride - 1] = 0.0f;
+        ops.round_pairs(call.x + m * call.x_stride, a.data + m * stride, call.k);
+      }
+    });
   }
 
   void pack(int64_t column, int64_t columns, int64_t k, int64_t k_size, float *panel) const {
@@ -218,24 +221,14 @@ bool converts_x(const MatmulCall &c, const KernelTable &ops) {
   return dots_in_bf16(c, ops) && c.layout == WeightLayout::n_k;
 }
 
-/// To nearest, ties to even, still as f32. Branches would keep the compiler from using vectors.
-void round_to_bf16(const float *from, float *to, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    const uint32_t bits = std::bit_cast<uint32_t>(from[i]);
-    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-    const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u;
-    to[i] = std::bit_cast<float>(nan ? bits : rounded);
-  }
-}
-
 /// The call with x rounded to bf16 in the workspace, if it must be and the product does not convert it.
 MatmulCall with_rounded_x(const MatmulCall &original, const KernelTable &ops, const Parallel &parallel) {
   MatmulCall c = original;
   if (!rounds_x(c) || converts_x(c, ops)) return c;
   float *x = thread_scratch(ScratchUser::rounded, c.m * c.k);
-  parallel_for(parallel, c.m, 16, [&](int64_t begin, int64_t end) {
+  parallel_for(parallel, c.m, kGrainRows, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
-      round_to_bf16(original.x + row * original.x_stride, x + row * c.k, c.k);
+      ops.round_row(original.x + row * original.x_stride, x + row * c.k, c.k);
   });
   c.x = x, c.x_stride = c.k;
   return c;
@@ -275,7 +268,7 @@ void matmul(const MatmulCall &original, const Parallel &parallel) {
   const Parallel &threads =
       original.n * original.k * size_of(original.w_type) < 2 * kGrainBytes ? alone : parallel;
   const MatmulCall call = with_rounded_x(original, ops, threads);
-  if (!has_few_rows(call, ops)) return Blocked(call, ops, threads.threads).run(threads);
+  if (!has_few_rows(call, ops)) return Blocked(call, ops, threads).run(threads);
   if (call.layout == WeightLayout::n_k) return few_rows_n_k(call, ops, threads);
   few_rows_k_n(call, ops, threads);
 }

@@ -38,6 +38,13 @@ Visible KeyPositions::classify(int64_t q_min, int64_t q_max, int64_t begin, int6
 }
 
 void KeyPositions::mask(int64_t q_pos, int64_t begin, int64_t end, float *logits) const {
+  if (!key_pos_ && !window_) {  // the visible keys are neighbours
+    const int64_t first = std::clamp(-first_, begin, end);
+    const int64_t last = std::clamp(causal_ ? q_pos - first_ + 1 : end, first, end);
+    std::fill(logits, logits + (first - begin), -std::numeric_limits<float>::infinity());
+    std::fill(logits + (last - begin), logits + (end - begin), -std::numeric_limits<float>::infinity());
+    return;
+  }
   for (int64_t i = begin; i < end; ++i) {
     if (!seen(at(i), q_pos)) logits[i - begin] = -std::numeric_limits<float>::infinity();
   }

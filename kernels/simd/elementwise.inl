@@ -133,6 +133,14 @@ static void convert_row(const void *from, Dtype from_type, void *to, Dtype to_ty
     store_any(to, to_type, i, load_any(from, from_type, i, n - i), n - i);
 }
 
+static void round_row(const float *from, float *to, int64_t n) {
+  uint16_t half[kWidth];
+  for (int64_t i = 0; i < n; i += kWidth) {
+    store_as<Dtype::bf16>(half, 0, load_some(from + i, n - i));
+    store_some(to + i, load_as<Dtype::bf16>(half, 0), n - i);
+  }
+}
+
 static int64_t argmax(const float *x, int64_t n) {
   const float none = -std::numeric_limits<float>::infinity();
   Vec top = set1(none);

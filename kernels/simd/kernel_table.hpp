@@ -77,8 +77,8 @@ struct KernelTable {
   // dot_rows and sum_rows in bf16, NULL without bf16 dot products: rows are bf16; x and weights are pairs, padded with 0 to whole vectors (x)
   // or to whole pairs (weights). Accumulators in plain order, padded to the next multiple of 2 * width.
   void (*dot_rows_bf16)(FloatRows x, const RowBlock &rows, float *out, int64_t out_stride);
-  /// Converts n weights, an even number, to pairs, in place.
-  void (*pair_weights)(float *x, int64_t n);
+  /// Rounds n numbers to bf16, two to a pair; `to` may be `from`.
+  void (*round_pairs)(const float *from, float *to, int64_t n);
   void (*sum_rows_bf16)(FloatRows weight, const RowBlock &rows, float *out, int64_t out_stride);
 
   void (*rms_norm_row)(const NormCall &call, int64_t row);
@@ -87,6 +87,8 @@ struct KernelTable {
   void (*add_scaled_row)(float *out, const float *x, float scale, int64_t n);
   void (*rotate_head)(float *x, const float *cos, const float *sin, int64_t half, bool interleaved);
   void (*convert_row)(const void *from, Dtype from_type, void *to, Dtype to_type, int64_t n);
+  /// To the nearest bf16, ties to even, still as f32.
+  void (*round_row)(const float *from, float *to, int64_t n);
   int64_t (*argmax)(const float *x, int64_t n);
 
   // recurrences: channels [first, last) of a row, or one head with the scalars [n_new] of its tokens

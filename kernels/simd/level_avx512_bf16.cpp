@@ -17,8 +17,8 @@ namespace avx512_bf16 {
 #include "kernels/simd/softmax.inl"
 #include "kernels/simd/gemm.inl"
 #include "kernels/simd/gemm_bf16.inl"
-#include "kernels/simd/rows_bf16.inl"
 #include "kernels/simd/elementwise.inl"
+#include "kernels/simd/rows_bf16.inl"
 #include "kernels/simd/causal_conv.inl"
 #include "kernels/simd/selective_scan.inl"
 #include "kernels/simd/ssd_scan.inl"
@@ -32,7 +32,8 @@ static constexpr KernelTable make_kernel_table_bf16() {
   ops.pack_rows_bf16 = pack_rows_bf16;
   ops.gemm_panel_bf16 = gemm_panel_bf16;
   ops.dot_rows_bf16 = dot_rows_bf16;
-  ops.pair_weights = pair_weights;
+  ops.round_pairs = round_pairs;
+  ops.round_row = round_row_bf16;
   ops.sum_rows_bf16 = sum_rows_bf16;
   return ops;
 }

@@ -21,6 +21,7 @@ static constexpr KernelTable make_kernel_table() {
   ops.add_scaled_row = add_scaled_row;
   ops.rotate_head = rotate_head;
   ops.convert_row = convert_row;
+  ops.round_row = round_row;
   ops.argmax = argmax;
   ops.causal_conv_row = causal_conv_row;
   ops.selective_scan_row = selective_scan_row;

@@ -114,15 +114,20 @@ static void dot_rows_bf16(FloatRows x, const RowBlock &rows, float *out, int64_t
   dot_streams_bf16<1>(x, rows, done, rows.rows - done, out, out_stride);
 }
 
-static void pair_weights(float *x, int64_t n) {
-  uint16_t *to = reinterpret_cast<uint16_t *>(x);  // never ahead of what is read
+static void round_pairs(const float *from, float *pairs, int64_t n) {
+  uint16_t *to = reinterpret_cast<uint16_t *>(pairs);  // never ahead of what is read
   int64_t i = 0;
   for (; i + 2 * kWidth <= n; i += 2 * kWidth)
-    _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(load(x + i + kWidth), load(x + i)));
+    _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(load(from + i + kWidth), load(from + i)));
   for (; i < n; i += kWidth) {
-    __m256i half = (__m256i)_mm512_cvtneps_pbh(n - i >= kWidth ? load(x + i) : load_n(x + i, n - i));
+    __m256i half = (__m256i)_mm512_cvtneps_pbh(n - i >= kWidth ? load(from + i) : load_n(from + i, n - i));
     _mm256_mask_storeu_epi16(to + i, n - i >= kWidth ? 0xffff : first_n(n - i), half);
   }
+}
+
+static void round_row_bf16(const float *from, float *to, int64_t n) {
+  for (int64_t i = 0; i < n; i += kWidth)
+    store_some(to + i, widen_bf16((__m256i)_mm512_cvtneps_pbh(load_some(from + i, n - i))), n - i);
 }
 
 // Interleaving two rows leaves elements in the order 0-3 8-11 16-19 24-27 and 4-7 12-15 20-23 28-31.
