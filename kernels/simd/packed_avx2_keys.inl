@@ -42,7 +42,7 @@ KVERN_INLINE RoundedGroup put_queries(const float *x, int64_t first, int64_t n, 
     sum = _mm256_add_epi32(sum, _mm256_add_epi32(a, b));
     put_query<B>(workspace, m, first + i, a, b);
   }
-  return {largest / most, offset, (B == 8 ? 128 : kBias) * reduce_ints(sum), 0};
+  return {largest / most, offset, (B == 8 ? 128 : kBias) * reduce_ints(sum)};
 }
 
 template <int B>
@@ -94,12 +94,12 @@ KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, const Query
   constexpr int P = B == 4 ? 2 : B == 0 || B == 8 ? 1 : 4;
   __m256i sum[2][M];
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) sum[0][m] = sum[1][m] = _mm256_set1_epi32(-group[m * group_stride].high);
+  for (int m = 0; m < M; ++m) sum[0][m] = sum[1][m] = _mm256_set1_epi32(-group[m * group_stride].correction);
   for (int64_t u = first; u < first + n; u += P) {
     __m256i level[2][P];
     load_levels<B, P>(levels, unit + u, 0, level[0]);
     load_levels<B, P>(levels, unit + u, 32, level[1]);
-    prefetch.lines(1);
+    prefetch.lines<1>();
     KVERN_UNROLL
     for (int i = 0; i < P; ++i) {
       if constexpr (B == 8) {
@@ -229,7 +229,7 @@ template <int B>
 static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                             int64_t n, const FloatRows &q, const IntegerWorkspace &workspace, float *out,
                             int64_t out_stride) {
-  Prefetcher prefetch(workspace.ahead, meta.scales);
+  Prefetcher prefetch(workspace.ahead, meta.scales, 1);
   int64_t first = 0;
   for (int64_t passes = (q.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (q.rows - first + passes - 1) / passes;

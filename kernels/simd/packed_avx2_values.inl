@@ -58,12 +58,12 @@ KVERN_INLINE void sum_halves(const LevelSource &levels, int64_t row, const Value
                              int64_t out_stride) {
   __m256i sum[M][P];
   KVERN_UNROLL
-  for (int i = 0; i < M * P; ++i) sum[i / P][i % P] = _mm256_set1_epi32(-w.group[i / P].high);
+  for (int i = 0; i < M * P; ++i) sum[i / P][i % P] = _mm256_set1_epi32(-w.group[i / P].correction);
   int64_t unit = part.first_token / 4 * row + column;
   for (int64_t t = 0; t < part.tokens; t += 4, unit += row) {
     __m256i level[P];
     load_levels<B, P>(levels, unit, half, level);
-    if (half == 0) prefetch.lines(B == 0 || B == 8 ? P : 1);
+    if (half == 0) prefetch.lines<(B == 0 || B == 8 ? P : 1)>();
     dot_tokens<M, P, B, kSigned>(w, t, level, sum);
   }
   KVERN_UNROLL
@@ -123,7 +123,7 @@ KVERN_INLINE void round_rows(const float *const (&x)[M], int64_t n, const Vec (&
     }
     w.high[m] = high, w.low[m] = low;
     w.group[m].step = largest * (1.0f / (kMax * 127.0f));
-    w.group[m].high = B == 8 ? 128 * reduce_ints(sum) : 0;
+    w.group[m].correction = B == 8 ? 128 * reduce_ints(sum) : 0;
   }
 }
 
@@ -228,7 +228,7 @@ template <int B>
 static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
                          int64_t n, const FloatRows &weight, const IntegerWorkspace &workspace, float *out,
                          int64_t out_stride) {
-  Prefetcher prefetch(workspace.ahead, meta.scales);
+  Prefetcher prefetch(workspace.ahead, meta.scales, 1);
   int64_t first = 0;
   for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
     const int64_t m = (weight.rows - first + passes - 1) / passes;

@@ -5,7 +5,7 @@
 // A query (times the channels' scales, if keys are quantized per channel) is rounded to signed 8-bit
 // integers, with one step in each group; weights likewise to unsigned ones, or to signed ones if they were
 // multiplied by the tokens' scales (values quantized per token), which may be negative. With 8-bit codes
-// these integers have 16 bits, as two bytes high * 256 + low, and scales are not negative. With AVX2 weights
+// these integers have 16 bits, as two signed bytes high * 256 + low, and scales are not negative. With AVX2 weights
 // are always unsigned, levels take the scales' signs, and 16-bit integers are words, even elements in `high`,
 // odd ones in `low`.
 #pragma once
@@ -26,8 +26,8 @@ struct PackedTensor {
 /// Integers with a common step: each stands for step * integer.
 struct RoundedGroup {
   float step;
-  float offset;       ///< contribution of the zeros to the product
-  int32_t high, low;  ///< correction for unsigned levels: bias * sum of each half of the integers
+  float offset;        ///< contribution of the zeros to the product
+  int32_t correction;  ///< for unsigned levels: bias * sum of the integers
 };
 
 /// Memory to prefetch during this call; none if bytes is 0.

@@ -1,20 +1,20 @@
 // Logits of packed keys: lane = token, unsigned levels times signed queries. Needs packed_unpack.inl. Not
 // self-contained: included by level_*.cpp and packed_*.cpp.
 
-/// 16 integers at row m, channel d of the workspace's queries, added to the sums of their halves.
+/// 16 integers at row m, channel d of the workspace's queries; they are added to `sum`.
 template <bool kWide>
-KVERN_INLINE void put_query(__m512i whole, const IntegerWorkspace &workspace, int64_t m, int64_t d, __m512i &high_sum,
-                            __m512i &low_sum) {
+KVERN_INLINE void put_query(__m512i whole, const IntegerWorkspace &workspace, int64_t m, int64_t d, __m512i &sum) {
   const int64_t at = m * workspace.q_stride + d;
-  if constexpr (kWide) {
-    const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(whole, _mm512_set1_epi32(128)), 8);
-    const __m512i low = _mm512_sub_epi32(whole, _mm512_slli_epi32(high, 8));
-    low_sum = _mm512_add_epi32(low_sum, low);
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(workspace.q_low + at), _mm512_cvtepi32_epi8(low));
-    whole = high;
-  }
-  high_sum = _mm512_add_epi32(high_sum, whole);
+  sum = _mm512_add_epi32(sum, whole);
+  if constexpr (kWide) _mm_storeu_si128(reinterpret_cast<__m128i *>(workspace.q_low + at), split_words(whole));
   _mm_storeu_si128(reinterpret_cast<__m128i *>(workspace.q_high + at), _mm512_cvtepi32_epi8(whole));
+}
+
+/// The largest integer of a query of n channels whose products with levels, which are summed in 32 bits, cannot overflow.
+template <bool kWide>
+KVERN_INLINE float largest_integer(int64_t n) {
+  if constexpr (!kWide) return kMaxOf8;
+  return n <= 512 ? kMaxOf16 : static_cast<float>((int64_t{1} << 24) / n - 1);
 }
 
 /// n channels of query m from `first` on, in integers.
@@ -27,14 +27,13 @@ static RoundedGroup round_group(const float *x, int64_t first, int64_t n, const 
     top = max_of(top, abs_of(load_some(i)));
     sum = add(sum, load_some(i));
   }
-  const float most = kWide ? kMaxOf16 : kMaxOf8, largest = reduce_max(top), up = most / largest;
+  const float most = largest_integer<kWide>(n), largest = reduce_max(top), up = most / largest;
   const Vec inverse = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
-  __m512i high = _mm512_setzero_si512(), low = high;
+  __m512i all = _mm512_setzero_si512();
   for (int64_t i = 0; i < n; i += kWidth) {
-    put_query<kWide>(_mm512_cvtps_epi32(mul(load_some(i), inverse)), workspace, m, first + i, high, low);
+    put_query<kWide>(_mm512_cvtps_epi32(mul(load_some(i), inverse)), workspace, m, first + i, all);
   }
-  return {largest / most, reduce_add(sum), 128 * _mm512_reduce_add_epi32(high),
-          128 * _mm512_reduce_add_epi32(low)};
+  return {largest / most, reduce_add(sum), 128 * _mm512_reduce_add_epi32(all)};
 }
 
 static void round_queries(const PackedTensor &keys, const FloatRows &q, const IntegerWorkspace &workspace) {
@@ -62,16 +61,6 @@ KVERN_INLINE void dot_bytes(__m512i &sum, __m512i with_no_sign, __m512i with_sig
   __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(with_no_sign), "v"(with_sign));
 }
 
-/// The same with four bytes repeated.
-KVERN_INLINE void dot_four(__m512i &sum, __m512i with_no_sign, const int8_t *with_sign) {
-  struct Four {
-    int8_t bytes[4];
-  };
-  __asm__("vpdpbusd %2%{1to16%}, %1, %0"
-          : "+v"(sum)
-          : "v"(with_no_sign), "m"(*reinterpret_cast<const Four *>(with_sign)));
-}
-
 /// Integers of M queries in one group, and their steps and offsets.
 template <int M>
 struct QueryGroup {
@@ -91,41 +80,48 @@ KVERN_INLINE QueryGroup<M> query_group(const IntegerWorkspace &workspace, int64_
   return q;
 }
 
-/// Products of the queries with the levels of R times 16 tokens over n units. Those of the first token begin at `unit`,
-/// those of others are `apart` from each other.
-template <int M, int B, bool kWide, int R>
-KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apart, const QueryGroup<M> &q,
-                            int64_t n, Prefetcher &prefetch, Vec (&out)[R][M]) {
+/// Adds products of bytes of the queries with the levels of R times 16 tokens over n units. Those of the first token begin at
+/// `unit`, those of others are `apart` from each other.
+template <int M, int B, int R>
+KVERN_INLINE void add_dots(const LevelSource &levels, int64_t unit, int64_t apart, const int8_t *const (&x)[M],
+                           int64_t n, Prefetcher &prefetch, __m512i (&sum)[R][M]) {
   constexpr int P = kTogether<B>;
-  __m512i high[R][M], low[R][M];
-  KVERN_UNROLL
-  for (int i = 0; i < R * M; ++i) {
-    high[i / M][i % M] = _mm512_set1_epi32(-q.group[i % M]->high);
-    if constexpr (kWide) low[i / M][i % M] = _mm512_set1_epi32(-q.group[i % M]->low);
-  }
   for (int64_t u = 0; u < n; u += P) {
     __m512i level[R][P];
     KVERN_UNROLL
     for (int r = 0; r < R; ++r) load_levels<B, P>(levels, unit + r * apart + u, level[r]);
-    prefetch.lines(R * P * (B == 0 ? 8 : B) / 8);
+    prefetch.lines<R * P * (B == 0 ? 8 : B) / 8>();
     KVERN_UNROLL
     for (int i = 0; i < P; ++i) {
       KVERN_UNROLL
-      for (int r = 0; r < R; ++r) {
+      for (int m = 0; m < M; ++m) {
+        const __m512i four = broadcast_4(x[m] + 4 * (u + i));
         KVERN_UNROLL
-        for (int m = 0; m < M; ++m) {
-          dot_four(high[r][m], level[r][i], q.high[m] + 4 * (u + i));
-          if constexpr (kWide) dot_four(low[r][m], level[r][i], q.low[m] + 4 * (u + i));
-        }
+        for (int r = 0; r < R; ++r) dot_bytes(sum[r][m], level[r][i], four);
       }
     }
   }
+}
+
+/// The whole products. Sums of high bytes become those of low bytes' size before these are added: they wrap, what remains does not.
+template <int M, int B, bool kWide, int R>
+KVERN_INLINE void dot_units(const LevelSource &levels, int64_t unit, int64_t apart, const QueryGroup<M> &q,
+                            int64_t n, Prefetcher &prefetch, Vec (&out)[R][M]) {
+  __m512i sum[R][M];
   KVERN_UNROLL
-  for (int i = 0; i < R * M; ++i) {
-    Vec dot = _mm512_cvtepi32_ps(high[i / M][i % M]);
-    if constexpr (kWide) dot = fma(dot, set1(256.0f), _mm512_cvtepi32_ps(low[i / M][i % M]));
-    out[i / M][i % M] = dot;
+  for (int i = 0; i < R * M; ++i)
+    sum[i / M][i % M] = kWide ? _mm512_setzero_si512() : _mm512_set1_epi32(-q.group[i % M]->correction);
+  add_dots<M, B, R>(levels, unit, apart, q.high, n, prefetch, sum);
+  if constexpr (kWide) {
+    KVERN_UNROLL
+    for (int i = 0; i < R * M; ++i) {
+      __m512i &one = sum[i / M][i % M];
+      one = _mm512_sub_epi32(_mm512_slli_epi32(one, 8), _mm512_set1_epi32(q.group[i % M]->correction));
+    }
+    add_dots<M, B, R>(levels, unit, apart, q.low, n, prefetch, sum);
   }
+  KVERN_UNROLL
+  for (int i = 0; i < R * M; ++i) out[i / M][i % M] = _mm512_cvtepi32_ps(sum[i / M][i % M]);
 }
 
 /// M queries from `first` on with group g of keys that have scales of their own; n is rounded up to a multiple of 64.
@@ -133,7 +129,7 @@ template <int M, int B, bool kWide>
 static void logits_per_token(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                              int64_t g, int64_t n, const IntegerWorkspace &workspace, int64_t first, Prefetcher &prefetch,
                              float *out, int64_t out_stride) {
-  constexpr int R = kWide ? 2 : 4;
+  constexpr int R = 4;
   const int64_t row = keys.layout->dim_padded / 4, groups = keys.layout->groups,
                 step = keys.format->group / 4;
   const int64_t first_unit = g * step, units = row - first_unit < step ? row - first_unit : step;
@@ -162,13 +158,12 @@ template <int M, bool kWide>
 static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64_t g, const FloatRows &q,
                          const IntegerWorkspace &workspace, int64_t first, RoundedGroup (&group)[M]) {
   const int64_t dim = keys.format->dim, at = g * keys.layout->group_stride;
-  const float most = kWide ? kMaxOf16 : kMaxOf8;
   Vec top[M], offset[M], inverse[M];
-  __m512i high[M], low[M];
+  __m512i all[M];
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
     top[m] = offset[m] = zero();
-    high[m] = low[m] = _mm512_setzero_si512();
+    all[m] = _mm512_setzero_si512();
   }
   for (int64_t d = 0; d < dim; d += kWidth) {
     const Vec scale = load_halves(meta.scales, at + d, dim - d), zeros = load_zeros(meta, at + d, dim - d);
@@ -180,24 +175,25 @@ static void round_scaled(const PackedTensor &keys, const PackedMeta &meta, int64
       offset[m] = fma(x, zeros, offset[m]);
     }
   }
+  const RowSteps<M> steps(top, largest_integer<kWide>(dim), 1.0f);
+  float offsets[4];
+  sum_all(offset, offsets);
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
-    const float largest = reduce_max(top[m]), up = most / largest;
-    group[m] = {largest * (1.0f / most), reduce_add(offset[m]), 0, 0};
-    inverse[m] = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
+    group[m] = {steps.step[m], offsets[m], 0};
+    inverse[m] = set1(steps.inverse[m]);
   }
   for (int64_t d = 0; d < dim; d += kWidth) {
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       const Vec y = mul(load(workspace.scaled + m * workspace.scaled_stride + d), inverse[m]);
-      put_query<kWide>(_mm512_cvtps_epi32(y), workspace, first + m, d, high[m], low[m]);
+      put_query<kWide>(_mm512_cvtps_epi32(y), workspace, first + m, d, all[m]);
     }
   }
+  int32_t sums[4];
+  sum_all(all, sums);
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) {
-    group[m].high = 128 * _mm512_reduce_add_epi32(high[m]);
-    if constexpr (kWide) group[m].low = 128 * _mm512_reduce_add_epi32(low[m]);
-  }
+  for (int m = 0; m < M; ++m) group[m].correction = 128 * sums[m];
 }
 
 /// Logits of R times 16 tokens whose channels have scales.
@@ -219,7 +215,7 @@ template <int M, int B, bool kWide>
 static void logits_per_channel(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                                int64_t g, int64_t n, const FloatRows &q, const IntegerWorkspace &workspace,
                                int64_t first, Prefetcher &prefetch, float *out, int64_t out_stride) {
-  constexpr int R = kWide ? 2 : 4;
+  constexpr int R = 4;
   const int64_t row = keys.layout->dim_padded / 4, group = keys.format->group, token = g * group;
   RoundedGroup rounded[M];
   round_scaled<M, kWide>(keys, meta, g, q, workspace, first, rounded);
@@ -251,9 +247,10 @@ template <int B, bool kWide>
 static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, const LevelSource &levels,
                             int64_t n, const FloatRows &q, const IntegerWorkspace &workspace, float *out,
                             int64_t out_stride) {
-  Prefetcher prefetch(workspace.ahead, meta.scales);
+  const int64_t all = (q.rows + 3) / 4;
+  Prefetcher prefetch(workspace.ahead, meta.scales, all * (kWide ? 2 : 1));
   int64_t first = 0;
-  for (int64_t passes = (q.rows + 3) / 4; passes > 0; --passes) {
+  for (int64_t passes = all; passes > 0; --passes) {
     const int64_t m = (q.rows - first + passes - 1) / passes;
     float *to = out + first * out_stride;
     if (m == 1) logits_of<1, B, kWide>(keys, meta, levels, n, q, workspace, first, prefetch, to, out_stride);
@@ -261,8 +258,8 @@ static void logits_by_fours(const PackedTensor &keys, const PackedMeta &meta, co
     if (m == 3) logits_of<3, B, kWide>(keys, meta, levels, n, q, workspace, first, prefetch, to, out_stride);
     if (m == 4) logits_of<4, B, kWide>(keys, meta, levels, n, q, workspace, first, prefetch, to, out_stride);
     first += m;
-    prefetch.finish();
   }
+  prefetch.finish();
 }
 
 static void key_logits(const PackedTensor &keys, const std::byte *block, int64_t n, const FloatRows &q,

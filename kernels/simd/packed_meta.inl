@@ -39,14 +39,25 @@ KVERN_INLINE Vec load_zeros(const PackedMeta &meta, int64_t i, int64_t n) {
 /// has too few fill buffers for that many requests.
 struct Prefetcher {
   const char *at, *end;
-  /// `near` is cached already; it is touched where there is nothing to prefetch.
-  KVERN_INLINE_MEMBER Prefetcher(const PackedPrefetchHint &ahead, const void *near)
-      : at(reinterpret_cast<const char *>(ahead.bytes > 0 ? ahead.data : near)), end(at + ahead.bytes) {}
-  /// Possibly beyond the end.
-  KVERN_INLINE_MEMBER void lines(int n) {
+  int shift;  ///< a step prefetches 1 / 2^shift of the lines that it reads
+  /// `near` is cached already; it is touched where there is nothing to prefetch. What is read is read `times`.
+  KVERN_INLINE_MEMBER Prefetcher(const PackedPrefetchHint &ahead, const void *near, int64_t times)
+      : at(reinterpret_cast<const char *>(ahead.bytes > 0 ? ahead.data : near)),
+        end(at + ahead.bytes),
+        shift(times > 4 ? 3 : times > 2 ? 2 : times > 1 ? 1 : 0) {}
+  /// The share of a step that reads N lines; possibly beyond the end.
+  template <int N>
+  KVERN_INLINE_MEMBER void lines() {
+    if (shift == 0) return fetch<N>();
+    if (shift == 1) return fetch<(N + 1) / 2>();
+    if (shift == 2) return fetch<(N + 3) / 4>();
+    fetch<(N + 7) / 8>();
+  }
+  template <int N>
+  KVERN_INLINE_MEMBER void fetch() {
     KVERN_UNROLL
-    for (int i = 0; i < n; ++i) __builtin_prefetch(at + 64 * i, 0, 2);
-    at += 64 * n;
+    for (int i = 0; i < N; ++i) __builtin_prefetch(at + 64 * i, 0, 2);
+    at += 64 * N;
   }
   /// Prefetches the rest.
   KVERN_INLINE_MEMBER void finish() {

@@ -7,8 +7,68 @@ constexpr float kMaxOf16 = 32512.0f;  // 127 * 256: the sum with any low half fi
 KVERN_INLINE __m512i load_bytes(const void *p) { return _mm512_loadu_si512(p); }
 KVERN_INLINE void store_bytes(void *p, __m512i v) { _mm512_storeu_si512(p, v); }
 
+/// Integers of 16 bits become their high bytes, rounded; returns the low bytes, which have signs: 256 * high + low is the integer.
+KVERN_INLINE __m128i split_words(__m512i &whole) {
+  const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(whole, _mm512_set1_epi32(128)), 8);
+  const __m128i low = _mm512_cvtepi32_epi8(whole);
+  whole = high;
+  return low;
+}
+
 KVERN_INLINE __m512i level_table(int bits, int bias) {
   return _mm512_broadcast_i32x4(level_table_of_16(bits, bias));
+}
+
+struct Larger {
+  static KVERN_INLINE_MEMBER Vec of(Vec a, Vec b) { return max_of(a, b); }
+};
+struct Sum {
+  static KVERN_INLINE_MEMBER Vec of(Vec a, Vec b) { return add(a, b); }
+};
+struct SumOfIntegers {
+  static KVERN_INLINE_MEMBER Vec of(Vec a, Vec b) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  }
+};
+
+/// What each of M vectors, at most four, folds to.
+template <class Join, int M>
+KVERN_INLINE __m128 fold_all(const Vec (&v)[M]) {
+  const Vec second = v[M > 1 ? 1 : 0], third = v[M > 2 ? 2 : 0], fourth = v[M > 3 ? 3 : 0];
+  const Vec a = Join::of(_mm512_unpacklo_ps(v[0], second), _mm512_unpackhi_ps(v[0], second));
+  const Vec b = Join::of(_mm512_unpacklo_ps(third, fourth), _mm512_unpackhi_ps(third, fourth));
+  Vec all = Join::of(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  all = Join::of(all, _mm512_shuffle_f32x4(all, all, 0x4e));
+  all = Join::of(all, _mm512_shuffle_f32x4(all, all, 0xb1));
+  return _mm512_castps512_ps128(all);
+}
+
+/// How M rows become integers: these stand for `step` * integer, and come from numbers * `inverse`.
+template <int M>
+struct RowSteps {
+  float inverse[4], step[4];
+
+  /// From the largest magnitudes, the integer that these become, and a factor of all steps.
+  KVERN_INLINE_MEMBER RowSteps(const Vec (&top)[M], float most, float factor) {
+    const __m128 largest = fold_all<Larger>(top);
+    const __m128 up = _mm_div_ps(_mm_set1_ps(most), largest);
+    const __m128 finite = _mm_cmplt_ps(up, _mm_set1_ps(std::numeric_limits<float>::infinity()));
+    _mm_storeu_ps(inverse, _mm_and_ps(up, finite));
+    _mm_storeu_ps(step, _mm_mul_ps(largest, _mm_set1_ps(factor / most)));
+  }
+};
+
+template <int M>
+KVERN_INLINE void sum_all(const Vec (&v)[M], float *out) {
+  _mm_storeu_ps(out, fold_all<Sum>(v));
+}
+template <int M>
+KVERN_INLINE void sum_all(const __m512i (&v)[M], int32_t *out) {
+  Vec as_floats[M];
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) as_floats[m] = _mm512_castsi512_ps(v[m]);
+  const __m128 sums = fold_all<SumOfIntegers>(as_floats);
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(out), _mm_castps_si128(sums));
 }
 
 /// Unit i of those that share 64 bytes: its code in the low bits of each byte, other bits undefined.
@@ -38,7 +98,7 @@ KVERN_INLINE void join_3_bits(__m512i table, __m512i shared, __m512i third, __m5
 
 /// Units loaded together: as many as fill whole cache lines of B-bit codes, or half ones.
 template <int B>
-constexpr int kTogether = B == 0 || B == 4 || B == 8 ? 2 : 4;
+constexpr int kTogether = B == 0 || B == 4 ? 2 : 4;
 
 /// Levels of the kTogether units from `unit` on, a multiple of that number, from codes of B bits.
 template <int B>
@@ -83,25 +143,21 @@ static const uint8_t *unpack(int bits, int64_t units, int bias, const std::byte 
 struct LevelSource {
   const uint8_t *codes;
   const uint8_t *thirds;  ///< with 3 bits
-  __m512i table;          ///< with 8 bits: bits in which codes and levels differ
+  __m512i table;          ///< with up to 4 bits
 };
 
 static LevelSource level_source(int bits, int64_t units, int bias, const std::byte *codes) {
   const uint8_t *first = reinterpret_cast<const uint8_t *>(codes);
-  const __m512i table = bits == 8 ? _mm512_set1_epi8(static_cast<char>(0x80)) : level_table(bits, bias);
-  return {first, first + units * 16, table};
+  return {first, first + units * 16, bits == 8 ? _mm512_setzero_si512() : level_table(bits, bias)};
 }
 
 /// Levels of P units from `unit` on; both are multiples of kTogether if B is 1 to 4. B = 0: levels written by
-/// unpack().
+/// unpack(), or codes of 8 bits.
 template <int B, int P>
 KVERN_INLINE void load_levels(const LevelSource &from, int64_t unit, __m512i (&out)[P]) {
-  if constexpr (B == 0 || B == 8) {
+  if constexpr (B == 0) {
     KVERN_UNROLL
-    for (int i = 0; i < P; ++i) {
-      out[i] = load_bytes(from.codes + (unit + i) * 64);
-      if constexpr (B == 8) out[i] = _mm512_xor_si512(out[i], from.table);
-    }
+    for (int i = 0; i < P; ++i) out[i] = load_bytes(from.codes + (unit + i) * 64);
   } else {
     KVERN_UNROLL
     for (int i = 0; i < P; i += kTogether<B>)

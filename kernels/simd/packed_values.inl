@@ -1,5 +1,5 @@
-// Weighted sums of packed values: lane = channel, unsigned weights times signed levels, or, where weights
-// become signed by the tokens' scales (kSigned), unsigned levels times signed weights. Needs
+// Weighted sums of packed values: lane = channel, unsigned weights times signed levels, or, where weights have
+// 16 bits or become signed by the tokens' scales (kSigned), unsigned levels times signed weights. Needs
 // packed_unpack.inl. Not self-contained: included by level_*.cpp and packed_*.cpp.
 
 /// Part of a block that a sum covers, and its scaling: out += scale * step * integers + zero * offset, where
@@ -17,41 +17,47 @@ struct WeightRows {
   RoundedGroup group[M];
 };
 
-/// P columns of M accumulators.
-template <int M, int P, int B, bool kWide, bool kSigned>
-static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
-                        const WeightRows<M> &w, Prefetcher &prefetch, float *out, int64_t out_stride) {
-  __m512i high[M][P], low[M][P];
-  KVERN_UNROLL
-  for (int i = 0; i < M * P; ++i) {
-    high[i / P][i % P] = _mm512_set1_epi32(kSigned ? -w.group[i / P].high : 0);
-    low[i / P][i % P] = _mm512_setzero_si512();
-  }
+/// Adds products of bytes of M rows of weights with P columns.
+template <int M, int P, int B, bool kSigned>
+KVERN_INLINE void add_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
+                              const uint8_t *const (&x)[M], Prefetcher &prefetch, __m512i (&sum)[M][P]) {
   int64_t unit = part.first_token / 4 * row + column;
   for (int64_t t = 0; t < part.tokens; t += 4, unit += row) {
     __m512i level[P];
     load_levels<B, P>(levels, unit, level);
-    prefetch.lines(P * (B == 0 ? 8 : B) / 8);
+    prefetch.lines<P *(B == 0 ? 8 : B) / 8>();
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
-      const __m512i x = broadcast_4(w.high[m] + t);
+      const __m512i four = broadcast_4(x[m] + t);
       KVERN_UNROLL
-      for (int p = 0; p < P; ++p) {
-        kSigned ? dot_bytes(high[m][p], level[p], x) : dot_bytes(high[m][p], x, level[p]);
-      }
-      if constexpr (kWide) {
-        const __m512i y = broadcast_4(w.low[m] + t);
-        KVERN_UNROLL
-        for (int p = 0; p < P; ++p) dot_bytes(low[m][p], y, level[p]);
-      }
+      for (int p = 0; p < P; ++p)
+        kSigned ? dot_bytes(sum[m][p], level[p], four) : dot_bytes(sum[m][p], four, level[p]);
     }
+  }
+}
+
+/// P columns of M accumulators.
+template <int M, int P, int B, bool kWide, bool kSigned>
+static void sum_columns(const LevelSource &levels, int64_t row, const ValuePart &part, int64_t column,
+                        const WeightRows<M> &w, Prefetcher &prefetch, float *out, int64_t out_stride) {
+  __m512i sum[M][P];
+  KVERN_UNROLL
+  for (int i = 0; i < M * P; ++i)
+    sum[i / P][i % P] = kSigned && !kWide ? _mm512_set1_epi32(-w.group[i / P].correction) : _mm512_setzero_si512();
+  add_columns<M, P, B, kSigned>(levels, row, part, column, w.high, prefetch, sum);
+  if constexpr (kWide) {
+    KVERN_UNROLL
+    for (int i = 0; i < M * P; ++i) {
+      __m512i &one = sum[i / P][i % P];
+      one = _mm512_sub_epi32(_mm512_slli_epi32(one, 8), _mm512_set1_epi32(w.group[i / P].correction));
+    }
+    add_columns<M, P, B, kSigned>(levels, row, part, column, w.low, prefetch, sum);
   }
   KVERN_UNROLL
   for (int i = 0; i < M * P; ++i) {
     const int m = i / P, p = i % P;
     const int64_t channel = (column + p) * kWidth;
-    Vec dot = _mm512_cvtepi32_ps(high[m][p]);
-    if constexpr (kWide) dot = fma(dot, set1(256.0f), _mm512_cvtepi32_ps(low[m][p]));
+    const Vec dot = _mm512_cvtepi32_ps(sum[m][p]);
     Vec scale = set1(w.group[m].step), offset = set1(w.group[m].offset);
     if (part.channel_meta) {
       scale = mul(scale, load_as<Dtype::f16>(part.channel_meta->scales, part.meta_at + channel));
@@ -66,11 +72,9 @@ template <int M, int B, bool kWide, bool kSigned>
 static void sum_part(const LevelSource &levels, int64_t row, const ValuePart &part, const WeightRows<M> &w,
                      Prefetcher &prefetch, float *out, int64_t out_stride) {
   int64_t column = part.first_column, end = column + part.columns;
-  if constexpr (!kWide || M < 3) {
-    for (; column + 4 <= end; column += 4)
-      sum_columns<M, 4, B, kWide, kSigned>(levels, row, part, column, w, prefetch, out, out_stride);
-  }
-  if constexpr (B == 0 || B == 8) {
+  for (; column + 4 <= end; column += 4)
+    sum_columns<M, 4, B, kWide, kSigned>(levels, row, part, column, w, prefetch, out, out_stride);
+  if constexpr (B == 0) {
     for (; column + 2 <= end; column += 2)
       sum_columns<M, 2, B, kWide, kSigned>(levels, row, part, column, w, prefetch, out, out_stride);
     if (column < end)
@@ -78,39 +82,47 @@ static void sum_part(const LevelSource &levels, int64_t row, const ValuePart &pa
   }
 }
 
+template <int M>
+KVERN_INLINE void put_offsets(const Vec (&offset)[M], WeightRows<M> &w) {
+  float sums[4];
+  sum_all(offset, sums);
+  KVERN_UNROLL
+  for (int m = 0; m < M; ++m) w.group[m].offset = sums[m];
+}
+
 /// Rounds M rows of n weights, n a multiple of 16, negative only if kSigned; top holds their maximum
 /// magnitude.
 template <int M, bool kWide, bool kSigned>
 KVERN_INLINE void round_rows(const float *const (&x)[M], int64_t n, const Vec (&top)[M],
                              const IntegerWorkspace &workspace, WeightRows<M> &w) {
-  static_assert(!kWide || !kSigned);
-  const float most = kWide ? 65535.0f : kSigned ? kMaxOf8 : 255.0f;
+  static_assert(!kWide || kSigned);
+  const RowSteps<M> steps(top, kWide ? kMaxOf16 : kSigned ? kMaxOf8 : 255.0f, 1.0f / 127.0f);
+  uint8_t *const w_high = workspace.w_high, *const w_low = workspace.w_low;
+  const int64_t stride = workspace.w_stride;
   Vec inverse[M];
   __m512i sum[M];
   KVERN_UNROLL
   for (int m = 0; m < M; ++m) {
     sum[m] = _mm512_setzero_si512();
-    const float largest = reduce_max(top[m]), up = most / largest;
-    w.group[m].step = largest * (1.0f / (most * 127.0f));
-    inverse[m] = set1(up < std::numeric_limits<float>::infinity() ? up : 0.0f);
-    w.high[m] = workspace.w_high + m * workspace.w_stride, w.low[m] = workspace.w_low + m * workspace.w_stride;
+    inverse[m] = set1(steps.inverse[m]);
+    w.group[m].step = steps.step[m];
+    w.high[m] = w_high + m * stride, w.low[m] = w_low + m * stride;
   }
   for (int64_t i = 0; i < n; i += kWidth) {
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
       __m512i whole = _mm512_cvtps_epi32(mul(load(x[m] + i), inverse[m]));
-      uint8_t *high = workspace.w_high + m * workspace.w_stride + i, *low = workspace.w_low + m * workspace.w_stride + i;
       if constexpr (kSigned) sum[m] = _mm512_add_epi32(sum[m], whole);
-      if constexpr (kWide) {
-        _mm_storeu_si128(reinterpret_cast<__m128i *>(low), _mm512_cvtepi32_epi8(whole));
-        whole = _mm512_srli_epi32(whole, 8);
-      }
-      _mm_storeu_si128(reinterpret_cast<__m128i *>(high), _mm512_cvtepi32_epi8(whole));
+      if constexpr (kWide)
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(w_low + m * stride + i), split_words(whole));
+      _mm_storeu_si128(reinterpret_cast<__m128i *>(w_high + m * stride + i), _mm512_cvtepi32_epi8(whole));
     }
   }
   if constexpr (kSigned) {
+    int32_t sums[4];
+    sum_all(sum, sums);
     KVERN_UNROLL
-    for (int m = 0; m < M; ++m) w.group[m].high = 128 * _mm512_reduce_add_epi32(sum[m]);
+    for (int m = 0; m < M; ++m) w.group[m].correction = 128 * sums[m];
   }
 }
 
@@ -118,23 +130,25 @@ KVERN_INLINE void round_rows(const float *const (&x)[M], int64_t n, const Vec (&
 template <int M, bool kWide>
 KVERN_INLINE void round_scaled_weights(const PackedMeta &meta, int64_t at, const FloatRows &weight, int64_t n,
                                        const IntegerWorkspace &workspace, WeightRows<M> &w) {
+  float *const scaled = workspace.scaled;
+  const float *const data = weight.data;
+  const int64_t scaled_stride = workspace.scaled_stride, stride = weight.stride;
   Vec top[M], offset[M];
   const float *x[M];
   KVERN_UNROLL
-  for (int m = 0; m < M; ++m) top[m] = offset[m] = zero(), x[m] = workspace.scaled + m * workspace.scaled_stride;
+  for (int m = 0; m < M; ++m) top[m] = offset[m] = zero(), x[m] = scaled + m * scaled_stride;
   for (int64_t i = 0; i < n; i += kWidth) {
     const Vec scale = load_as<Dtype::f16>(meta.scales, at + i), zeros = load_zeros(meta, at + i, kWidth);
     KVERN_UNROLL
     for (int m = 0; m < M; ++m) {
-      const Vec p = load(weight.data + m * weight.stride + i), y = mul(p, scale);
-      store(workspace.scaled + m * workspace.scaled_stride + i, y);
+      const Vec p = load(data + m * stride + i), y = mul(p, scale);
+      store(scaled + m * scaled_stride + i, y);
       top[m] = max_of(top[m], abs_of(y));
       offset[m] = fma(p, zeros, offset[m]);
     }
   }
-  KVERN_UNROLL
-  for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
-  round_rows<M, kWide, !kWide>(x, n, top, workspace, w);
+  put_offsets(offset, w);
+  round_rows<M, kWide, true>(x, n, top, workspace, w);
 }
 
 /// Weights of M queries as they are.
@@ -153,9 +167,8 @@ KVERN_INLINE void round_weights(const FloatRows &weight, int64_t n, const Intege
       offset[m] = add(offset[m], p);
     }
   }
-  KVERN_UNROLL
-  for (int m = 0; m < M; ++m) w.group[m].offset = reduce_add(offset[m]);
-  round_rows<M, kWide, false>(x, n, top, workspace, w);
+  put_offsets(offset, w);
+  round_rows<M, kWide, kWide>(x, n, top, workspace, w);
 }
 
 /// Values whose tokens have scales: one group of channels after the other. `n` is a multiple of 16.
@@ -169,7 +182,7 @@ static void sum_per_token(const PackedTensor &values, const PackedMeta &meta, co
     round_scaled_weights<M, kWide>(meta, g * values.layout->group_stride, weight, n, workspace, w);
     const int64_t left = columns - g * step;
     const ValuePart part = {0, n, g * step, left < step ? left : step, nullptr, 0};
-    sum_part<M, B, kWide, !kWide>(levels, columns, part, w, prefetch, out, out_stride);
+    sum_part<M, B, kWide, true>(levels, columns, part, w, prefetch, out, out_stride);
   }
 }
 
@@ -184,7 +197,7 @@ static void sum_per_channel(const PackedTensor &values, const PackedMeta &meta, 
     const int64_t tokens = n - first < group ? n - first : group;
     round_weights<M, kWide>({weight.data + first, weight.stride, M}, tokens, workspace, w);
     const ValuePart part = {first, tokens, 0, columns, &meta, g * values.layout->group_stride};
-    sum_part<M, B, kWide, false>(levels, columns, part, w, prefetch, out, out_stride);
+    sum_part<M, B, kWide, kWide>(levels, columns, part, w, prefetch, out, out_stride);
   }
 }
 
@@ -201,9 +214,10 @@ template <int B, bool kWide>
 static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, const LevelSource &levels,
                          int64_t n, const FloatRows &weight, const IntegerWorkspace &workspace, float *out,
                          int64_t out_stride) {
-  Prefetcher prefetch(workspace.ahead, meta.scales);
+  const int64_t all = (weight.rows + 3) / 4;
+  Prefetcher prefetch(workspace.ahead, meta.scales, all * (kWide ? 2 : 1));
   int64_t first = 0;
-  for (int64_t passes = (weight.rows + 3) / 4; passes > 0; --passes) {
+  for (int64_t passes = all; passes > 0; --passes) {
     const int64_t m = (weight.rows - first + passes - 1) / passes;
     const FloatRows some = {weight.data + first * weight.stride, weight.stride, m};
     float *to = out + first * out_stride;
@@ -212,8 +226,8 @@ static void sum_by_fours(const PackedTensor &values, const PackedMeta &meta, con
     if (m == 3) sum_queries<3, B, kWide>(values, meta, levels, n, some, workspace, prefetch, to, out_stride);
     if (m == 4) sum_queries<4, B, kWide>(values, meta, levels, n, some, workspace, prefetch, to, out_stride);
     first += m;
-    prefetch.finish();
   }
+  prefetch.finish();
 }
 
 static void sum_values(const PackedTensor &values, const std::byte *block, int64_t n, const FloatRows &weight,
@@ -226,7 +240,7 @@ static void sum_values(const PackedTensor &values, const std::byte *block, int64
                      (values.format->axis == quant::Axis::channel || values.format->group >= 64);
   const int bias = values.format->axis == quant::Axis::token && bits != 8 ? 128 : 0;
   LevelSource levels = level_source(bits, layout.units, bias, codes);
-  auto by_fours = bits == 8   ? sum_by_fours<8, true>
+  auto by_fours = bits == 8   ? sum_by_fours<0, true>
                   : bits == 4 ? sum_by_fours<4, false>
                   : bits == 3 ? sum_by_fours<3, false>
                   : bits == 2 ? sum_by_fours<2, false>
