@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/support/read_file.hpp"
+#include "runtime/tokenizer/load/large_json.hpp"
 #include "runtime/tokenizer/load/tokenizer_config.hpp"
 #include "runtime/tokenizer/pipeline.hpp"
 #include "runtime/tokenizer/text/space_cleanup.hpp"
@@ -61,7 +62,8 @@ Tokenizer Tokenizer::load(const fs::path &model_folder) {
     return is_present(file) ? tokenizer::read_json_file(file) : nlohmann::json();
   };
   tokenizer::TokenizerFiles files;
-  files.tokenizer = read("tokenizer.json");
+  const fs::path file = model_folder / "tokenizer.json";
+  files.tokenizer = tokenizer::parse_tokenizer_json(read_file(file, ErrorKind::model), file.string());
   files.tokenizer_config = read("tokenizer_config.json");
   files.special_tokens_map = read("special_tokens_map.json");
   files.added_tokens = read("added_tokens.json");

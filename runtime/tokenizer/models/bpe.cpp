@@ -1,6 +1,7 @@
 // The first symbols of a piece, then the merges.
 #include "runtime/tokenizer/models/bpe.hpp"
 
+#include <future>
 #include <kvern/error.hpp>
 #include <utility>
 
@@ -13,14 +14,20 @@ namespace {
 
 constexpr size_t kShortWord = 24;  // symbols up to which looking over all of them beats the heap
 
+constexpr size_t kManyMerges = 1 << 14;  // from which on two threads find them in the vocabulary
+
+using Pair = std::pair<std::string_view, std::string_view>;
+
 // ["a", "b"], or "a b" as older files have it
-std::pair<std::string, std::string> read_pair(const JsonNode &node, const nlohmann::json &merge,
-                                              size_t index) {
+Pair read_pair(const JsonNode &node, const nlohmann::json &merge, size_t index) {
+  const auto text_of = [](const nlohmann::json &one) -> std::string_view {
+    return one.get_ref<const std::string &>();
+  };
   if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
-    return {merge[0].get<std::string>(), merge[1].get<std::string>()};
-  const std::string text = merge.is_string() ? merge.get<std::string>() : "";
+    return {text_of(merge[0]), text_of(merge[1])};
+  const std::string_view text = merge.is_string() ? text_of(merge) : std::string_view();
   const size_t space = text.find(' ');
-  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos)
+  if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos)
     node.fail("merge " + std::to_string(index) + " must be [left, right] or \"left right\"");
   return {text.substr(0, space), text.substr(space + 1)};
 }
@@ -38,23 +45,38 @@ BpeModel::BpeModel(const JsonNode &node)
   read_merges(node.at("merges"));
 }
 
-void BpeModel::read_merges(const JsonNode &node) {
-  if (!node.json().is_array()) node.fail(std::string("must be an array, not ") + node.json().type_name());
-  merges_.reserve(node.json().size());
-  for (size_t i = 0; i < node.json().size(); ++i) {
+std::vector<BpeModel::Merge> BpeModel::find_merges(const JsonNode &node, size_t begin, size_t end) const {
+  std::vector<Merge> found;
+  found.reserve(end - begin);
+  std::string joined;
+  for (size_t i = begin; i < end; ++i) {
     const nlohmann::json &merge = node.json()[i];
     if (merge.is_string() && merge.get_ref<const std::string &>().starts_with("#version")) continue;
     const auto [left, right] = read_pair(node, merge, i);
     if (!right.starts_with(prefix_))
-      node.fail("merge " + std::to_string(i) + ": '" + right + "' lacks the continuing_subword_prefix");
-    const auto known = [&, at = i](const std::string &token) {
+      node.fail("merge " + std::to_string(i) + ": '" + std::string(right) +
+                "' lacks the continuing_subword_prefix");
+    const auto known = [&, at = i](std::string_view token) {
       const auto id = vocabulary_.id_of(token);
-      if (!id) node.fail("merge " + std::to_string(at) + ": '" + token + "' is not in the vocabulary");
+      if (!id)
+        node.fail("merge " + std::to_string(at) + ": '" + std::string(token) + "' is not in the vocabulary");
       return *id;
     };
     const int64_t left_id = known(left), right_id = known(right);
-    merges_.add(left_id, right_id, known(left + right.substr(prefix_.size())));
+    joined.assign(left).append(right.substr(prefix_.size()));
+    found.push_back({left_id, right_id, known(joined)});
   }
+  return found;
+}
+
+void BpeModel::read_merges(const JsonNode &node) {
+  if (!node.json().is_array()) node.fail(std::string("must be an array, not ") + node.json().type_name());
+  const size_t size = node.json().size(), half = size < kManyMerges ? size : size / 2;
+  merges_.reserve(size);
+  const auto policy = half < size ? std::launch::async | std::launch::deferred : std::launch::deferred;
+  std::future<std::vector<Merge>> rest = std::async(policy, [&] { return find_merges(node, half, size); });
+  for (const Merge &merge : find_merges(node, 0, half)) merges_.add(merge.left, merge.right, merge.merged);
+  for (const Merge &merge : rest.get()) merges_.add(merge.left, merge.right, merge.merged);
 }
 
 int64_t BpeModel::unk_id() const {

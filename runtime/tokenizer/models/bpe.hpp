@@ -17,7 +17,12 @@ class BpeModel : public Model {
   size_t size() const override { return vocabulary_.size(); }
 
  private:
+  /// A merge as ids.
+  struct Merge {
+    int64_t left, right, merged;
+  };
   void read_merges(const JsonNode &node);
+  std::vector<Merge> find_merges(const JsonNode &node, size_t begin, size_t end) const;
   std::vector<int64_t> symbols_of(std::string_view piece) const;
   bool append_bytes(std::string_view text, std::vector<int64_t> &symbols) const;
   int64_t unk_id() const;

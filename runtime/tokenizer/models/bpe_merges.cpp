@@ -45,13 +45,25 @@ void join(std::vector<Symbol> &list, int left, int64_t merged) {
 
 }  // namespace
 
+uint32_t BpeMerges::number_of(uint64_t key) const {
+  return index_.find(key, [&](uint32_t number) { return rules_[number].key == key; });
+}
+
 void BpeMerges::add(int64_t left, int64_t right, int64_t merged) {
-  rules_[key_of(left, right)] = {next_rank_++, static_cast<uint32_t>(merged)};
+  const uint64_t key = key_of(left, right);
+  const Rule rule{key, next_rank_++, static_cast<uint32_t>(merged)};
+  const uint32_t number = number_of(key);
+  if (number != FlatIndex::kNone) {
+    rules_[number] = rule;
+    return;
+  }
+  index_.insert(key, static_cast<uint32_t>(rules_.size()));
+  rules_.push_back(rule);
 }
 
 const BpeMerges::Rule *BpeMerges::find(int64_t left, int64_t right) const {
-  const auto found = rules_.find(key_of(left, right));
-  return found == rules_.end() ? nullptr : &found->second;
+  const uint32_t number = number_of(key_of(left, right));
+  return number == FlatIndex::kNone ? nullptr : &rules_[number];
 }
 
 void BpeMerges::apply_plain(std::vector<int64_t> &symbols) const {

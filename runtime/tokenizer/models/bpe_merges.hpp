@@ -2,14 +2,15 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
+
+#include "runtime/tokenizer/models/flat_index.hpp"
 
 namespace kvern::tokenizer {
 
 class BpeMerges {
  public:
-  void reserve(size_t count) { rules_.reserve(count); }
+  void reserve(size_t count) { rules_.reserve(count), index_.reserve(count); }
   /// The pair (left, right) becomes `merged`; lower ranks go first. A pair that is in already gets the new
   /// rank.
   void add(int64_t left, int64_t right, int64_t merged);
@@ -22,12 +23,15 @@ class BpeMerges {
 
  private:
   struct Rule {
+    uint64_t key;  // left << 32 | right
     uint32_t rank;
     uint32_t merged;
   };
+  uint32_t number_of(uint64_t key) const;
   const Rule *find(int64_t left, int64_t right) const;
 
-  std::unordered_map<uint64_t, Rule> rules_;  // key: left << 32 | right
+  std::vector<Rule> rules_;
+  FlatIndex index_;
   uint32_t next_rank_ = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "runtime/tokenizer/load/json_node.hpp"
+#include "runtime/tokenizer/models/flat_index.hpp"
 
 namespace kvern::tokenizer {
 
@@ -29,12 +30,25 @@ class Vocabulary {
 
   void add(const std::string &token, int64_t id);
   std::optional<int64_t> id_of(std::string_view token) const;
+  /// NULL: there is none. Valid until a token is added.
   const std::string *token_of(int64_t id) const;
-  size_t size() const { return ids_.size(); }
+  size_t size() const { return tokens_.size(); }
 
  private:
-  StringMap<int64_t> ids_;
-  std::unordered_map<int64_t, const std::string *> tokens_;  // into the keys of ids_
+  struct Token {
+    std::string text;
+    int64_t id;
+  };
+  struct Id {
+    int64_t id;
+    uint32_t token;  // its number
+  };
+  uint32_t number_of(std::string_view token) const;
+  uint32_t place_of(int64_t id) const;
+
+  std::vector<Token> tokens_;
+  std::vector<Id> ids_;
+  FlatIndex by_text_, by_id_;
 };
 
 }  // namespace kvern::tokenizer
