@@ -1,6 +1,8 @@
 // kvern: the command line program. Finds the command, and turns every error into one line and an exit code.
 #include <algorithm>
 #include <boost/program_options/errors.hpp>
+#include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <kvern/error.hpp>
 #include <new>
@@ -82,6 +84,36 @@ int report_torch(const c10::Error &error) {
   return report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
 }
 
+int run_or_report(const std::vector<std::string> &arguments) {
+  try {
+    return run(arguments);
+  } catch (const Error &e) {
+    return report(e.what(), e.exit_code());
+  } catch (const boost::program_options::error &e) {
+    return report(std::string(e.what()) + "; see --help", static_cast<int>(ErrorKind::usage));
+  } catch (const std::bad_alloc &) {
+    return report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
+  } catch (const std::length_error &) {  // a container beyond the address space
+    return report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
+  } catch (const c10::Error &e) {
+    return report_torch(e);
+  } catch (const std::exception &e) {
+    return report(e.what(), static_cast<int>(ErrorKind::internal));
+  }
+}
+
+/// Without the destructors of libraries: LibTorch's unregister each of its operators, which takes a tenth of a second.
+/// Sanitizers look for leaks in them.
+int end_process(int code) {
+  std::cout.flush();
+  std::cerr.flush();
+  std::fflush(nullptr);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  std::_Exit(code);
+#endif
+  return code;
+}
+
 }  // namespace
 }  // namespace kvern::cli
 
@@ -91,20 +123,10 @@ int main(int argc, char **argv) {
   cli::exit_where_memory_ends();
   cli::name_plugin_that_ends_the_program();
   files::exit_on_lost_mapping("kvern");
-  const cli::PrintableErrors printable_errors;
-  try {
-    return cli::run({argv + 1, argv + argc});
-  } catch (const Error &e) {
-    return cli::report(e.what(), e.exit_code());
-  } catch (const boost::program_options::error &e) {
-    return cli::report(std::string(e.what()) + "; see --help", static_cast<int>(ErrorKind::usage));
-  } catch (const std::bad_alloc &) {
-    return cli::report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
-  } catch (const std::length_error &) {  // a container beyond the address space
-    return cli::report("out of memory", static_cast<int>(ErrorKind::out_of_memory));
-  } catch (const c10::Error &e) {
-    return cli::report_torch(e);
-  } catch (const std::exception &e) {
-    return cli::report(e.what(), static_cast<int>(ErrorKind::internal));
+  int code = 0;
+  {
+    const cli::PrintableErrors printable_errors;
+    code = cli::run_or_report({argv + 1, argv + argc});
   }
+  return cli::end_process(code);
 }
