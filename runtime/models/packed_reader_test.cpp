@@ -258,8 +258,8 @@ TEST_CASE("A GPTQ folder without its scales, or with groups of unequal size, is 
   fs::create_directory(folder / "groups");
   copy_without(quantized("awq"), folder / "groups", "none");
   nlohmann::json config = json_of(folder / "groups" / "config.json");
-  config["quantization_config"]["group_size"] = 48;
+  config["quantization_config"]["group_size"] = 96;
   write_json(folder / "groups" / "config.json", config);
   CHECK_THAT(refusal(folder / "groups"),
-             Catch::Contains("inputs cannot be in groups of 48 (quant_method 'awq')"));
+             Catch::Contains("inputs cannot be in groups of 96 (quant_method 'awq')"));
 }
