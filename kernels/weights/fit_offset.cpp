@@ -36,7 +36,7 @@ Pair first_guess(const Range &range, const Levels &levels, float part) {
   if (zero > kMaxZero) scale = part * -range.low / (kMaxZero - first);
   const int step = (f32_to_f16(std::min(scale / kScaleUnit, 65504.0f)) + kScaleStep / 2) / kScaleStep;
   return {std::clamp(step, kFirstScale, kEndScale - 1),
-          static_cast<int>(std::clamp(zero, 0.0f, static_cast<float>(kMaxZero)) + 0.5f)};
+          static_cast<int>(std::lround(std::clamp(zero, 0.0f, static_cast<float>(kMaxZero))))};
 }
 
 struct Search {

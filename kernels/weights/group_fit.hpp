@@ -38,8 +38,9 @@ class LevelTable {
 
  private:
   static constexpr int kSteps = 16;  // of the tables, in each level
+  static constexpr float kHalfStep = 0.5f / kSteps;
   uint32_t index(float x) const {
-    return static_cast<uint32_t>(static_cast<int>(std::min(std::max(x, 0.0f), top_) * kSteps + 0.5f));
+    return static_cast<uint32_t>(static_cast<int>((std::min(std::max(x, 0.0f), top_) + kHalfStep) * kSteps));
   }
 
   Levels levels_;
