@@ -40,15 +40,14 @@ void measure(Queue &device, Settings &settings, const Heads &heads, int64_t n_ne
   call.q_pos = positions.data();  // positions are host memory on every device
   cpu_queue().attention(call);
   call.q = q.on_device(), call.k = k.on_device(), call.v = v.on_device(), call.out = out.device_floats();
-  device.attention(call);
-  const double error = out.error(device);
-  const double seconds = seconds_of(device, settings, [&](int64_t) { device.attention(call); });
   const double pairs =
       static_cast<double>(n_new) * (static_cast<double>(length) - 0.5 * static_cast<double>(n_new - 1));
-  print_checked(settings, n_new == 1 ? "attention" : "prompt attention", text_of(heads, n_new, length, type),
-                seconds, static_cast<double>(k.bytes() + v.bytes()),
-                4.0 * static_cast<double>(heads.query * heads.dim) * pairs, error,
-                type == Dtype::f32 ? 1e-4 : 2e-2);
+  const Figure figure{n_new == 1 ? "attention" : "prompt attention", text_of(heads, n_new, length, type),
+                      static_cast<double>(k.bytes() + v.bytes()),
+                      4.0 * static_cast<double>(heads.query * heads.dim) * pairs};
+  compare_and_time(
+      device, settings, figure, [&](int64_t) { device.attention(call); }, [&] { return out.error(device); },
+      type == Dtype::f32 ? 1e-4 : 2e-2);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ struct Floats {
 void measure_copy(Queue &device, const Settings &settings, const char *name, const Floats &from,
                   const Floats &to, double bytes) {
   const double seconds = seconds_of(device, settings, [&](int64_t) { device.copy(from.dl, to.dl); });
-  print_figure(name, std::to_string(from.n * 4) + " bytes", seconds, bytes);
+  print_figure({name, std::to_string(from.n * 4) + " bytes", bytes}, seconds);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ void measure_copies(Queue &device, Settings &settings) {
   const double launch = seconds_of(device, settings, [&](int64_t) {
     device.add_scaled({1, 64, first.floats(), 64, x.on_device<float>(), 64, 1.0f});
   });
-  print_figure("launch", "add 64", launch, 0.0);
+  print_figure({"launch", "add 64"}, launch);
 }
 
 }  // namespace kvern::bench

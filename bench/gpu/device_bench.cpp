@@ -10,11 +10,11 @@
 
 namespace kvern::bench {
 
-void print_figure(const std::string &kernel, const std::string &shape, double seconds, double bytes,
-                  double operations, double error) {
-  std::printf(R"({"kernel": "%s", "shape": "%s", "us": %.3f)", kernel.c_str(), shape.c_str(), seconds * 1e6);
-  if (bytes > 0) std::printf(R"(, "gb_per_s": %.2f)", bytes / seconds / 1e9);
-  if (operations > 0) std::printf(R"(, "tflops": %.3f)", operations / seconds / 1e12);
+void print_figure(const Figure &figure, double seconds, double error) {
+  std::printf(R"({"kernel": "%s", "shape": "%s", "us": %.3f)", figure.kernel.c_str(), figure.shape.c_str(),
+              seconds * 1e6);
+  if (figure.bytes > 0) std::printf(R"(, "gb_per_s": %.2f)", figure.bytes / seconds / 1e9);
+  if (figure.operations > 0) std::printf(R"(, "tflops": %.3f)", figure.operations / seconds / 1e12);
   if (error >= 0) std::printf(R"(, "error": %.2g)", error);
   std::printf("}\n");
   std::fflush(stdout);

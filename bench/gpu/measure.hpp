@@ -35,15 +35,24 @@ inline double seconds_of(Queue &queue, const Settings &settings, const std::func
   return times[static_cast<size_t>(settings.passes / 2)];
 }
 
-/// Prints one line of JSON. `bytes` or `operations` of a call: 0 where they say nothing. error < 0: nothing to compare.
-void print_figure(const std::string &kernel, const std::string &shape, double seconds, double bytes,
-                  double operations = 0.0, double error = -1.0);
+/// What is measured. `bytes` and `operations` of a call: 0 where they say nothing.
+struct Figure {
+  std::string kernel, shape;
+  double bytes = 0.0, operations = 0.0;
+};
 
-/// Prints the figure of a call of which the error was measured. What is beyond `allowed` makes the program fail.
-inline void print_checked(Settings &settings, const std::string &kernel, const std::string &shape,
-                          double seconds, double bytes, double operations, double error, double allowed) {
-  print_figure(kernel, shape, seconds, bytes, operations, error);
-  settings.largest_error = std::max(settings.largest_error, error / allowed);
+/// Prints one line of JSON. error < 0: nothing to compare.
+void print_figure(const Figure &figure, double seconds, double error = -1.0);
+
+/// Times call(i), which is one of a kernel, and prints it. call(0) writes what error() compares with the CPU's result; what is beyond
+/// `allowed` makes the program fail.
+inline void compare_and_time(Queue &queue, Settings &settings, const Figure &figure,
+                             const std::function<void(int64_t)> &call, const std::function<double()> &error,
+                             double allowed) {
+  call(0);
+  const double found = error();
+  print_figure(figure, seconds_of(queue, settings, call), found);
+  settings.largest_error = std::max(settings.largest_error, found / allowed);
 }
 
 void measure_copies(Queue &device, Settings &settings);

@@ -34,19 +34,18 @@ void measure(Queue &device, Settings &settings, int64_t m, Shape shape, Dtype ty
                            .y_stride = shape.n,
                            .round_x = type == Dtype::bf16};
   cpu_queue().matmul(call);
-  call.x = x.on_device<float>(), call.w = w.on_device(), call.y = y.device_floats();
-  device.matmul(call);
-  const double error = y.error(device);
-  const double seconds = seconds_of(device, settings, [&](int64_t i) {
+  call.x = x.on_device<float>(), call.y = y.device_floats();
+  const std::string text = std::to_string(m) + " x " + std::to_string(shape.n) + " x " +
+                           std::to_string(shape.k) + " " + kernels::name_of(type);
+  const Figure figure{m > kernels::matvec_short_m ? "matmul" : "matvec", text, static_cast<double>(w.bytes()),
+                      2.0 * static_cast<double>(m * weights)};
+  const auto run = [&](int64_t i) {
     const auto next = static_cast<size_t>(i % copies);
     call.w = next == 0 ? w.on_device() : more[next - 1].on_device();
     device.matmul(call);
-  });
-  const std::string text = std::to_string(m) + " x " + std::to_string(shape.n) + " x " +
-                           std::to_string(shape.k) + " " + kernels::name_of(type);
-  print_checked(settings, m > kernels::matvec_short_m ? "matmul" : "matvec", text, seconds,
-                static_cast<double>(w.bytes()), 2.0 * static_cast<double>(m * weights), error,
-                allowed_error(type));
+  };
+  compare_and_time(
+      device, settings, figure, run, [&] { return y.error(device); }, allowed_error(type));
 }
 
 }  // namespace

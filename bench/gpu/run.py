@@ -36,6 +36,10 @@ class Run:
     def of(self, step):
         return [f for f in self.figures if f["step"] == step]
 
+    def copy_speed(self):
+        """Of device memory, in GB/s; 0 where it was not measured."""
+        return next((f["gb_per_s"] for f in self.of("kernel") if f["kernel"] == "copy"), 0.0)
+
     def fail(self, what):
         self.wrong.append(what)
         print(f"run.py: {what}", file=sys.stderr, flush=True)
@@ -105,10 +109,9 @@ def decode(run, folder, cache):
         run.fail(f"{folder.name}, {cache}: {done.stderr.strip()}")
         return
     result = json.loads(done.stdout)["results"][0]
-    copy = next((f["gb_per_s"] for f in run.of("kernel") if f["kernel"] == "copy"), 0.0)
     for step in result["decode"]:
         read = read_bytes(folder, result["weight_bytes"]) + step["cache_bytes_used"]
-        roof = copy * 1e9 / read
+        roof = run.copy_speed() * 1e9 / read
         run.note("decode", model=folder.name, cache=cache, depth=step["depth"], ms=step["ms_per_token_median"],
                  tokens_per_s=step["tokens_per_second_median"], cache_bytes=step["cache_bytes_used"], roof_tokens_per_s=roof,
                  of_roof=step["tokens_per_second_median"] / roof if roof else 0.0)
@@ -128,7 +131,7 @@ def table(head, rows):
 
 
 def report(run):
-    copy = next((f["gb_per_s"] for f in run.of("kernel") if f["kernel"] == "copy"), 0.0)
+    copy = run.copy_speed()
     part = lambda f: f"{f['gb_per_s'] / copy:.0%}" if copy and f.get("gb_per_s") else ""
     lines = ["# kvern on a device\n", f"{run.of('card')[0]['name']}, {run.of('card')[0]['machine']}; `bench/gpu/run.py --device {run.a.device}`. A copy moves "
              f"{copy:.0f} GB/s (read and written).\n",

@@ -6,6 +6,8 @@
 namespace kvern::bench {
 namespace {
 
+constexpr double kAllowed = 1e-5;
+
 void measure_norm(Queue &device, Settings &settings, int64_t dim) {
   const Array x(device, Dtype::f32, dim, 1), weight(device, Dtype::bf16, dim, 2);
   Array out(device, dim);
@@ -19,10 +21,9 @@ void measure_norm(Queue &device, Settings &settings, int64_t dim) {
                          .out_stride = dim};
   cpu_queue().norm(Norm::rms, call);
   call.x = x.on_device<float>(), call.weight = weight.on_device(), call.out = out.device_floats();
-  device.norm(Norm::rms, call);
-  const double error = out.error(device);
-  const double seconds = seconds_of(device, settings, [&](int64_t) { device.norm(Norm::rms, call); });
-  print_checked(settings, "rms_norm", std::to_string(dim), seconds, 0.0, 0.0, error, 1e-5);
+  compare_and_time(
+      device, settings, {"rms_norm", std::to_string(dim)}, [&](int64_t) { device.norm(Norm::rms, call); },
+      [&] { return out.error(device); }, kAllowed);
 }
 
 void measure_activation(Queue &device, Settings &settings, int64_t dim) {
@@ -38,24 +39,25 @@ void measure_activation(Queue &device, Settings &settings, int64_t dim) {
                                .out_stride = dim};
   cpu_queue().activate(call);
   call.x = x.on_device<float>(), call.up = up.on_device<float>(), call.out = out.device_floats();
-  device.activate(call);
-  const double error = out.error(device);
-  const double seconds = seconds_of(device, settings, [&](int64_t) { device.activate(call); });
-  print_checked(settings, "silu and up", std::to_string(dim), seconds, 0.0, 0.0, error, 1e-5);
+  compare_and_time(
+      device, settings, {"silu and up", std::to_string(dim)}, [&](int64_t) { device.activate(call); },
+      [&] { return out.error(device); }, kAllowed);
 }
 
 void measure_argmax(Queue &device, Settings &settings, int64_t n) {
   const Array x(device, Dtype::f32, n, 1), found(device, std::vector<int64_t>{-1});
-  int64_t want = -1, got = -2;
+  int64_t want = -1;
   cpu_queue().argmax({1, n, x.on_host<float>(), n, &want});
-  const auto call = [&](int64_t) {
+  const auto run = [&](int64_t) {
     device.argmax({1, n, x.on_device<float>(), n, const_cast<int64_t *>(found.on_device<int64_t>())});
   };
-  call(0);
-  device.download(found.on_device(), &got, sizeof got);
-  const double seconds = seconds_of(device, settings, call);
-  print_checked(settings, "argmax", std::to_string(n), seconds, 4.0 * static_cast<double>(n), 0.0,
-                got == want ? 0.0 : 1.0, 0.5);
+  const auto error = [&] {
+    int64_t got = -2;
+    device.download(found.on_device(), &got, sizeof got);
+    return got == want ? 0.0 : 1.0;
+  };
+  compare_and_time(device, settings, {"argmax", std::to_string(n), 4.0 * static_cast<double>(n)}, run, error,
+                   0.5);
 }
 
 }  // namespace
