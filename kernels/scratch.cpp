@@ -4,6 +4,8 @@
 #include <memory>
 #include <new>
 
+#include "kernels/thread_owned.hpp"
+
 namespace kvern::kernels {
 namespace {
 
@@ -16,11 +18,14 @@ struct Block {
   int64_t floats = 0;
 };
 
+struct Blocks {
+  Block of_user[static_cast<int>(ScratchUser::mass) + 1];
+};
+
 }  // namespace
 
 float *thread_scratch(ScratchUser user, int64_t floats) {
-  thread_local Block blocks[static_cast<int>(ScratchUser::mass) + 1];
-  Block &block = blocks[static_cast<int>(user)];
+  Block &block = ThreadOwned<Blocks>::get().of_user[static_cast<int>(user)];
   if (block.floats < floats) {
     block.data.reset();
     block.floats = 0;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "kernels/thread_owned.hpp"
 #include "runtime/support/printable.hpp"
 #include "runtime/tokenizer/text/utf8.hpp"
 
@@ -64,10 +65,7 @@ struct RegexSearch::Workspace {
   }
 };
 
-RegexSearch::Workspace &RegexSearch::workspace() {
-  thread_local Workspace made;
-  return made;
-}
+RegexSearch::Workspace &RegexSearch::workspace() { return kernels::ThreadOwned<Workspace>::get(); }
 
 RegexSearch::RegexSearch(const CompiledPattern &pattern, std::string_view text, PatternSteps &steps,
                          size_t window)
