@@ -1,6 +1,7 @@
 # How the project's own targets are made, so that a folder's CMakeLists says only what it holds.
-#   kvern_library(NAME [TORCH] SOURCES ... [LINK ...])   a static library; TORCH: uses LibTorch and its precompiled header, and is left
+#   kvern_library(NAME [TORCH [OPERATORS]] SOURCES ... [LINK ...])   a static library; TORCH: uses LibTorch and its precompiled header, and is left
 #       out of a build without LibTorch (KVERN_ONLY_PYTHON)
+#       OPERATORS beside it: most files compute with tensors (core/torch/torch.hpp), which are precompiled, too
 #   kvern_program(NAME [TORCH] SOURCES ... [LINK ...])
 #   kvern_test(NAME [TORCH] SOURCES ... [LINK ...] [LABELS ...])
 #       a Catch2 test program, registered with CTest; the label `threaded` asks for a run under the thread sanitizer,
@@ -22,6 +23,7 @@ endfunction()
 
 if(NOT KVERN_ONLY_PYTHON)
   _kvern_precompiled(kvern_pch core/torch/pch.hpp kvern::torch)
+  _kvern_precompiled(kvern_operators_pch core/torch/torch.hpp kvern::torch)
 endif()
 # What tests call is optimised; their own code, which runs once, is compiled a third faster by -O1.
 set(_kvern_test_options $<$<CONFIG:Release>:-O1>)
@@ -54,15 +56,20 @@ function(_kvern_finish target torch)
     else()
       _kvern_reuse_precompiled(${target} kvern_test_pch)
     endif()
+  elseif(torch STREQUAL "OPERATORS")
+    _kvern_reuse_precompiled(${target} kvern_operators_pch)
   elseif(torch)
     _kvern_reuse_precompiled(${target} kvern_pch)
   endif()
 endfunction()
 
 function(kvern_library name)
-  cmake_parse_arguments(A "TORCH" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(A "TORCH;OPERATORS" "" "SOURCES;LINK" ${ARGN})
   if(A_TORCH AND KVERN_ONLY_PYTHON)
     return()
+  endif()
+  if(A_OPERATORS)
+    set(A_TORCH OPERATORS)
   endif()
   add_library(${name} STATIC ${A_SOURCES})
   add_library(kvern::${name} ALIAS ${name})

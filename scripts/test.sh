@@ -6,7 +6,7 @@
 parts=(format release asan tsan device fuzz)
 other_parts=(python) # only with --only
 fuzz_seconds=10      # for each target at most
-fuzz_all_seconds=140 # for all of them
+fuzz_all_seconds=70 # for all of them
 
 usage() {
   cat <<END

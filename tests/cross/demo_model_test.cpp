@@ -18,7 +18,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__)
 constexpr size_t kStories = 20;
 #else
-constexpr size_t kStories = 200;
+constexpr size_t kStories = 100;
 #endif
 
 std::vector<Json> stories() {
