@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What weights of 8 and 4 bits do to a model's predictions, beside Q8_0, Q4_0 and Q4_K, as Markdown.
 
-  weights_quality.py --text FILE MODEL ... [--kvern build/release/bin/kvern] [--ggml LIB]      needs torch, transformers, numpy, gguf
+  weights_quality.py --text FILE [--calibrate FILE] MODEL ... [--kvern build/release/bin/kvern] [--ggml LIB]      needs torch, transformers, numpy, gguf
 
 Each model predicts the text's tokens in pieces of its context length (at most --context), in float32, with all matrices as they are and with those that
 kvern packs replaced by what a format keeps of them, the head's too. Activations are not rounded: this is about weights alone. KL is
@@ -41,11 +41,18 @@ def kept_by_kvern(kvern, folder, bits, *more):
     return {name: unpacked(name, file, x.shape).astype(np.float32) for name, x in sources(folder, names).items()}
 
 
+def calibration(options, folder):
+    context = min(options.context, transformers.AutoConfig.from_pretrained(folder).max_position_embeddings)
+    return "--text", options.calibrate, "--context", str(context), "--windows", "0"
+
+
 def kept_by_all(options, folder):
     """Pairs of a label and matrices."""
     for bits, kind in ((8, "Q8_0"), (4, "Q4_0")):
         ours = kept_by_kvern(options.kvern, folder, bits)
         yield f"kvern, {bits} bits", ours
+        if options.calibrate:
+            yield f"kvern, {bits} bits, calibrated", kept_by_kvern(options.kvern, folder, bits, *calibration(options, folder))
         matrices = sources(folder, ours)
         yield kind, {name: gguf_kept(x, kind) for name, x in matrices.items()}
     if options.ggml and all(x.shape[1] % 256 == 0 for x in matrices.values()):
@@ -82,6 +89,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=pathlib.Path)
     parser.add_argument("--text", type=pathlib.Path, required=True)
+    parser.add_argument("--calibrate", metavar="FILE", help="another text, for `kvern quantize --text`")
     parser.add_argument("--kvern", default=str(HERE.parent / "build/release/bin/kvern"))
     parser.add_argument("--ggml", type=Q4K, help="libggml-base.so of llama.cpp, for Q4_K")
     parser.add_argument("--context", type=int, default=512)

@@ -18,6 +18,7 @@
 #include "kernels/selective_scan.hpp"
 #include "kernels/sigmoid_gate.hpp"
 #include "kernels/ssd_scan.hpp"
+#include "kernels/weights/embedding.hpp"
 #include "kernels/weights/product.hpp"
 
 struct kvern_device_1;
@@ -93,6 +94,7 @@ class Queue {
   virtual void norm(Norm kind, const kernels::NormCall &call) = 0;
   virtual void activate(const kernels::ActivationCall &call) = 0;
   virtual void embed(const kernels::EmbeddingCall &call) = 0;
+  virtual void packed_embed(const kernels::PackedEmbeddingCall &call) = 0;
   virtual void add_scaled(const AddCall &call) = 0;
   virtual void rotate(const kernels::RotaryCall &call) = 0;
   virtual void convert(const kernels::ConvertCall &call) = 0;

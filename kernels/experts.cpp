@@ -143,9 +143,10 @@ struct GroupRun {
   }
 
   void operator()(const int32_t *choices, int64_t n) const {
-    const Rows inner = {hidden.data, n, 2 * c.width};
-    gate_and_up(c, expert, input(choices, n), inner, parallel);
+    const Rows inner = {hidden.data, n, 2 * c.width}, x = input(choices, n);
+    gate_and_up(c, expert, x, inner, parallel);
     activate_rows(c, inner, parallel);
+    if (c.observer) (*c.observer)({&expert, n, x.data, x.stride, inner.data, inner.stride});
     multiply(c, inner, c.width, expert.down, expert.packed_down, expert.down_bias, c.dim,
              {result.data, n, c.dim}, parallel);
     add(choices, n);

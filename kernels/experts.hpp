@@ -1,6 +1,7 @@
 // The experts of a mixture: gated MLPs, of which each token goes through a few.
 #pragma once
 #include <cstdint>
+#include <functional>
 
 #include "kernels/elementwise.hpp"
 #include "kernels/matmul.hpp"
@@ -25,6 +26,17 @@ struct ExpertActivation {
   bool interleaved = false;  ///< gate and up alternate: elements 2 i and 2 i + 1; with a clamp only
 };
 
+/// What the matrices of an expert are multiplied with: rows of x [dim], and of what lies between the products [width].
+struct ExpertInputs {
+  const Expert *expert = nullptr;
+  int64_t rows = 0;
+  const float *x = nullptr;
+  int64_t x_stride = 0;
+  const float *hidden = nullptr;
+  int64_t hidden_stride = 0;
+};
+using ExpertsObserver = std::function<void(const ExpertInputs &)>;
+
 /// out[r] = (accumulate ? out[r] : 0) + sum over i of weights[r][i] * expert ids[r][i] of x[r]. x, out [rows, dim] float32, which do
 /// not overlap.
 struct ExpertsCall {
@@ -42,6 +54,8 @@ struct ExpertsCall {
   int64_t out_stride = 0;
   bool accumulate = false;
   float *workspace = nullptr;  ///< experts_workspace(call) floats
+  const ExpertsObserver *observer =
+      nullptr;  ///< told the inputs of each group of rows; nullable, of the CPU's kernel only
 };
 
 /// Rows are grouped by expert; each expert's weights are read once per 256 of its rows, those of experts that no row goes to not at

@@ -40,6 +40,9 @@ class CpuQueue final : public Queue {
   }
   void activate(const kernels::ActivationCall &call) override { kernels::activate(call, parallel()); }
   void embed(const kernels::EmbeddingCall &call) override { kernels::embed(call, parallel()); }
+  void packed_embed(const kernels::PackedEmbeddingCall &call) override {
+    kernels::packed_embed(call, parallel());
+  }
   void add_scaled(const AddCall &c) override {
     kernels::add_scaled(c.out, c.out_stride, c.x, c.x_stride, c.scale, c.rows, c.dim, parallel());
   }

@@ -64,6 +64,9 @@ class CudaQueue final : public Queue {
   void norm(Norm kind, const kernels::NormCall &call) override { device::norm(kind, call, here()); }
   void activate(const kernels::ActivationCall &call) override { device::activate(call, here()); }
   void embed(const kernels::EmbeddingCall &call) override { device::embed(call, here()); }
+  void packed_embed(const kernels::PackedEmbeddingCall &) override {
+    throw std::invalid_argument("packed weights are read on the CPU only");
+  }
   void add_scaled(const AddCall &call) override { device::add_scaled(call, here()); }
   void rotate(const kernels::RotaryCall &call) override { device::rotate(call, here()); }
   void convert(const kernels::ConvertCall &call) override { device::convert(call, here()); }

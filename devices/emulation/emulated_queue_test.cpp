@@ -309,4 +309,5 @@ TEST_CASE("Positions of an attention and ranges of a recurrence are host arrays"
 TEST_CASE("What a card does not compute is refused in a sentence") {
   const auto queue = emulated(0);
   CHECK_THROWS_WITH(queue->packed_matmul({}), "packed weights are multiplied on the CPU only");
+  CHECK_THROWS_WITH(queue->packed_embed({}), "packed weights are read on the CPU only");
 }

@@ -45,7 +45,7 @@ struct PrefixConfig {
 
 /// Which weights are packed on load.
 struct WeightsConfig {
-  std::optional<int64_t> bits, group_size, head_bits;
+  std::optional<int64_t> bits, group_size, head_bits, embedding_bits;
 };
 
 struct RunConfig {

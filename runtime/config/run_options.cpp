@@ -104,21 +104,13 @@ bool is_group_size(const Option &value) {
   const auto *size = std::get_if<int64_t>(&value.value);
   return size != nullptr && *size > 0 && *size % 32 == 0;
 }
-void store_weight_bits(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
-  to.weights.bits = std::get<int64_t>(value.value);
+template <auto Member>
+void store_weights(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
+  to.weights.*Member = std::get<int64_t>(value.value);
 }
-std::optional<Option> get_weight_bits(const RunConfig &config) { return integer_option(config.weights.bits); }
-void store_group_size(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
-  to.weights.group_size = std::get<int64_t>(value.value);
-}
-std::optional<Option> get_group_size(const RunConfig &config) {
-  return integer_option(config.weights.group_size);
-}
-void store_head_bits(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
-  to.weights.head_bits = std::get<int64_t>(value.value);
-}
-std::optional<Option> get_head_bits(const RunConfig &config) {
-  return integer_option(config.weights.head_bits);
+template <auto Member>
+std::optional<Option> get_weights(const RunConfig &config) {
+  return integer_option(config.weights.*Member);
 }
 
 void store_seed(TableReader &, const Option &value, const fs::path &, RunConfig &to) {
@@ -279,8 +271,8 @@ constexpr RunOption kOptions[] = {
                   .type = OptionType::tree},
      .flag = "weights-bits",
      .value_name = "8|4",
-     .store = store_weight_bits,
-     .get = get_weight_bits},
+     .store = store_weights<&WeightsConfig::bits>,
+     .get = get_weights<&WeightsConfig::bits>},
     {.declared = {.name = "weights.group_size",
                   .help = "inputs of a packed layer that share a scale; it divides them all; without it 32",
                   .accepts = is_group_size,
@@ -288,8 +280,8 @@ constexpr RunOption kOptions[] = {
                   .type = OptionType::tree},
      .flag = "weights-group-size",
      .value_name = "N",
-     .store = store_group_size,
-     .get = get_group_size},
+     .store = store_weights<&WeightsConfig::group_size>,
+     .get = get_weights<&WeightsConfig::group_size>},
     {.declared =
          {.name = "weights.head_bits",
           .help =
@@ -299,8 +291,18 @@ constexpr RunOption kOptions[] = {
           .type = OptionType::tree},
      .flag = "weights-head-bits",
      .value_name = "16|8|4",
-     .store = store_head_bits,
-     .get = get_head_bits},
+     .store = store_weights<&WeightsConfig::head_bits>,
+     .get = get_weights<&WeightsConfig::head_bits>},
+    {.declared = {.name = "weights.embedding_bits",
+                  .help = "bits of the table of token embeddings, 16: as stored; without it that of a tied "
+                          "head of 8 bits, else 16",
+                  .accepts = is_head_bits,
+                  .form = "16, 8 or 4",
+                  .type = OptionType::tree},
+     .flag = "weights-embedding-bits",
+     .value_name = "16|8|4",
+     .store = store_weights<&WeightsConfig::embedding_bits>,
+     .get = get_weights<&WeightsConfig::embedding_bits>},
     {.declared = {.name = "cache_dtype",
                   .help =
                       "type of keys and values: float32, bfloat16 or float16; without it that of the weights",

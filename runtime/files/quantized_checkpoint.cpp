@@ -96,6 +96,7 @@ void read_awq(const JsonObject &method, Quantization &to) {
 
 void read_kvern(const JsonObject &method, Quantization &to) {
   to.bits = method.integer("bits");
+  to.dtype = method.string("dtype", "");
   const int64_t format = method.integer("format", 1);
   if (format < 1 || format > kPackedFormat)
     method.fail("format", "packed weights of format " + std::to_string(format) + "; this kvern reads 1 to " +

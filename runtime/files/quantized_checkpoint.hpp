@@ -12,14 +12,16 @@ namespace kvern::files {
 
 enum class QuantizationMethod { none, kvern, gptq, awq };
 
-/// Of kvern's own folders, `format` in their quantization_config: 1 (or none) has no zeros of groups, 2 has.
-inline constexpr int64_t kPackedFormat = 2;
+/// Of kvern's own folders, `format` in their quantization_config: 1 (or none) has no zeros of groups, 2 has; from 3 on the table of token
+/// embeddings may be packed, too, or be the packed head.
+inline constexpr int64_t kPackedFormat = 3;
 
 /// What config.json says of the weights.
 struct Quantization {
   QuantizationMethod method = QuantizationMethod::none;
   int64_t bits = 0;
-  int64_t group_size = 0;       ///< of GPTQ and AWQ: inputs with one scale; -1: all inputs
+  int64_t group_size = 0;  ///< of GPTQ and AWQ: inputs with one scale; -1: all inputs
+  std::string dtype;  ///< of kvern's own folders: the name of the type that the weights had; empty: not said
   bool zeros_less_one = false;  ///< GPTQ's first format: a stored zero is one less than the code of zero
 
   explicit operator bool() const { return method != QuantizationMethod::none; }

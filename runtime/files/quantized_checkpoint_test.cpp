@@ -81,13 +81,13 @@ TEST_CASE(
   CHECK(read(R"("quant_method":"awq","bits":4,"group_size":64,"version":"gemm")").method ==
         QuantizationMethod::awq);
   CHECK(read(R"("quant_method":"kvern","bits":8)").bits == 8);
-  CHECK(read(R"("quant_method":"kvern","bits":4,"format":2)").bits == 4);
+  CHECK(read(R"("quant_method":"kvern","bits":4,"format":3,"dtype":"bfloat16")").dtype == "bfloat16");
   CHECK_FALSE(ModelConfig::parse(R"({"model_type":"llama"})", "config.json").quantization);
   const auto refused = [](const std::string &fields, const std::string &text) {
     CHECK_THAT(refusal(R"("quantization_config":{)" + fields + "}"), Catch::Contains(text));
   };
-  refused(R"("quant_method":"kvern","bits":4,"format":3)",
-          "format: packed weights of format 3; this kvern reads 1 to 2: quantize the model that this one was "
+  refused(R"("quant_method":"kvern","bits":4,"format":4)",
+          "format: packed weights of format 4; this kvern reads 1 to 3: quantize the model that this one was "
           "made from again");
   refused(R"("quant_method":"gptq","bits":3,"group_size":128)",
           "bits: quantized with 3 bits; of GPTQ and AWQ kvern reads 4 bits");

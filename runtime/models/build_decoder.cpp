@@ -1,5 +1,7 @@
 #include "runtime/models/build_decoder.hpp"
 
+#include "runtime/models/embedding_table.hpp"
+
 namespace kvern::models {
 namespace {
 
@@ -31,7 +33,7 @@ NormLayer build_qk_norm(const AttentionDescription &d, const std::string &name, 
 Matrix build_head(const DecoderDescription &d, WeightReader &weights, const std::string &name) {
   const Axis out{"vocab_size", d.vocab_size}, in{"hidden_size", d.hidden_size};
   MatrixSource source{out, in};
-  source.is_head = true;
+  source.part = MatrixPart::head;
   Matrix head;
   head.packed = read_packed(weights, name + ".weight", source);
   if (!head.packed) head.weight = weights.read(name + ".weight", {out, in});
@@ -45,17 +47,22 @@ Decoder::Parts build_ends(const DecoderDescription &d, const Loading &loading) {
   parts.info.model_type = d.model_type;
   parts.info.vocab_size = d.vocab_size;
   parts.info.max_positions = loading.allow_beyond_context && d.learned_positions == 0 ? 0 : d.max_positions;
-  parts.embedding.tokens =
-      reader.tensor(d.names.embedding + ".weight", {{"vocab_size", d.vocab_size}, reader.hidden()});
-  parts.embedding.scale =
-      d.round_embedding_scale ? rounded(d.embedding_scale, parts.embedding.tokens.dtype) : d.embedding_scale;
+  const std::string table = prefix_of(d, loading.weights) + d.names.embedding;
+  const auto read_table = [&](const PackedWeight *tied_head) {
+    read_embedding_table(loading.weights, table + ".weight", {"vocab_size", d.vocab_size}, reader.hidden(),
+                         tied_head, parts.embedding);
+  };
+  if (!d.head_tied) read_table(nullptr);
+  parts.head.matrix = build_head(d, loading.weights, d.head_tied ? table : d.names.head);
+  if (d.head_tied) read_table(&parts.head.matrix.packed);
+  parts.info.dtype = host_dtype(loading.weights.dtype_of(table + ".weight"));
+  parts.embedding.scale = d.round_embedding_scale ? rounded(d.embedding_scale, kernel_dtype(parts.info.dtype))
+                                                  : d.embedding_scale;
   if (d.learned_positions != 0) {
     parts.embedding.positions =
         reader.tensor(d.names.positions + ".weight", {{"positions", d.learned_positions}, reader.hidden()});
   }
   parts.head.norm = reader.norm(d.names.final_norm, reader.hidden());
-  parts.head.matrix = build_head(
-      d, loading.weights, d.head_tied ? prefix_of(d, loading.weights) + d.names.embedding : d.names.head);
   parts.head.scale = d.logits_scale;
   parts.head.softcap = d.logits_softcap;
   return parts;
@@ -127,7 +134,6 @@ std::unique_ptr<Model> finish_decoder(Decoder::Parts parts, const Loading &loadi
   parts.queue = &loading.weights.queue();
   parts.info.parameters = loading.weights.parameters();
   parts.info.weight_bytes = loading.weights.bytes();
-  parts.info.dtype = host_dtype(parts.embedding.tokens.dtype);
   return std::make_unique<Decoder>(std::move(parts));
 }
 

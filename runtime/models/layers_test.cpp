@@ -1,4 +1,5 @@
 // What surrounds a sublayer, and what the model does around all of them.
+#include "devices/forwarding_queue.hpp"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -67,36 +68,14 @@ std::vector<float> after(const std::vector<Residual> &around) {
 const float kRms = std::sqrt(12.5f);  // of 3 and 4
 
 /// A device of its own memory, as far as the queue says.
-class OtherDevice : public Queue {
+class OtherDevice : public ForwardingQueue {
  public:
+  OtherDevice() : ForwardingQueue(cpu_queue()) {}
   DLDevice place() const override { return {kDLCUDA, 0}; }
-  void *stream() const override { return nullptr; }
-  void matmul(const kernels::MatmulCall &) override {}
-  void batched_matmul(const kernels::BatchedMatmulCall &) override {}
-  void packed_matmul(const kernels::PackedMatmulCall &) override {}
-  void norm(Norm, const kernels::NormCall &) override {}
-  void activate(const kernels::ActivationCall &) override {}
-  void embed(const kernels::EmbeddingCall &) override {}
-  void add_scaled(const AddCall &) override {}
-  void rotate(const kernels::RotaryCall &) override {}
-  void convert(const kernels::ConvertCall &) override {}
-  void attention(const kernels::AttentionCall &) override {}
-  void argmax(const ArgmaxCall &) override {}
-  void causal_conv(const kernels::CausalConvCall &) override {}
-  void selective_scan(const kernels::SelectiveScanCall &) override {}
-  void ssd_scan(const kernels::SsdScanCall &) override {}
-  void delta_rule(const kernels::DeltaRuleCall &) override {}
-  void sigmoid_gate(const kernels::SigmoidGateCall &) override {}
-  void route(const kernels::RouteCall &) override {}
-  void experts(const kernels::ExpertsCall &) override {}
-  DeviceMemory take(std::size_t bytes) override { return cpu_queue().take(bytes); }
-  void copy(const DLTensor &, const DLTensor &) override {}
   void upload(const void *from, void *to, std::size_t bytes) override {
-    std::memcpy(to, from, bytes);
+    ForwardingQueue::upload(from, to, bytes);
     uploaded += bytes;
   }
-  void download(const void *, void *, std::size_t) override {}
-  void finish() override {}
   std::size_t uploaded = 0;
 };
 

@@ -11,11 +11,11 @@ namespace kvern {
 namespace {
 
 void require_unquantized(const files::ModelConfig &config, const models::Packing &packing) {
-  if (!config.quantization || (packing.bits == 0 && packing.head_bits == 0)) return;
+  if (!config.quantization || !packing.asks()) return;
   config.fail("quantization_config",
               "the weights are quantized already (" + config.quantization.text() +
-                  "): leave weights.bits and weights.head_bits away, or take the model that this one "
-                  "was made from");
+                  "): leave weights.bits, weights.head_bits and weights.embedding_bits away, or "
+                  "take the model that this one was made from");
 }
 
 }  // namespace

@@ -43,11 +43,6 @@ double largest_difference(const at::Tensor &a, const at::Tensor &b) {
   return (a - b).abs().max().item<double>();
 }
 
-// Of the whole, by the size of its numbers.
-double relative_error(const at::Tensor &got, const at::Tensor &want) {
-  return ((got - want).norm() / want.norm()).item<double>();
-}
-
 }  // namespace
 
 TEST_CASE("Names may lack the model's prefix") {
@@ -201,7 +196,7 @@ TEST_CASE("The same rounded weights in 16 bits and in 32 give the same logits") 
       wide.round(dtype, true);
       const at::Tensor want = logits(wide);
       // products with bf16 weights are those of numbers rounded to bf16
-      CHECK(relative_error(logits(narrow), want) < tolerance);
+      CHECK(testing::relative_error(logits(narrow), want) < tolerance);
     }
   }
 }
@@ -224,7 +219,7 @@ TEST_CASE("With weights of 16 bits, tokens fed in pieces give the logits of one 
       for (int64_t t = 12; t < 20; ++t, ++steps) {
         const auto at = static_cast<size_t>(t);
         const at::Tensor step = testing::feed(*model, cache.get(), ids, at, at + 1);
-        const double error = relative_error(step[0], whole[0].slice(0, t, t + 1));
+        const double error = testing::relative_error(step[0], whole[0].slice(0, t, t + 1));
         CHECK(error < 0.01);
         equal += error < 1e-5;
       }

@@ -112,8 +112,10 @@ bool is_finite(const float *row, int64_t n) {
   return std::all_of(row, row + n, [](float x) { return std::isfinite(x); });
 }
 
-int bits_of(const Packing &packing, bool is_head) {
-  if (!is_head) return packing.bits;
+/// 0: as the folder has it.
+int bits_of(const Packing &packing, MatrixPart part) {
+  if (part == MatrixPart::layer) return packing.bits;
+  if (part == MatrixPart::embedding) return packing.embedding_bits == 16 ? 0 : packing.embedding_bits;
   if (packing.head_bits != 0) return packing.head_bits == 16 ? 0 : packing.head_bits;
   return packing.bits == 0 ? 0 : 8;
 }
@@ -125,6 +127,15 @@ int64_t group_of(const WeightReader &weights, const std::string &name, const Mat
     weights.refuse(name, "has " + std::to_string(source.in.extent) + " inputs (" + source.in.name +
                              "), which weights.group_size = " + std::to_string(group) + " does not divide");
   return group;
+}
+
+/// Of the columns; NULL where nothing is known.
+const float *importance_of(const Packing &packing, const std::string &name, int64_t k) {
+  if (packing.importance == nullptr) return nullptr;
+  const auto found = packing.importance->find(name);
+  return found == packing.importance->end() || static_cast<int64_t>(found->second.size()) != k
+             ? nullptr
+             : found->second.data();
 }
 
 PackedWeight quantize(const WeightReader &weights, const std::string &name, const MatrixSource &source,
@@ -142,7 +153,8 @@ PackedWeight quantize(const WeightReader &weights, const std::string &name, cons
     std::fill_n(out, shape.k, 0.0f);
   };
   PackedMemory memory = take_packed(shape, false, false);
-  memory.weight.matrix = kernels::quantize_matrix(shape, checked, nullptr, memory.target, parallel());
+  memory.weight.matrix = kernels::quantize_matrix(
+      shape, checked, importance_of(weights.packing(), name, shape.k), memory.target, parallel());
   if (!finite) weights.refuse(name, "has elements that are not finite; it cannot be packed");
   return memory.weight;
 }
@@ -153,7 +165,7 @@ PackedWeight read_packed(WeightReader &weights, const std::string &name, const M
   if (weights.contains(name + ".codes")) return weights.keep_packed(name, map_packed(weights, name, source));
   if (has_four_bit_tensors(weights, name))
     return weights.keep_packed(name, read_four_bit_tensors(weights, name, source));
-  const int bits = bits_of(weights.packing(), source.is_head);
+  const int bits = bits_of(weights.packing(), source.part);
   if (bits == 0 || !is_packable(source)) return {};
   return weights.keep_packed(name, quantize(weights, name, source, bits));
 }

@@ -10,12 +10,15 @@
 
 namespace kvern::models {
 
+/// Which of the options of Packing says its bits.
+enum class MatrixPart { layer, head, embedding };
+
 /// How the file holds the matrix, as [out, in] or, with k_n, [in, out]; `count` such matrices in one tensor if it is not 0.
 struct MatrixSource {
   Axis out, in;
   kernels::WeightLayout layout = kernels::WeightLayout::n_k;
   int64_t count = 0;
-  bool is_head = false;  ///< the head, which may have bits of its own
+  MatrixPart part = MatrixPart::layer;
 };
 
 /// The matrix of tensor `name`, [count * out, in]; empty where it stays as it is: without Packing, or where the inputs are no

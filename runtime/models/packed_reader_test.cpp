@@ -43,10 +43,6 @@ LoadOptions packed_to(int bits, int64_t group = 0, int head_bits = 0, models::Re
   return options;
 }
 
-double relative_error(const at::Tensor &got, const at::Tensor &want) {
-  return ((got - want).norm() / want.norm()).item<double>();
-}
-
 nlohmann::json json_of(const fs::path &path) {
   std::ifstream file(path);
   return nlohmann::json::parse(file);
@@ -92,9 +88,9 @@ TEST_CASE("Models of every kind run with weights packed on load, close to what t
     const at::Tensor want = testing::all_logits(*load_model(reference_model(name)), kIds);
     const auto packed = load_model(reference_model(name), packed_to(8, 0, 0, &record));
     CHECK(record.packed.size() > 4);
-    CHECK(relative_error(testing::all_logits(*packed, kIds), want) < 0.1);
-    CHECK(relative_error(testing::all_logits(*load_model(reference_model(name), packed_to(4)), kIds), want) <
-          0.8);
+    CHECK(testing::relative_error(testing::all_logits(*packed, kIds), want) < 0.1);
+    CHECK(testing::relative_error(testing::all_logits(*load_model(reference_model(name), packed_to(4)), kIds),
+                                  want) < 0.8);
   }
 }
 

@@ -68,13 +68,16 @@ int64_t bytes_of(const Tensors &tensors) {
   return bytes;
 }
 
-void write_config(const fs::path &from, const fs::path &to, const models::Packing &packing) {
+void write_config(const fs::path &from, const fs::path &to, const models::Packing &packing, Dtype dtype) {
   auto config = nlohmann::ordered_json::parse(read_file(from / "config.json", ErrorKind::model));
   config["quantization_config"] = {{"quant_method", "kvern"},
                                    {"format", files::kPackedFormat},
                                    {"bits", packing.bits},
                                    {"group_size", packing.group_size == 0 ? 32 : packing.group_size},
-                                   {"head_bits", packing.head_bits == 0 ? 8 : packing.head_bits}};
+                                   {"head_bits", packing.head_bits == 0 ? 8 : packing.head_bits},
+                                   {"embedding_bits", packing.embedding_bits},
+                                   {"dtype", dtype_name(dtype)}};
+  if (packing.embedding_bits == 0) config["quantization_config"].erase("embedding_bits");
   std::ofstream out(to / "config.json", std::ios::binary);
   out << config.dump(2) << '\n' << std::flush;
   if (!out) fail(to / "config.json", "cannot be written");
@@ -106,11 +109,11 @@ QuantizeReport quantize_folder(const fs::path &from, const fs::path &to, const m
   LoadOptions options;
   options.packing = packing;
   options.record = &record;
-  load_model(from, options);
+  const Dtype dtype = load_model(from, options)->info().dtype;
   const files::Weights weights = files::Weights::open(from);
   const Tensors tensors = tensors_of(weights, record);
   files::write_safetensors(folder.path() / "model.safetensors", tensors, {{"format", "pt"}});
-  write_config(from, folder.path(), packing);
+  write_config(from, folder.path(), packing, dtype);
   copy_others(from, folder.path());
   folder.finish();
   return {static_cast<int64_t>(record.packed.size()), static_cast<int64_t>(weights.total_bytes()),

@@ -164,15 +164,15 @@ Weight WeightReader::read_on_host(const std::string &name, const std::vector<Axi
 }
 
 const Weight &WeightReader::record(const std::string &name, const Weight &weight) {
-  parameters_ += weight.size();
+  count(name, weight.size());
   bytes_ += weight.size() * kernels::size_of(weight.dtype);
-  if (record_) record_->plain.insert(name);
+  if (record_) record_->plain.emplace(name, weight);
   return read_.emplace(name, weight).first->second;
 }
 
 void WeightReader::set_packing(const Packing &packing, const files::Quantization &quantization,
                                ReadRecord *record) {
-  if (queue_.place().device_type != kDLCPU && (packing.bits != 0 || packing.head_bits != 0 || quantization))
+  if (queue_.place().device_type != kDLCPU && (packing.asks() || quantization))
     throw Error(ErrorKind::model,
                 weights_.folder().string() +
                     ": packed weights are multiplied on the CPU only; the device should be cpu, "
@@ -186,11 +186,22 @@ Weight WeightReader::peek(const std::string &name, const std::vector<Axis> &axes
   return checked(name, axes, std::nullopt);
 }
 
-// A matrix beside a table of its own (a tied head) is no second parameter.
+kernels::Dtype WeightReader::dtype_of(const std::string &name) const {
+  if (dtype_) return *dtype_;
+  if (has_plain(name)) return float_type(raw(name).dtype).value_or(kernels::Dtype::f32);
+  const std::optional<Dtype> before = float_dtype_from_name(quantization_.dtype);
+  return before ? kernel_dtype(*before) : kernels::Dtype::f32;
+}
+
+// A packed head beside the table that it is tied to is no second parameter.
+void WeightReader::count(const std::string &name, int64_t elements) {
+  if (counted_.insert(name).second) parameters_ += elements;
+}
+
 PackedWeight WeightReader::keep_packed(const std::string &name, PackedWeight packed) {
   if (queue_.place().device_type != kDLCPU)
     refuse(name, "is packed; packed weights are multiplied on the CPU only");
-  if (read_.count(name) == 0) parameters_ += packed.matrix.n * packed.matrix.k;
+  count(name, packed.matrix.n * packed.matrix.k);
   bytes_ += packed.matrix.bytes();
   if (record_) record_->packed.emplace(name, packed);
   return packed;

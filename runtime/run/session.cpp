@@ -114,6 +114,7 @@ models::Packing packing_of(const config::WeightsConfig &config) {
   packing.bits = static_cast<int>(config.bits.value_or(0));
   packing.group_size = config.group_size.value_or(0);
   packing.head_bits = static_cast<int>(config.head_bits.value_or(0));
+  packing.embedding_bits = static_cast<int>(config.embedding_bits.value_or(0));
   return packing;
 }
 

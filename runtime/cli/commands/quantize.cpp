@@ -7,8 +7,11 @@
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/memory.hpp"
 #include "runtime/cli/output.hpp"
+#include "runtime/cli/progress.hpp"
 #include "runtime/cli/run_options.hpp"
+#include "runtime/cli/text_file.hpp"
 #include "runtime/models/quantize_folder.hpp"
+#include "runtime/run/calibrate.hpp"
 
 namespace kvern::cli {
 namespace {
@@ -28,6 +31,14 @@ po::options_description options() {
       "inputs that share a scale: a multiple of 32 that divides all layers' inputs")(
       "head-bits", po::value<int>()->default_value(8)->value_name("16|8|4"),
       "bits of the matrix that makes logits; 16: as stored")(
+      "embedding-bits", po::value<int>()->default_value(0)->value_name("16|8|4"),
+      "bits of the table of token embeddings, 16: as stored; 0: that of a tied head of 8 bits, else 16")(
+      "text", po::value<std::string>()->value_name("FILE"),
+      "a text of the kind that the model is to write, UTF-8: what the model multiplies while it reads it "
+      "decides which errors count")("context", po::value<int64_t>()->default_value(512)->value_name("N"),
+                                    "tokens of a window of --text")(
+      "windows", po::value<int64_t>()->default_value(32)->value_name("N"),
+      "windows of --text at most; 0: all that are whole")(
       "threads", po::value<int64_t>()->default_value(0)->value_name("N"),
       "compute threads; 0: one per processor")("help", "print this");
   return o;
@@ -47,7 +58,29 @@ models::Packing read_packing(const po::variables_map &map) {
     refuse("--group-size: expected a multiple of 32, found " + std::to_string(packing.group_size));
   if (packing.head_bits != 16 && packing.head_bits != 8 && packing.head_bits != 4)
     refuse("--head-bits: expected 16, 8 or 4, found " + std::to_string(packing.head_bits));
+  packing.embedding_bits = map["embedding-bits"].as<int>();
+  if (!map["embedding-bits"].defaulted() && packing.embedding_bits != 16 && packing.embedding_bits != 8 &&
+      packing.embedding_bits != 4)
+    refuse("--embedding-bits: expected 16, 8 or 4, found " + std::to_string(packing.embedding_bits));
   return packing;
+}
+
+/// Of --text; empty without it.
+models::Importance read_importance(const po::variables_map &map, const std::string &folder) {
+  if (map.count("text") == 0) {
+    for (const char *option : {"context", "windows"})
+      if (!map[option].defaulted()) refuse(std::string("--") + option + ": is of --text, which is missing");
+    return {};
+  }
+  const auto context = map["context"].as<int64_t>(), windows = map["windows"].as<int64_t>();
+  if (context < 2) refuse("--context: expected at least 2, found " + std::to_string(context));
+  if (windows < 0) refuse("--windows: expected at least 0, found " + std::to_string(windows));
+  const auto file = map["text"].as<std::string>();
+  const std::string text = read_text_file("--text", file);
+  check_utf8(text, "--text " + file);
+  Progress progress("reading the text, windows:");
+  return measure_importance(folder, calibration_windows(folder, text, context, windows),
+                            [&](int64_t done, int64_t total) { progress.show(done, total); });
 }
 
 int run(const Strings &arguments) {
@@ -57,9 +90,11 @@ int run(const Strings &arguments) {
   const Strings folders = map.count("folders") ? map["folders"].as<Strings>() : Strings();
   if (folders.size() != 2)
     refuse("quantize: expected two folders, MODEL and OUT, found " + std::to_string(folders.size()));
-  const models::Packing packing = read_packing(map);
+  models::Packing packing = read_packing(map);
   const std::string warning = set_threads(map["threads"].as<int64_t>());
   if (!warning.empty()) std::cerr << "kvern: warning: " << warning << '\n';
+  const models::Importance importance = read_importance(map, folders[0]);
+  if (!importance.empty()) packing.importance = &importance;
   const QuantizeReport report = quantize_folder(folders[0], folders[1], packing);
   write_text(folders[1] + ": " + std::to_string(report.matrices) + " matrices packed, " +
              byte_text(report.bytes_before) + " became " + byte_text(report.bytes_after) + "\n");

@@ -2,6 +2,7 @@
 // an encoder (BartForCausalLM, is_encoder_decoder = false) it is a decoder like others.
 #include <cmath>
 
+#include "runtime/models/embedding_table.hpp"
 #include "runtime/models/encoder_decoder.hpp"
 
 namespace kvern::models {
@@ -54,16 +55,15 @@ std::string embedding_of(const files::ModelConfig &config, const Loading &loadin
              : second;
 }
 
-Weight read_tokens(const files::ModelConfig &config, const Loading &loading, const TensorReader &stack,
-                   const std::string &name) {
-  return loading.weights.read(embedding_of(config, loading, name) + ".weight",
-                              {{"vocab_size", config.size("vocab_size")}, stack.hidden()});
-}
-
-/// Token embeddings, positions and norm of a stack.
-Embedding read_embedding(const files::ModelConfig &config, const TensorReader &stack, const Weight &tokens) {
+/// Token embeddings, positions and norm of a stack. `head`: that of the decoder.
+Embedding read_embedding(const files::ModelConfig &config, const Loading &loading, const TensorReader &stack,
+                         const std::string &name, const Matrix &head) {
   Embedding embedding;
-  embedding.tokens = tokens;
+  const std::string table = embedding_of(config, loading, name);
+  const bool tied =
+      config.boolean("tie_word_embeddings") && table == embedding_of(config, loading, "decoder");
+  read_embedding_table(loading.weights, table + ".weight", {"vocab_size", config.size("vocab_size")},
+                       stack.hidden(), tied ? &head.packed : nullptr, embedding);
   const auto size = static_cast<float>(stack.description().hidden_size);
   embedding.scale = config.boolean("scale_embedding") ? std::sqrt(size) : 1.0f;
   embedding.positions = without_first_rows(
@@ -75,13 +75,13 @@ Embedding read_embedding(const files::ModelConfig &config, const TensorReader &s
   return embedding;
 }
 
-std::unique_ptr<const Encoder> build_encoder(const files::ModelConfig &config, const TensorReader &stack,
-                                             const Weight &tokens) {
+std::unique_ptr<const Encoder> build_encoder(const files::ModelConfig &config, const Loading &loading,
+                                             const TensorReader &stack, const Matrix &head) {
   Encoder::Parts parts;
   parts.model_type = "bart";
   parts.hidden_size = stack.description().hidden_size;
   parts.max_positions = config.size("max_position_embeddings");
-  parts.embedding = read_embedding(config, stack, tokens);
+  parts.embedding = read_embedding(config, loading, stack, "encoder", head);
   const HeadSizes sizes = read_heads(config, "encoder_attention_heads", parts.hidden_size);
   for (int64_t i = 0; i < read_layer_count(config, "encoder_layers"); ++i) {
     const TensorReader layer = stack.under("layers." + std::to_string(i) + ".");
@@ -121,10 +121,10 @@ Decoder::Parts build_ends_of(const files::ModelConfig &config, const DecoderDesc
   parts.info.model_type = d.model_type;
   parts.info.vocab_size = d.vocab_size;
   parts.info.max_positions = d.max_positions;
-  const Weight tokens = read_tokens(config, loading, stack, "decoder");
-  parts.embedding = read_embedding(config, stack, tokens);
-  parts.head.matrix =
-      build_head(d, loading.weights, d.head_tied ? embedding_of(config, loading, "decoder") : d.names.head);
+  const std::string table = embedding_of(config, loading, "decoder");
+  parts.head.matrix = build_head(d, loading.weights, d.head_tied ? table : d.names.head);
+  parts.embedding = read_embedding(config, loading, stack, "decoder", parts.head.matrix);
+  parts.info.dtype = host_dtype(loading.weights.dtype_of(table + ".weight"));
   return parts;
 }
 
@@ -147,8 +147,7 @@ std::unique_ptr<Model> build(const files::ModelConfig &config, const Loading &lo
     parts.blocks.push_back(
         build_block(config, stack.under("layers." + std::to_string(i) + "."), sizes, encoder));
   if (encoder) {
-    parts.encoder =
-        build_encoder(config, all.under("encoder."), read_tokens(config, loading, stack, "encoder"));
+    parts.encoder = build_encoder(config, loading, all.under("encoder."), parts.head.matrix);
     parts.info.encoder = EncoderKind::text;
     parts.info.max_encoder_positions = d.max_positions;
   }

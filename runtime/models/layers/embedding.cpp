@@ -5,6 +5,11 @@
 
 namespace kvern::models {
 
+void look_up(const PackedWeight &table, const int64_t *ids, float scale, const MatrixView &out,
+             Queue &queue) {
+  queue.packed_embed({out.rows, ids, &table.matrix, scale, out.data, out.stride});
+}
+
 void look_up(const Weight &table, const int64_t *ids, float scale, const MatrixView &out, Queue &queue) {
   DeviceMemory memory;
   if (queue.place().device_type != kDLCPU) {
@@ -46,7 +51,10 @@ void Embedding::operator()(const int64_t *ids, Activations &x, Step &step) const
 }
 
 void Embedding::embed(const int64_t *ids, std::vector<int64_t> at, Activations &x, Queue &queue) const {
-  look_up(tokens, ids, scale, x.residual, queue);
+  if (packed)
+    look_up(packed, ids, scale, x.residual, queue);
+  else
+    look_up(tokens, ids, scale, x.residual, queue);
   if (positions) {
     // the embedding of padding does not matter: its keys are masked
     for (int64_t &position : at) position = std::max<int64_t>(position, 0);

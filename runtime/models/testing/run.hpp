@@ -33,7 +33,10 @@ inline bool has_states(const Model &model) {
 /// A float32 cache for one model that holds 64 positions; for a model with states the plugin `mamba`.
 class SmallCache {
  public:
-  explicit SmallCache(const Model &model) : host_(std::make_shared<Host>()) {
+  explicit SmallCache(const Model &model) {
+    HostOptions options;
+    options.queue = &model.queue();
+    host_ = std::make_shared<Host>(options);
     toy::restore("toy");
     model.offer_extensions(*host_);
     CacheSpec spec;
@@ -69,6 +72,11 @@ inline at::Tensor feed(const Model &model, Cache &cache, const Ids &ids, size_t 
   request.total_length = static_cast<int64_t>(end);
   input.logits = all_logits ? Input::Logits::all : Input::Logits::last;
   return forward_and_keep(model, cache, std::move(request), input).logits;
+}
+
+/// Norm of the difference over the norm of `want`.
+inline double relative_error(const at::Tensor &got, const at::Tensor &want) {
+  return ((got - want).norm() / want.norm()).item<double>();
 }
 
 /// All logits [B, T, V] of one pass.
