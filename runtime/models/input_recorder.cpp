@@ -1,6 +1,7 @@
 #include "runtime/models/input_recorder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace kvern::models {
@@ -44,7 +45,7 @@ void InputRecorder::note(const void *weight, const float *x, int64_t rows, int64
 }
 
 Importance InputRecorder::importance() const {
-  constexpr double kLeast = 1e-3;
+  constexpr double kLeast = 1e-3;  // what a text did not use another may
   Importance all;
   for (const auto &[begin, one] : watched_) {
     if (one.rows == 0) continue;
@@ -52,7 +53,8 @@ Importance InputRecorder::importance() const {
                         static_cast<double>(one.squares.size());
     if (mean <= 0.0) continue;
     std::vector<float> &to = all[one.name];
-    for (const double sum : one.squares) to.push_back(static_cast<float>(std::max(sum / mean, kLeast)));
+    for (const double sum : one.squares)
+      to.push_back(static_cast<float>(std::sqrt(std::max(sum / mean, kLeast))));
   }
   return all;
 }

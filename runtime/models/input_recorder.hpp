@@ -1,4 +1,5 @@
-// What matrices multiply while a model runs, for the quantizer: the error of a column counts what its input is worth.
+// What matrices multiply while a model runs, for the quantizer: the squared error of a column counts the root mean square of its input. The
+// mean square, which the error of the products on that very text would ask for, keeps too little of what other texts need.
 #pragma once
 #include <map>
 #include <string>
@@ -16,7 +17,7 @@ class InputRecorder : public ForwardingQueue {
   explicit InputRecorder(Queue &to) : ForwardingQueue(to) {}
 
   void watch(const std::map<std::string, Weight> &tensors);
-  /// Of each tensor that was multiplied. No input counts less than a thousandth of the mean of its matrix: a text does not show all.
+  /// Of each tensor that was multiplied, relative to the root mean square of all its inputs.
   Importance importance() const;
 
   void matmul(const kernels::MatmulCall &call) override;

@@ -40,13 +40,13 @@ at::Tensor tensor(const models::Weight &weight) {
 
 }  // namespace
 
-TEST_CASE("The importance of a column is the mean square of its input over that of all") {
+TEST_CASE("The importance of a column is the root mean square of its input over that of all") {
   const Read found = read("llama");
   const at::Tensor x = tensor(found.record.plain.at("model.embed_tokens.weight"))
                            .index_select(0, at::tensor(kIds[0], at::kLong));
   const at::Tensor normed = x * (x.square().mean(-1, true) + 1e-5).rsqrt() *
                             tensor(found.record.plain.at("model.layers.0.input_layernorm.weight"));
-  const at::Tensor squares = normed.square().mean(0), want = squares / squares.mean();
+  const at::Tensor squares = normed.square().mean(0), want = (squares / squares.mean()).sqrt();
   for (const char *name : {"q", "k", "v"}) {
     const auto &importance =
         found.importance.at(std::string("model.layers.0.self_attn.") + name + "_proj.weight");

@@ -23,7 +23,7 @@ struct Axis {
   int64_t extent;
 };
 
-/// By the name of a tensor, what the squared error of each column of the matrix counts: the mean square of its input.
+/// By the name of a tensor, what the squared error of each column of the matrix counts.
 using Importance = std::map<std::string, std::vector<float>>;
 
 /// Which matrices become packed while a model is loaded.
