@@ -1,3 +1,3 @@
 #!/bin/sh
-# One command for the tables: kvern beside llama.cpp and transformers. Options: bench/compare.sh --help; README.md beside it.
+# One command for the tables: kvern beside llama.cpp, ik_llama.cpp, OpenVINO and transformers. Options: bench/compare.sh --help; README.md beside it.
 exec python3 "$(dirname "$0")/sidebyside" "$@"

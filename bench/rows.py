@@ -72,7 +72,7 @@ class Peer:
         self.args, self.worker = args, Worker(command)
 
     def measure(self, cache, rows, depth):
-        return time_of(self.args, self.worker.batch(cache, self.args.threads, self.args.new, rows, depth))
+        return time_of(self.args, self.worker.ask("batch", cache, self.args.threads, self.args.new, rows, depth))
 
 
 def programs(args, folder):

@@ -1,11 +1,11 @@
-// Does in llama.cpp what compare.sh asks for on standard input, one request a line, one JSON line back:
+// Does in llama.cpp or ik_llama.cpp what compare.sh asks for on standard input, one request a line, one JSON line back:
 //   decode CACHE THREADS TOKENS SECONDS DEPTH,DEPTH    ->  {"decode": [{"depth": D, "steps_ms": [...]}, ...]}
 //   batch CACHE THREADS TOKENS ROWS DEPTH              ->  {"steps_ms": [...], "cpu_ms": [...]}
 //   prefill CACHE THREADS LENGTH                       ->  {"seconds": S, "cpu_seconds": S}
 //   generate CACHE THREADS PROMPT NEW                  ->  {"seconds": S}
 // CACHE is KEYS/VALUES/FLASH, such as f16/f16/off or q8_0/q8_0/on. A depth is reached with copies of the state of a short
 // prompt: the cells, types and layout of a real one, so decoding takes as long; that of a batch by one real prompt. Not part of kvern's build; compare.sh
-// compiles it against an installed libllama (--llama-prefix).
+// compiles it against an installed libllama (--llama-prefix, --ik-prefix).
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "llama.h"
+#include "llama_interface.hpp"
 
 namespace {
 
@@ -53,7 +53,7 @@ ggml_type type_of(const std::string &name) {
     const char *known = ggml_type_name(static_cast<ggml_type>(t));
     if (known && name == known) return static_cast<ggml_type>(t);
   }
-  throw std::runtime_error("no type " + name + " in llama.cpp");
+  throw std::runtime_error("no type " + name + " in " + peer::kName);
 }
 
 CacheKind parse_cache(const std::string &text) {
@@ -66,7 +66,7 @@ CacheKind parse_cache(const std::string &text) {
 }
 
 struct FreeModel {
-  void operator()(llama_model *model) const { llama_model_free(model); }
+  void operator()(llama_model *model) const { peer::free_model(model); }
 };
 struct FreeContext {
   void operator()(llama_context *context) const { llama_free(context); }
@@ -81,22 +81,20 @@ class Session {
     parameters.n_batch = kBatch;
     parameters.n_ubatch = kMicroBatch;
     parameters.n_seq_max = static_cast<uint32_t>(std::max(rows, 2));
-    parameters.kv_unified = rows == 1;
+    peer::keep_apart(parameters, rows > 1);
     parameters.n_threads = parameters.n_threads_batch = threads;
     parameters.type_k = kind.keys;
     parameters.type_v = kind.values;
-    parameters.flash_attn_type = kind.flash ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
-    parameters.no_perf = true;
+    peer::set_flash(parameters, kind.flash);
     context_.reset(llama_init_from_model(model, parameters));
-    if (!context_) throw std::runtime_error("llama.cpp refuses this cache");
+    if (!context_) throw std::runtime_error(std::string(peer::kName) + " refuses this cache");
     vocabulary_ = llama_vocab_n_tokens(llama_model_get_vocab(model));
   }
 
   void feed(int n) {
     std::vector<llama_token> ids(static_cast<size_t>(n));
     for (auto &id : ids) id = next_++ % (vocabulary_ - 1);
-    for (int i = 0; i < n; i += kBatch)
-      check(llama_decode(context_.get(), llama_batch_get_one(ids.data() + i, std::min(kBatch, n - i))) == 0);
+    for (int i = 0; i < n; i += kBatch) decode(ids.data() + i, std::min(kBatch, n - i));
     llama_synchronize(context_.get());
   }
 
@@ -106,7 +104,7 @@ class Session {
     batch.n_tokens = rows;
     for (int r = 0; r < rows; ++r) {
       batch.token[r] = next_++ % (vocabulary_ - 1);
-      batch.pos[r] = llama_memory_seq_pos_max(memory(), r) + 1;
+      batch.pos[r] = peer::last_position(context_.get(), r) + 1;
       batch.n_seq_id[r] = 1;
       batch.seq_id[r][0] = r;
       batch.logits[r] = 1;
@@ -123,35 +121,31 @@ class Session {
     llama_token id = 0;
     for (llama_token i = 1; i < vocabulary_; ++i)
       if (logits[i] > logits[id]) id = i;
-    check(llama_decode(context_.get(), llama_batch_get_one(&id, 1)) == 0);
+    decode(&id, 1);
     llama_synchronize(context_.get());
   }
 
-  void clear() { llama_memory_clear(memory(), false); }
+  void clear() { peer::clear(context_.get()); }
 
-  std::vector<uint8_t> state() const {
-    std::vector<uint8_t> bytes(llama_state_seq_get_size(context_.get(), kFirst));
-    llama_state_seq_get_data(context_.get(), bytes.data(), bytes.size(), kFirst);
-    return bytes;
-  }
+  std::vector<uint8_t> state() const { return peer::state_of(context_.get(), kFirst); }
 
   /// A state becomes what a sequence holds.
-  void set(int row, const std::vector<uint8_t> &state) {
-    check(llama_state_seq_set_data(context_.get(), state.data(), state.size(), row) != 0);
-  }
+  void set(int row, const std::vector<uint8_t> &state) { check(peer::set_state(context_.get(), state, row)); }
 
   /// Puts a copy of a state beside what is there.
   void add(const std::vector<uint8_t> &state) {
-    check(llama_state_seq_set_data(context_.get(), state.data(), state.size(), kSpare) != 0);
-    llama_memory_seq_cp(memory(), kSpare, kFirst, -1, -1);
-    llama_memory_seq_rm(memory(), kSpare, -1, -1);
+    set(kSpare, state);
+    peer::copy_row(context_.get(), kSpare, kFirst);
+    peer::remove_row(context_.get(), kSpare);
   }
 
  private:
   static void check(bool ok) {
-    if (!ok) throw std::runtime_error("llama.cpp could not do the step");
+    if (!ok) throw std::runtime_error(std::string(peer::kName) + " could not do the step");
   }
-  llama_memory_t memory() const { return llama_get_memory(context_.get()); }
+  void decode(llama_token *ids, int n) {
+    check(llama_decode(context_.get(), peer::batch_of(context_.get(), ids, n)) == 0);
+  }
 
   std::unique_ptr<llama_context, FreeContext> context_;
   int vocabulary_ = 0;
@@ -160,8 +154,8 @@ class Session {
 
 class Worker {
  public:
-  explicit Worker(const char *path) : model_(llama_model_load_from_file(path, llama_model_default_params())) {
-    if (!model_) throw std::runtime_error(std::string("llama.cpp cannot load ") + path);
+  explicit Worker(const char *path) : model_(peer::load(path)) {
+    if (!model_) throw std::runtime_error(std::string(peer::kName) + " cannot load " + path);
   }
 
   std::string answer(const std::string &line) {
@@ -302,7 +296,7 @@ int main(int argc, char **argv) {
   llama_backend_init();
   try {
     Worker worker(argv[1]);
-    std::cout << "{\"program\": \"llama.cpp\"}" << std::endl;
+    std::cout << "{\"program\": \"" << peer::kName << "\"}" << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
       try {
         std::cout << worker.answer(line) << std::endl;

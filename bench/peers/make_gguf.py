@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Writes model folders of make_models.py and random_weights.py as GGUF files for llama.cpp: DIR/NAME-f32 becomes DIR/gguf/NAME-f32.gguf.
 
-  make_gguf.py DIR/NAME-f32 [DIR/NAME-bf16 ...]
+  make_gguf.py [--weights stored,8,4] DIR/NAME-f32 [DIR/NAME-bf16 ...]
 
-For random weights only: shapes, types and places are right, but rows of queries and keys are not reordered to
+8 and 4 add Q8_0 and Q4_0: DIR/gguf/NAME-f32-8bit.gguf, NAME-f32-4bit.gguf. Beside Q4_0 embedding and head are Q8_0, as llama.cpp's own quantizer
+makes them where the width is no multiple of 256. For random weights only: shapes, types and places are right, but rows of queries and keys are not reordered to
 llama.cpp's way of rotating, and no tokenizer is written. Needs torch, safetensors and gguf. An existing file is kept.
 """
+import argparse
 import json
 import pathlib
-import sys
 
 import gguf
 import torch
@@ -52,17 +53,24 @@ def is_transposed(config, name):
     return config["model_type"] == "gpt2" and name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight"))
 
 
-def add_tensor(writer, name, tensor):
+QUANTIZED = {"8": gguf.GGMLQuantizationType.Q8_0, "4": gguf.GGMLQuantizationType.Q4_0}
+HEADS = ("token_embd.weight", "output.weight")
+
+
+def add_tensor(writer, name, tensor, weights):
     # llama.cpp wants vectors in f32, whatever the matrices are
-    if tensor.dim() == 1 or tensor.dtype == torch.float32:
+    if tensor.dim() == 2 and weights in QUANTIZED:
+        kind = QUANTIZED["8" if name in HEADS else weights]
+        writer.add_tensor(name, gguf.quants.quantize(tensor.float().contiguous().numpy(), kind), raw_dtype=kind)
+    elif tensor.dim() == 1 or tensor.dtype == torch.float32:
         writer.add_tensor(name, tensor.float().contiguous().numpy())
     else:
         data = tensor.contiguous().view(torch.uint8).numpy()
         writer.add_tensor(name, data, raw_dtype=gguf.GGMLQuantizationType.BF16)
 
 
-def convert(folder):
-    out = folder.parent / "gguf" / f"{folder.name}.gguf"
+def convert(folder, weights):
+    out = folder.parent / "gguf" / (f"{folder.name}.gguf" if weights == "stored" else f"{folder.name}-{weights}bit.gguf")
     if out.exists():
         return
     config = json.loads((folder / "config.json").read_text())
@@ -79,7 +87,7 @@ def convert(folder):
             if new_name is None:
                 continue  # masks that some files of GPT-2 carry
             tensor = file.get_tensor(name)
-            add_tensor(writer, new_name, tensor.T if is_transposed(config, name) else tensor)
+            add_tensor(writer, new_name, tensor.T if is_transposed(config, name) else tensor, weights)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -88,8 +96,18 @@ def convert(folder):
     print(out)
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=pathlib.Path)
+    parser.add_argument("--weights", type=lambda text: text.split(","), default=["stored"], help="of stored, 8, 4")
+    a = parser.parse_args()
+    unknown = [name for name in a.weights if name not in ("stored", *QUANTIZED)]
+    if unknown:
+        parser.error(f"no weights {unknown[0]}; there are stored, 8, 4")
+    for folder in a.models:
+        for weights in a.weights:
+            convert(folder, weights)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    for argument in sys.argv[1:]:
-        convert(pathlib.Path(argument))
+    main()

@@ -35,9 +35,9 @@ class Figures:
         return fits.line([(depth, self.median(key, depth)) for depth in sorted(self.rows[key])])
 
     def bytes_per_position(self, key):
-        """Of kvern as its cache counts, between the two greatest depths; of others as their types say."""
+        """As the cache counts, between the two greatest depths; of programs that do not, as their types say."""
         by_depth = self.rows[key]
-        if key[0] != "kvern":
+        if not self.counts(key):
             return stated_bytes(key[1], self.shape) * self.shape["numbers_per_position"]
         if len(by_depth) < 2:
             return None
@@ -48,8 +48,12 @@ class Figures:
         """Milliseconds to read the weights and the cache once, at the fastest or over so many streams."""
         return (self.shape["read_bytes"] + bytes_per_position * depth) / self.speeds[streams or self.streams] * 1e3
 
+    def counts(self, key):
+        """Whether the program says how many bytes its cache holds."""
+        return key[0] == "kvern" or any(r.get("cache_bytes") for group in self.rows[key].values() for r in group)
+
     def cache_bytes(self, key, depth):
-        if key[0] == "kvern":
+        if self.counts(key):
             return self.rows[key][depth][0]["cache_bytes"]
         return self.bytes_per_position(key) * depth
 

@@ -34,13 +34,18 @@ class Counter:
         self.asked.append((setting.name, length))
         return length * self.seconds
 
+    def batch(self, setting, threads, tokens, sequences, depth):
+        self.asked.append((setting.name, threads, sequences, depth))
+        return {"steps_ms": [1.0] * tokens}
+
     def generate(self, setting, threads, prompt, new):
         self.asked.append((setting.name, new))
         return new * self.seconds
 
 
 def options(**more):
-    return argparse.Namespace(**{"depths": [0, 4096], "line_depths": [1024], "threads": [1, 2], "prefill": [16, 64], "generate": [100, 400],
+    return argparse.Namespace(**{"depths": [0, 4096], "line_depths": [1024], "threads": [1, 2], "prefill": [16, 64], "prefill_threads": [],
+                                 "sequences": [2, 8], "sequences_depth": 512, "cache_dtype": "bfloat16", "generate": [100, 400],
                                  "none_up_to": 100, "rounds": 5,
                                  "seconds": 0.1, "full": True, "all": False, **more})
 
@@ -59,7 +64,7 @@ class Measuring(unittest.TestCase):
         testing.write_model(self.model, {**CONFIG, **more.pop("config", {})}, {"model.embed_tokens.weight": EMBEDDING})
         rows = settings.of_kvern("float32", "bfloat16")
         for program in programs[1:]:
-            rows += settings.of_llama() if program.name == "llama.cpp" else settings.of_transformers(program.name, "float32")
+            rows += settings.of_peer(program.name, "float32")
         bench = parts.Bench(Shape(self.model), {p.name: p for p in programs}, rows, options(**more))
         with contextlib.redirect_stderr(io.StringIO()):
             return what(bench), bench
@@ -89,6 +94,26 @@ class Measuring(unittest.TestCase):
         self.assertEqual({length for _, length in old.asked}, {16})
         self.assertEqual({length for _, length in new.asked}, {16, 64})
 
+    def test_prompts_are_measured_with_as_many_threads_as_asked_for(self):
+        records, _ = self.measure(parts.prefill, [Counter("kvern")], prefill_threads=[1, 2])
+        self.assertEqual({(r["threads"], r["tokens"]) for r in records}, {(1, 16), (1, 64), (2, 16), (2, 64)})
+
+    def test_prompts_and_batches_use_the_caches_that_suit_a_peer_where_many_tokens_meet(self):
+        ik, openvino = Counter("ik_llama.cpp"), Counter("OpenVINO 2026.4.1")
+        records, _ = self.measure(parts.prefill, [Counter("kvern"), ik, openvino])
+        self.assertEqual({name for name, length in ik.asked if length == 16}, {"q8_0, flash attention", "f16, flash attention"})
+        self.assertEqual({name for name, length in openvino.asked if length == 16}, {"16 bits", "u8"})
+
+    def test_sequences_are_decoded_at_once_with_every_number_of_threads_in_turn(self):
+        kvern, openvino = Counter("kvern"), Counter("OpenVINO 2026.4.1")
+        records, _ = self.measure(parts.batch, [kvern, openvino], rounds=2)
+        self.assertEqual([(r["program"], r["cache"]) for r in records[:6]],
+                         [("kvern", "dynamic bfloat16"), ("kvern", "quantized 4 bits"), ("kvern", "paged bfloat16"),
+                          ("OpenVINO 2026.4.1", "16 bits"), ("OpenVINO 2026.4.1", "u8"), ("kvern", "dynamic bfloat16")])
+        self.assertEqual({(r["threads"], r["round"], r["sequences"]) for r in records},
+                         {(t, n, s) for t in (1, 2) for n in (0, 1) for s in (2, 8)})
+        self.assertEqual(openvino.asked[0], ("16 bits", 1, 2, 512))
+
     def test_generations_have_all_rounds_with_a_cache_but_long_ones_three_and_without_one_the_short_is_run_once(self):
         kvern, old, new = Counter("kvern"), Counter("transformers 4.47.1", 2.0), Counter("transformers 5.0", 1.0)
         records, _ = self.measure(parts.generate, [kvern, old, new])
@@ -103,6 +128,14 @@ class Measuring(unittest.TestCase):
         shape = Shape(self.model)
         self.assertEqual((shape.name, shape.dtype, shape.weight_bytes, shape.read_bytes), ("small", "float32", 51200, 25600))
         self.assertEqual(shape.numbers_per_position, 2 * 2 * 2 * 16)
+
+    def test_packed_weights_are_read_instead_of_the_table_that_they_were_made_of(self):
+        testing.write_model(self.model, CONFIG, {"model.embed_tokens.weight": EMBEDDING})
+        packed = self.model.with_name("small-f32-4bit")
+        testing.write_model(packed, CONFIG, {"model.embed_tokens.weight": EMBEDDING, "model.embed_tokens.weight.codes": ("U8", [100, 32]),
+                                             "model.embed_tokens.weight.scales": ("U16", [100, 2])})
+        shape = Shape(self.model, "4")
+        self.assertEqual((shape.folder, shape.name, shape.dtype, shape.read_bytes), (packed, "small", "float32", 3200 + 400))
 
     def test_a_step_reads_the_experts_that_a_token_goes_through(self):
         config = {**CONFIG, "num_local_experts": 4, "num_experts_per_tok": 1}

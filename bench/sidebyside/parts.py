@@ -4,10 +4,13 @@ import sys
 import time
 
 from programs import Failed, run
-from settings import NONE, PREFILL_LLAMA
+from settings import FLASH, NONE, paged
 
 FEW_STEPS, MANY_STEPS = 2, 8
 PROMPT = 8  # tokens, of a generation
+# what peers are measured with where many tokens meet: the caches that were their best there
+MANY_TOKENS = {"llama.cpp": ("f16", "f16, flash attention"), "ik_llama.cpp": ("q8_0, flash attention", "f16, flash attention"),
+               "OpenVINO": ("16 bits", "u8")}
 SHORT_RUN, LONG_ROUNDS = 300, 3  # longer generations are medians over many more steps, and take minutes
 
 
@@ -85,15 +88,17 @@ def tokens_for(bench):
 
 def prefill(bench):
     """Seconds of a prompt. At longer prompts other programs run only with what was their best at the shortest."""
-    options, records = bench.options, []
-    threads = options.threads[0]
-    rows = prefill_rows(bench)
+    return [r for threads in bench.options.prefill_threads or bench.options.threads[:1] for r in prefill_by(bench, threads)]
+
+
+def prefill_by(bench, threads):
+    options, records, rows = bench.options, [], prefill_rows(bench)
     for length in options.prefill:
         if length > bench.shape.positions:
             continue
         measured = []
         for number in range(options.rounds):
-            say(f"prefill of {length}, round {number + 1} of {options.rounds}")
+            say(f"prefill of {length}, {threads} thread(s), round {number + 1} of {options.rounds}")
             for setting in rows:
                 seconds = bench.attempt(setting, "prefill", threads, length)
                 if seconds:
@@ -104,17 +109,47 @@ def prefill(bench):
 
 
 def prefill_rows(bench):
-    main = [s for s in bench.settings if s.main and not s.name.startswith(("static", "q8_0"))]
-    return main + [s for s in (PREFILL_LLAMA,) if s.program in bench.programs]
+    return many_token_rows(bench, [s for s in bench.settings if s.main and not s.name.startswith("static")])
+
+
+def many_token_rows(bench, main):
+    """The main ones of kvern and transformers, and of other peers those that are made for it."""
+    rows = [s for s in main if family_of(s.program) not in MANY_TOKENS]
+    flash = [s for s in FLASH if s.program in bench.programs]
+    return rows + [s for s in (*bench.settings, *flash) if s.name in MANY_TOKENS.get(family_of(s.program), ())]
+
+
+def family_of(program):
+    """Without its version."""
+    return program.split()[0]
 
 
 def is_best(setting, measured):
-    family = setting.program.split()[0]
-    rivals = [r for r in measured if r["program"].split()[0] == family]
+    family = family_of(setting.program)
+    rivals = [r for r in measured if family_of(r["program"]) == family]
     if not rivals:
         return False
     best = min(rivals, key=lambda r: r["seconds"])
     return (best["program"], best["cache"]) == (setting.program, setting.name)
+
+
+def batch(bench):
+    """Steps of several sequences at once, all of them as far into a text."""
+    options, records = bench.options, []
+    depth = min(options.sequences_depth, bench.shape.last_depth)
+    kvern = [s for s in bench.settings if s.program == "kvern" and s.main] + [paged(options.cache_dtype)]
+    others = [s for s in bench.settings if s.program != "kvern" and s.main and not s.name.startswith("static")]
+    rows = many_token_rows(bench, kvern + others)
+    for threads in options.threads:
+        for number in range(options.rounds):
+            say(f"batch, {threads} thread(s), round {number + 1} of {options.rounds}")
+            for sequences in options.sequences:
+                for setting in rows:
+                    answer = bench.attempt(setting, "batch", threads, MANY_STEPS, sequences, depth)
+                    if answer:
+                        records.append(record("batch", setting, threads, round=number, sequences=sequences, depth=depth,
+                                              steps_ms=answer["steps_ms"]))
+    return records
 
 
 def steps(bench):
@@ -176,4 +211,4 @@ def without_cache(bench, threads):
     return records + [record("none", NONE, threads, **row) for row in answer or []]
 
 
-PARTS = {"decode": decode, "prefill": prefill, "steps": steps, "memory": memory, "generate": generate}
+PARTS = {"decode": decode, "prefill": prefill, "batch": batch, "steps": steps, "memory": memory, "generate": generate}

@@ -4,10 +4,13 @@ import math
 
 import records as store
 from figures import Figures
+from pieces import weights_of
 
 WIDTH, HEIGHT, TOP, BOTTOM, LEFT = 470, 430, 40, 60, 60
 COLOURS = {"kvern": ["#0b5fa5", "#3d8fd1", "#72b2e4", "#083d6b", "#00a0a0", "#7048c0", "#b070e0"],
            "llama.cpp": ["#c04000", "#e07020", "#f0a050", "#a06030", "#d09070"],
+           "ik_llama.cpp": ["#a00050", "#d04080", "#e080b0", "#700038", "#c06090"],
+           "OpenVINO": ["#307020", "#60a040", "#98c880"],
            "transformers": ["#606060", "#909090", "#b0b0b0", "#404040", "#787878"]}
 
 
@@ -89,7 +92,7 @@ def draw(records):
     panels = [Panel(0, last, 0, 1.6 * max(near), False), Panel(WIDTH, last, min(times) / 1.3, max(times) * 1.3, True)]
     body = [piece for panel in panels for piece in panel.frame()]
     body += [piece for panel in panels for _, colour, dashed, points in all_curves for piece in panel.curve(points, colour, dashed)]
-    title = f"{figures.shape['model']}, weights {figures.shape['dtype']}, {figures.threads} thread(s): ms per token over depth"
+    title = f"{figures.shape['model']}, weights {weights_of(figures.shape)}, {figures.threads} thread(s): ms per token over depth"
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * WIDTH + 300}" height="{HEIGHT}" '
                       'font-family="sans-serif" font-size="11">', '<rect width="100%" height="100%" fill="#fff"/>',
                       f'<text x="{LEFT}" y="20" font-size="14">{html.escape(title)}</text>', *body, *legend(all_curves), "</svg>", ""])

@@ -4,8 +4,10 @@ import os
 import pathlib
 import resource
 import subprocess
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
+STORED = "stored"  # weights as a folder holds them, beside "8" and "4" bits
 
 
 class Failed(Exception):
@@ -27,9 +29,24 @@ def run_timed(command):
     return text, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def gguf_of(folder):
+def packed(name, weights):
+    """What a model's copy with weights of so many bits is called."""
+    return name if weights == STORED else f"{name}-{weights}bit"
+
+
+def packed_of(folder, weights):
+    """Where a model with packed weights lies; bench/weights.py and compare.sh make it by `kvern quantize`."""
+    return folder.with_name(packed(folder.name, weights))
+
+
+def gguf_of(folder, weights=STORED):
     """Where peers/make_gguf.py writes a model for llama.cpp."""
-    return folder.parent / "gguf" / f"{folder.name}.gguf"
+    return folder.parent / "gguf" / f"{packed(folder.name, weights)}.gguf"
+
+
+def openvino_of(folder, weights=STORED):
+    """Where peers/make_openvino.py writes a model for OpenVINO."""
+    return folder.parent / "openvino" / packed(folder.name, weights)
 
 
 class Kvern:
@@ -54,6 +71,10 @@ class Kvern:
         report = self.bench(setting, threads, prefill=length)
         return length / report["results"][0]["prefill"][0]["tokens_per_second_best"]
 
+    def batch(self, setting, threads, tokens, rows, depth):
+        step = self.bench(setting, threads, depths=depth, new=tokens, rows=rows)["results"][0]["decode"][0]
+        return {"steps_ms": step["steps_ms"]}
+
     def bench_memory(self, setting, threads, depth):
         return self.bench(setting, threads, depths=depth, new=2, fill="prefill")
 
@@ -69,31 +90,46 @@ class Kvern:
 
 
 class Worker:
-    """A program of bench/peers that stays loaded and takes one request a line."""
+    """A program of bench/peers that stays loaded and takes one request a line; one that died is started again."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+        self.command = [str(word) for word in command]
+        self.start()
+
+    def start(self):
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
         self.name = self.reply()["program"]
 
     def reply(self):
         text = self.process.stdout.readline()
         if not text:
-            raise Failed("the program ended")
+            raise Failed(self.last_words())
         answer = json.loads(text)
         if "error" in answer:
             raise Failed(answer["error"])
         return answer
 
+    def last_words(self):
+        """Of a program that ended."""
+        self.process.wait()
+        self.errors.seek(0)
+        said = self.errors.read().strip().splitlines()
+        self.stop()
+        return f"the program ended with code {self.process.returncode}" + (f": {said[-1][-400:]}" if said else "")
+
     def ask(self, *words):
+        if self.process.poll() is not None:
+            self.start()
         print(*words, file=self.process.stdin, flush=True)
         return self.reply()
 
     def decode(self, setting, threads, tokens, seconds, depths):
         return self.ask("decode", setting.arguments[0], threads, tokens, seconds, ",".join(map(str, depths)))["decode"]
 
-    def batch(self, cache, threads, tokens, rows, depth):
-        return self.ask("batch", cache, threads, tokens, rows, depth)
+    def batch(self, setting, threads, tokens, rows, depth):
+        return self.ask("batch", setting.arguments[0], threads, tokens, rows, depth)
 
     def prefill(self, setting, threads, length):
         return self.ask("prefill", setting.arguments[0], threads, length)["seconds"]
@@ -104,16 +140,22 @@ class Worker:
     def stop(self):
         self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
 
 
-def compile_llama_worker(prefix, folder):
+# what a worker is linked with, and how it is told whose interface it finds
+LLAMA = {"llama.cpp": ["-lllama", "-lggml", "-lggml-base"], "ik_llama.cpp": ["-lllama", "-lggml", "-DIK_LLAMA"]}
+
+
+def compile_llama_worker(prefix, folder, name="llama.cpp"):
     """Our requests to an installed libllama, as a program."""
-    libraries = next((prefix / name for name in ("lib", "lib64") if (prefix / name / "libllama.so").exists()), None)
+    libraries = next((prefix / lib for lib in ("lib", "lib64") if (prefix / lib / "libllama.so").exists()), None)
     if libraries is None:
         raise Failed(f"no lib/libllama.so in {prefix}")
-    program = pathlib.Path(folder) / "llama_worker"
+    program = pathlib.Path(folder) / f"{name}_worker"
     command = [os.environ.get("CXX", "c++"), "-std=c++20", "-O2", HERE / "peers" / "llama_worker.cpp", "-I", prefix / "include",
-               "-L", libraries, f"-Wl,--disable-new-dtags,-rpath,{libraries.resolve()}", "-lllama", "-lggml", "-lggml-base", "-o", program]
+               "-L", libraries, f"-Wl,--disable-new-dtags,-rpath,{libraries.resolve()}", *LLAMA[name], "-o", program]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode:
         raise Failed(done.stderr.strip()[-400:])

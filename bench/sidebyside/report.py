@@ -2,19 +2,12 @@
 import statistics
 
 import fits
+import rates
 import records as store
 from figures import Figures
+from pieces import cell, table, title_of, weights_of
 
 EIGHT = 8  # address streams
-
-
-def table(head, rows):
-    text = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(text + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
-
-
-def cell(value, digits=1):
-    return "" if value is None else f"{value:.{digits}f}"
 
 
 def compose(records, image):
@@ -22,17 +15,17 @@ def compose(records, image):
     sections = [heading(records)]
     for threads in sorted({r["threads"] for r in store.select(records, part="decode")}):
         figures = Figures(records, threads)
-        title = f"{threads} thread" + ("s" if threads > 1 else "")
+        title = title_of(threads)
         sections += [times(figures, title), fractions(figures, title), ratios(figures, title), lines(figures, title)]
     if image:
         sections.append(f"![time per token over depth]({image})\n")
-    sections += [prefill(records), steps(records), generated(records), memory(records), overhead(records), skipped(records)]
+    sections += [rates.prefill(records), rates.batch(records), steps(records), generated(records), memory(records), overhead(records), skipped(records)]
     return "\n".join(section for section in sections if section)
 
 
 def heading(records):
     shape = next(iter(store.select(records, part="shape")), {})
-    text = f"# {shape.get('model', '')}, weights {shape.get('dtype', '')}\n\n"
+    text = f"# {shape.get('model', '')}, weights {weights_of(shape)}\n\n"
     for m in store.select(records, part="machine"):
         text += (f"{m['date']}, {m['processor']} ({', '.join(m['instruction_sets'])}), {m['processors']} processors, "
                  f"load {m['load']:.1f} before and {m.get('load_after', m['load']):.1f} after.\n")
@@ -87,8 +80,8 @@ def fractions(figures, title):
 def against(figures, key, shape):
     """(name, time by depth) of what a row of kvern is compared with."""
     half = 2 * shape["numbers_per_position"]
-    yield "llama.cpp, its best", lambda d: figures.fastest("llama.cpp", d)
-    yield "transformers, its best", lambda d: figures.fastest("transformers", d)
+    for peer in ("llama.cpp", "ik_llama.cpp", "OpenVINO", "transformers"):
+        yield f"{peer}, its best", lambda d, p=peer: figures.fastest(p, d)
     if key[1].startswith("quantized"):
         yield "llama.cpp q4_0", lambda d: figures.fastest("llama.cpp", d, "q4_0, flash attention")
         yield "transformers, quanto 4 bits", lambda d: figures.fastest("transformers", d, "quanto 4 bits")
@@ -124,16 +117,6 @@ def lines(figures, title):
         rows.append([*key, str(len(figures.rows[key])), cell(line[0] * 1e3, 2), least, times, cell(line[2], 4)])
     head = ["program", "cache", "depths", "ms per 1000 positions", "bytes over bandwidth", "times that", "R2"]
     return f"### Slope over depth, {title}\n\n" + table(head, rows) if rows else ""
-
-
-def prefill(records):
-    rows = []
-    for (program, cache, tokens), group in sorted(
-            store.grouped(store.select(records, part="prefill"), "program", "cache", "tokens").items(),
-            key=lambda item: (item[0][2], item[0][0])):
-        seconds = [r["seconds"] for r in group]
-        rows.append([program, cache, str(tokens), cell(tokens / statistics.median(seconds)), cell(tokens / min(seconds))])
-    return "## Prefill, 1 thread\n\n" + table(["program", "cache", "prompt", "tokens/s, median", "best"], rows) if rows else ""
 
 
 def steps(records):

@@ -94,6 +94,32 @@ class Page(unittest.TestCase):
         self.assertEqual(row(page, "kvern", "none", "300"), [["sum of sampled steps", "60.00", "10.00"]])
         self.assertEqual(row(page, "transformers 5.0", "dynamic", "300"), [["1", "12.00", "2.00"]])
 
+    def test_a_peer_that_counts_the_bytes_of_its_cache_is_believed(self):
+        peer = [testing.decode("OpenVINO 2026.4.1", "u8", depth, [30], 640 * depth) for depth in (0, 1000, 2000)]
+        page = report.compose(testing.small_run() + peer, None)
+        self.assertEqual(row(page, "OpenVINO 2026.4.1", "u8")[0][-1], "640")
+        self.assertEqual(row(page, "dynamic bfloat16", "OpenVINO, its best"), [["1.50", "1.43", "1.36"]])
+
+    def test_batches_are_told_in_tokens_of_all_sequences_and_as_times_the_best_of_a_peer(self):
+        page = report.compose([testing.batch("kvern", "paged bfloat16", 2, [10, 10, 40]), testing.batch("kvern", "paged bfloat16", 8, [20]),
+                               testing.batch("OpenVINO 2026.4.1", "u8", 8, [40]), testing.batch("OpenVINO 2026.4.1", "16 bits", 8, [32]),
+                               testing.batch("OpenVINO 2026.4.1", "16 bits", 2, [20])], None)
+        self.assertIn("## Several sequences at once, depth 512, 1 thread\n", page)
+        self.assertEqual(row(page, "kvern", "paged bfloat16"), [["200 (200)", "400 (400)"]])
+        self.assertEqual(row(page, "paged bfloat16", "OpenVINO, its best"), [["2.00", "1.60"]])
+
+    def test_prompts_have_a_table_for_each_number_of_threads(self):
+        page = report.compose([testing.prefill("kvern", "dynamic bfloat16", 512, 1), testing.prefill("kvern", "dynamic bfloat16", 512, 2, 2),
+                               testing.prefill("ik_llama.cpp", "q8_0, flash attention", 512, 2)], None)
+        self.assertEqual(row(page, "kvern", "dynamic bfloat16"), [["512 (512)"], ["256 (256)"]])
+        self.assertEqual(row(page, "dynamic bfloat16", "ik_llama.cpp, its best"), [["2.00"]])
+        self.assertIn("## Prefill, 2 threads\n", page)
+
+    def test_the_title_says_how_many_bits_packed_weights_have(self):
+        shape = {"part": "shape", "model": "small", "dtype": "bfloat16"}
+        self.assertIn("# small, weights bfloat16\n", report.compose([shape], None))
+        self.assertIn("# small, weights of 4 bits", report.compose([{**shape, "weights": "4"}], None))
+
     def test_depths_that_the_positions_end_are_told(self):
         def ends(last):
             records = testing.small_run()

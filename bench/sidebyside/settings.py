@@ -1,11 +1,11 @@
 """Which caches of which programs are measured. `main` ones are measured with every number of threads and for every model,
 the others only where a full table is asked for."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
 class Setting:
-    program: str  # kvern, llama.cpp or transformers
+    program: str  # kvern, or the name that a peer gives itself, with its version where it has one
     name: str
     arguments: tuple = field(default=())  # kvern: flags; others: the word a worker takes
     main: bool = False
@@ -37,6 +37,17 @@ def of_llama():
             row("q8_0", "q8_0", "on", 34 / 32, main=True), row("q4_0", "q4_0", "on", 18 / 32), row("f32", "f32", "off", 4)]
 
 
+def of_ik_llama():
+    """Its fastest cache is f16 without flash attention where there is little in it, a quantized one further on."""
+    return [replace(s, program="ik_llama.cpp", main=s.name in ("f16", "q8_0, flash attention", "q4_0, flash attention"))
+            for s in of_llama() if s.name != "q8_0/f16"]
+
+
+def of_openvino(program):
+    """16: what it takes by itself, of 16 bits; unpacked for each query head, its packed caches gain little."""
+    return [Setting(program, "16 bits", ("16",), True), Setting(program, "u8", ("u8",), True), Setting(program, "u4", ("u4",))]
+
+
 def of_transformers(program, dtype):
     size = 4 if dtype == "float32" else 2
     old = program.split()[1].startswith("4.")
@@ -47,5 +58,17 @@ def of_transformers(program, dtype):
     return rows
 
 
+def of_peer(program, dtype):
+    families = {"llama.cpp": of_llama, "ik_llama.cpp": of_ik_llama}
+    if program in families:
+        return families[program]()
+    return of_openvino(program) if program.startswith("OpenVINO") else of_transformers(program, dtype)
+
+
+def paged(cache_dtype):
+    """Measured with several sequences only, as the other flash attentions."""
+    return Setting("kvern", f"paged {cache_dtype}", ("--cache", "paged", "--cache-dtype", cache_dtype))
+
+
 NONE = Setting("kvern", "none", ("--cache", "none"))
-PREFILL_LLAMA = Setting("llama.cpp", "f16, flash attention", ("f16/f16/on",), False, 2)
+FLASH = [Setting(program, "f16, flash attention", ("f16/f16/on",), False, 2) for program in ("llama.cpp", "ik_llama.cpp")]

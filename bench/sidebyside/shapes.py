@@ -3,7 +3,9 @@ import json
 import math
 import struct
 
-SIZES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}
+from programs import STORED, packed_of
+
+SIZES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "U16": 2, "U8": 1}
 NUMBER_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "f32": 4, "f16": 2, "bf16": 2, "q8_0": 34 / 32, "q4_0": 18 / 32}
 LAST_STEPS = 24  # positions kept free behind the greatest depth
 
@@ -23,10 +25,13 @@ def read_bytes(folder):
 
 
 class Shape:
-    def __init__(self, folder):
+    """Of a folder as stored, or with packed weights: then beside the folder that it was made of."""
+
+    def __init__(self, stored, weights=STORED):
+        folder = packed_of(stored, weights)
         config = json.loads((folder / "config.json").read_text())
-        self.folder = folder
-        self.name, self.short_dtype = folder.name.rsplit("-", 1)
+        self.stored, self.folder, self.weights = stored, folder, weights
+        self.name, self.short_dtype = stored.name.rsplit("-", 1)
         self.dtype = {"f32": "float32", "bf16": "bfloat16"}[self.short_dtype]
         self.weight_bytes = sum(tensor_bytes(folder / "model.safetensors").values())
         self.read_bytes = read_bytes(folder)
@@ -39,7 +44,7 @@ class Shape:
         self.last_depth = self.positions - LAST_STEPS
 
     def record(self):
-        return {"part": "shape", "model": self.name, "dtype": self.dtype, "weight_bytes": self.weight_bytes,
+        return {"part": "shape", "model": self.name, "dtype": self.dtype, "weights": self.weights, "weight_bytes": self.weight_bytes,
                 "read_bytes": self.read_bytes, "numbers_per_position": self.numbers_per_position,
                 "positions": self.positions, "last_depth": self.last_depth}
 
@@ -54,8 +59,9 @@ def unread_experts(sizes, config):
 
 
 def unread_bytes(sizes):
-    """Tables of which a step reads one row: positions, and the embedding where the output has weights of its own."""
+    """Tables of which a step reads one row: positions, and the embedding where the output has weights or codes of its own."""
     unread = sum(n for name, n in sizes.items() if name.endswith("wpe.weight"))
-    if "lm_head.weight" in sizes:
+    unread += sum(n for name, n in sizes.items() if name + ".codes" in sizes)
+    if any(name.startswith("lm_head.weight") for name in sizes):
         unread += sum(n for name, n in sizes.items() if name.endswith(("embed_tokens.weight", "wte.weight")))
     return unread

@@ -27,6 +27,15 @@ def small_run():
     return records
 
 
+def batch(program, cache, sequences, steps, threads=1):
+    return {"part": "batch", "program": program, "cache": cache, "threads": threads, "sequences": sequences, "depth": 512,
+            "steps_ms": steps}
+
+
+def prefill(program, cache, tokens, seconds, threads=1):
+    return {"part": "prefill", "program": program, "cache": cache, "threads": threads, "tokens": tokens, "seconds": seconds}
+
+
 def write_model(folder, config, tensors):
     """A folder with config.json and a file of weights whose tensors {name: (dtype, shape)} hold nothing."""
     folder.mkdir(parents=True)

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Writes model folders of make_models.py for OpenVINO: DIR/NAME-bf16 becomes DIR/openvino/NAME-bf16, NAME-bf16-8bit and NAME-bf16-4bit.
+
+  make_openvino.py [--weights stored,8,4] DIR/NAME-bf16 ...
+
+8: int8 with a scale and a zero a channel; 4: int4, symmetric, a scale for 64 inputs, embedding and head in int8: what NNCF makes
+of a model without data. Needs torch, openvino, nncf and optimum-intel. An existing folder is kept.
+"""
+import argparse
+import os
+import pathlib
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+from optimum.intel import OVModelForCausalLM, OVWeightQuantizationConfig  # noqa: E402
+
+FORMATS = {"stored": None, "8": {"bits": 8, "sym": False}, "4": {"bits": 4, "sym": True, "group_size": 64}}
+
+
+def convert(folder, weights):
+    out = folder.parent / "openvino" / (folder.name if weights == "stored" else f"{folder.name}-{weights}bit")
+    if out.exists():
+        return
+    chosen = FORMATS[weights]
+    part = out.with_name(out.name + ".part")
+    part.mkdir(parents=True, exist_ok=True)
+    more = {"quantization_config": OVWeightQuantizationConfig(**chosen)} if chosen else {"load_in_8bit": False}
+    OVModelForCausalLM.from_pretrained(folder, export=True, compile=False, **more).save_pretrained(part)
+    part.rename(out)
+    print(out, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=pathlib.Path)
+    parser.add_argument("--weights", type=lambda text: text.split(","), default=list(FORMATS))
+    a = parser.parse_args()
+    unknown = [name for name in a.weights if name not in FORMATS]
+    if unknown:
+        parser.error(f"no weights {unknown[0]}; there are {', '.join(FORMATS)}")
+    for folder in a.models:
+        for weights in a.weights:
+            convert(folder, weights)
+
+
+if __name__ == "__main__":
+    main()
