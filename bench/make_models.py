@@ -24,6 +24,10 @@ SHAPES = {
     "qwen2-0.5b": ("qwen2", dict(num_hidden_layers=24, hidden_size=896, num_attention_heads=14, num_key_value_heads=2,
                                  intermediate_size=4864, vocab_size=151936, tie_word_embeddings=True, rope_theta=1000000.0,
                                  rms_norm_eps=1e-6)),
+    # 32 query heads of 128 over 8, as Llama 3 8B has them, with little beside them
+    "heads-128-160m": ("llama", dict(num_hidden_layers=8, hidden_size=1024, num_attention_heads=32, num_key_value_heads=8, head_dim=128,
+                                     intermediate_size=2816, vocab_size=8192, tie_word_embeddings=True, rope_theta=500000.0,
+                                     rms_norm_eps=1e-5)),
     # little to compute and a megabyte of keys and values per token: large caches in little time
     "wide-cache": ("llama", dict(num_hidden_layers=32, hidden_size=64, num_attention_heads=16, num_key_value_heads=16, head_dim=256,
                                  intermediate_size=64, vocab_size=1024, tie_word_embeddings=True, rope_theta=10000.0,
