@@ -23,6 +23,12 @@ def found(path, maker, weights):
     return path
 
 
+def as_stored(folder, weights):
+    if weights != STORED:
+        raise Failed("it takes part with --weights stored")
+    return folder
+
+
 def commands_of(options, shape, llama_workers):
     """(peer, how it is started) of those that were given; starting may fail."""
     folder, weights = shape.stored, shape.weights
@@ -31,9 +37,8 @@ def commands_of(options, shape, llama_workers):
     if "OpenVINO" in options.peers and options.openvino:
         yield "OpenVINO", lambda: [options.openvino, HERE / "peers" / "openvino_worker.py",
                                    found(openvino_of(folder, weights), "make_openvino.py", weights), shape.dtype]
-    if "transformers" in options.peers and weights == STORED:
-        for python in options.transformers:
-            yield python, lambda p=python: [p, HERE / "peers" / "transformers_worker.py", folder, shape.dtype]
+    for python in options.transformers if "transformers" in options.peers else []:
+        yield python, lambda p=python: [p, HERE / "peers" / "transformers_worker.py", as_stored(folder, weights), shape.dtype]
 
 
 def start_peers(options, shape, llama_workers):

@@ -48,9 +48,10 @@ class Peers(unittest.TestCase):
         self.assertIn("skipped: ik_llama.cpp: no lib/libllama.so in /nowhere", text)
 
     def test_transformers_take_part_only_with_weights_as_stored(self):
-        def names(weights):
-            return [name for name, _ in peers.commands_of(options(transformers=["python3"]), shape("/nowhere", weights), {})]
-        self.assertEqual((names(STORED), names("4")), (["python3"], []))
+        def command(weights):
+            return next(c for _, c in peers.commands_of(options(transformers=["python3"]), shape("/nowhere", weights), {}))
+        self.assertEqual(command(STORED)()[-2:], [pathlib.Path("/nowhere/small-bf16"), "bfloat16"])
+        self.assertRaisesRegex(Failed, "--weights stored", command("4"))
 
     def test_packed_models_lie_beside_those_that_they_were_made_of(self):
         folder = pathlib.Path("models/small-0.5b-bf16")
