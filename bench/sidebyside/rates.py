@@ -10,7 +10,7 @@ class Rates:
 
     def __init__(self, records, column, rate):
         self.rows = {}
-        for r in sorted(records, key=lambda r: r["program"] != "kvern"):
+        for r in sorted(records, key=lambda r: (r["program"] != "kvern", r["program"])):
             self.rows.setdefault((r["program"], r["cache"]), {}).setdefault(r[column], []).append(rate(r))
         self.columns = sorted({column for row in self.rows.values() for column in row})
 
