@@ -1,6 +1,7 @@
 # Options that hold for every target of the project.
 option(KVERN_BUILD_TESTS "build the tests" ON)
 option(KVERN_BUILD_FUZZERS "build the libFuzzer targets (clang only)" OFF)
+option(KVERN_BUILD_PROGRAMS "build kvern and kvern-reference, what only they use, and the tests that run them" ON)
 option(KVERN_ONLY_PYTHON "only the library of the Python package and the caches: without LibTorch and tests" OFF)
 if(KVERN_ONLY_PYTHON)
   set(KVERN_BUILD_TESTS OFF)
