@@ -7,6 +7,7 @@
 #include "runtime/models/testing/forward_cases.hpp"
 #include "runtime/models/testing/run.hpp"
 #include "tests/support/error_text.hpp"
+#include "tests/support/relative_error.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
 
@@ -67,7 +68,7 @@ TEST_CASE("A table that is not the head's is packed on request") {
   for (const int bits : {8, 4}) CHECK(quantized("llama", packed_to(0, 0, bits), kOwn) == Held{false, true});
   const at::Tensor want = testing::all_logits(*load_model(reference_model("llama")), kIds);
   const auto with_table = [&](int bits) {
-    return testing::relative_error(
+    return test::relative_error(
         testing::all_logits(*load_model(reference_model("llama"), packed_to(0, 0, bits)), kIds), want);
   };
   CHECK(with_table(16) == 0.0);

@@ -9,6 +9,7 @@
 #include "runtime/models/testing/run.hpp"
 #include "runtime/models/testing/tiny_model.hpp"
 #include "tests/support/error_text.hpp"
+#include "tests/support/relative_error.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
 
@@ -196,7 +197,7 @@ TEST_CASE("The same rounded weights in 16 bits and in 32 give the same logits") 
       wide.round(dtype, true);
       const at::Tensor want = logits(wide);
       // products with bf16 weights are those of numbers rounded to bf16
-      CHECK(testing::relative_error(logits(narrow), want) < tolerance);
+      CHECK(test::relative_error(logits(narrow), want) < tolerance);
     }
   }
 }
@@ -219,7 +220,7 @@ TEST_CASE("With weights of 16 bits, tokens fed in pieces give the logits of one 
       for (int64_t t = 12; t < 20; ++t, ++steps) {
         const auto at = static_cast<size_t>(t);
         const at::Tensor step = testing::feed(*model, cache.get(), ids, at, at + 1);
-        const double error = testing::relative_error(step[0], whole[0].slice(0, t, t + 1));
+        const double error = test::relative_error(step[0], whole[0].slice(0, t, t + 1));
         CHECK(error < 0.01);
         equal += error < 1e-5;
       }

@@ -14,6 +14,7 @@
 #include "runtime/models/testing/run.hpp"
 #include "runtime/models/testing/tiny_model.hpp"
 #include "tests/support/error_text.hpp"
+#include "tests/support/relative_error.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/test.hpp"
 
@@ -88,9 +89,9 @@ TEST_CASE("Models of every kind run with weights packed on load, close to what t
     const at::Tensor want = testing::all_logits(*load_model(reference_model(name)), kIds);
     const auto packed = load_model(reference_model(name), packed_to(8, 0, 0, &record));
     CHECK(record.packed.size() > 4);
-    CHECK(testing::relative_error(testing::all_logits(*packed, kIds), want) < 0.1);
-    CHECK(testing::relative_error(testing::all_logits(*load_model(reference_model(name), packed_to(4)), kIds),
-                                  want) < 0.8);
+    CHECK(test::relative_error(testing::all_logits(*packed, kIds), want) < 0.1);
+    CHECK(test::relative_error(testing::all_logits(*load_model(reference_model(name), packed_to(4)), kIds),
+                               want) < 0.8);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "core/generation/driver.hpp"
 #include "runtime/run/open_cache.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/relative_error.hpp"
 #include "tests/support/test.hpp"
 
 using namespace kvern;
@@ -30,10 +31,6 @@ Said say(const std::string &name, const LoadOptions &options) {
   return {encoded.hidden.clone(), output.logits.clone()};
 }
 
-double relative_error(const at::Tensor &got, const at::Tensor &want) {
-  return ((got - want).norm() / want.norm()).item<double>();
-}
-
 }  // namespace
 
 TEST_CASE(
@@ -49,8 +46,10 @@ TEST_CASE(
     packed.record = &record;
     const Said want = say(name, {}), with_table = say(name, beside), got = say(name, packed);
     CHECK_FALSE(at::equal(got.hidden, with_table.hidden));
-    CHECK(relative_error(got.hidden, want.hidden) < 2.0 * relative_error(with_table.hidden, want.hidden));
-    CHECK(relative_error(got.logits, want.logits) < 2.0 * relative_error(with_table.logits, want.logits));
+    CHECK(test::relative_error(got.hidden, want.hidden) <
+          2.0 * test::relative_error(with_table.hidden, want.hidden));
+    CHECK(test::relative_error(got.logits, want.logits) <
+          2.0 * test::relative_error(with_table.logits, want.logits));
     for (const auto &[tensor, weight] : record.plain) CHECK(tensor.find("shared") == std::string::npos);
   }
 }

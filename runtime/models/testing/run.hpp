@@ -74,11 +74,6 @@ inline at::Tensor feed(const Model &model, Cache &cache, const Ids &ids, size_t 
   return forward_and_keep(model, cache, std::move(request), input).logits;
 }
 
-/// Norm of the difference over the norm of `want`.
-inline double relative_error(const at::Tensor &got, const at::Tensor &want) {
-  return ((got - want).norm() / want.norm()).item<double>();
-}
-
 /// All logits [B, T, V] of one pass.
 inline at::Tensor all_logits(const Model &model, const Ids &ids, const std::vector<int64_t> &padding = {}) {
   SmallCache cache(model);
