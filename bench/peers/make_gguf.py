@@ -7,13 +7,13 @@
 makes them where the width is no multiple of 256. For random weights only: shapes, types and places are right, but rows of queries and keys are not reordered to
 llama.cpp's way of rotating, and no tokenizer is written. Needs torch, safetensors and gguf. An existing file is kept.
 """
-import argparse
 import json
-import pathlib
 
 import gguf
 import torch
 from safetensors import safe_open
+
+from converting import convert_all
 
 ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "gpt2": gguf.MODEL_ARCH.GPT2, "qwen2": gguf.MODEL_ARCH.QWEN2,
                  "qwen3": gguf.MODEL_ARCH.QWEN3, "gemma3_text": gguf.MODEL_ARCH.GEMMA3}
@@ -96,18 +96,5 @@ def convert(folder, weights):
     print(out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", type=pathlib.Path)
-    parser.add_argument("--weights", type=lambda text: text.split(","), default=["stored"], help="of stored, 8, 4")
-    a = parser.parse_args()
-    unknown = [name for name in a.weights if name not in ("stored", *QUANTIZED)]
-    if unknown:
-        parser.error(f"no weights {unknown[0]}; there are stored, 8, 4")
-    for folder in a.models:
-        for weights in a.weights:
-            convert(folder, weights)
-
-
 if __name__ == "__main__":
-    main()
+    convert_all(__doc__, ["stored", *QUANTIZED], ["stored"], convert)

@@ -6,12 +6,12 @@
 8: int8 with a scale and a zero a channel; 4: int4, symmetric, a scale for 64 inputs, embedding and head in int8: what NNCF makes
 of a model without data. Needs torch, openvino, nncf and optimum-intel. An existing folder is kept.
 """
-import argparse
 import os
-import pathlib
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 from optimum.intel import OVModelForCausalLM, OVWeightQuantizationConfig  # noqa: E402
+
+from converting import convert_all  # noqa: E402
 
 FORMATS = {"stored": None, "8": {"bits": 8, "sym": False}, "4": {"bits": 4, "sym": True, "group_size": 64}}
 
@@ -29,18 +29,5 @@ def convert(folder, weights):
     print(out, flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", type=pathlib.Path)
-    parser.add_argument("--weights", type=lambda text: text.split(","), default=list(FORMATS))
-    a = parser.parse_args()
-    unknown = [name for name in a.weights if name not in FORMATS]
-    if unknown:
-        parser.error(f"no weights {unknown[0]}; there are {', '.join(FORMATS)}")
-    for folder in a.models:
-        for weights in a.weights:
-            convert(folder, weights)
-
-
 if __name__ == "__main__":
-    main()
+    convert_all(__doc__, list(FORMATS), list(FORMATS), convert)

@@ -11,7 +11,6 @@ FOLDER is one of make_openvino.py's. CACHE: 16 (bits of keys and values), u8, u4
 pipeline: paged attention over blocks of a cache that all sequences share, logits of each sequence's last token alone. A depth is
 reached with copies of a block that a real prompt has filled.
 """
-import json
 import math
 import pathlib
 import sys
@@ -21,6 +20,8 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 from openvino._offline_transformations import paged_attention_transformation
+
+from answering import answer_requests
 
 BLOCK = 32  # tokens
 WARM_UP, LEAST = 3, 2
@@ -163,12 +164,7 @@ def main():
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
     worker = Worker(pathlib.Path(sys.argv[1]), sys.argv[2])
-    print(json.dumps({"program": "OpenVINO " + ov.__version__.split("-")[0]}), flush=True)
-    for line in sys.stdin:
-        try:
-            print(json.dumps(worker.answer(line)), flush=True)
-        except Exception as e:  # whatever the library throws, the row is skipped with its words
-            print(json.dumps({"error": f"{type(e).__name__}: {str(e)[:300]}"}), flush=True)
+    answer_requests("OpenVINO " + ov.__version__.split("-")[0], worker)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ CACHE: dynamic, static, quanto4 (where optimum-quanto is installed), none (gener
 keys and values of unit scale. Weights are copied into memory of their own, as in a process that has run for a while.
 """
 import inspect
-import json
 import os
 import sys
 import time
@@ -21,6 +20,8 @@ import time
 os.environ["HF_HUB_OFFLINE"] = "1"
 import torch  # noqa: E402
 import transformers  # noqa: E402
+
+from answering import answer_requests  # noqa: E402
 
 WARM_UP, LEAST = 2, 2
 SLOW = 0.4  # seconds; steps of a cache that is so slow are warmed up once and counted once
@@ -177,13 +178,8 @@ def main():
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
     worker = Worker(sys.argv[1], sys.argv[2])
-    print(json.dumps({"program": "transformers " + transformers.__version__}), flush=True)
     with torch.inference_mode():
-        for line in sys.stdin:
-            try:
-                print(json.dumps(worker.answer(line)), flush=True)
-            except Exception as e:  # whatever the library throws, the row is skipped with its words
-                print(json.dumps({"error": f"{type(e).__name__}: {str(e)[:300]}"}), flush=True)
+        answer_requests("transformers " + transformers.__version__, worker)
 
 
 if __name__ == "__main__":
