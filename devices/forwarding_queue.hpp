@@ -38,9 +38,6 @@ class ForwardingQueue : public Queue {
   void finish() override { to_.finish(); }
   const kvern_device_1 *mover() const override { return to_.mover(); }
 
- protected:
-  Queue &forwards_to() { return to_; }
-
  private:
   Queue &to_;
 };

@@ -55,7 +55,7 @@ struct ExpertsCall {
   bool accumulate = false;
   float *workspace = nullptr;  ///< experts_workspace(call) floats
   const ExpertsObserver *observer =
-      nullptr;  ///< told the inputs of each group of rows; nullable, of the CPU's kernel only
+      nullptr;  ///< gets the inputs of each group of rows; nullable, of the CPU's kernel only
 };
 
 /// Rows are grouped by expert; each expert's weights are read once per 256 of its rows, those of experts that no row goes to not at

@@ -112,32 +112,32 @@ TEST_CASE("A mixture of experts equals the reference implementation") {
   });
 }
 
-TEST_CASE("An observer is told the inputs of each product of the experts") {
+TEST_CASE("The inputs of each product of the experts are reported to an observer") {
   Random random(6);
   int checked = 0;
   for (int i = 0; i < 40; ++i) {
     Mixture mixture(random);
     Buffer from_hidden = mixture.out;
-    int64_t told = 0;
+    int64_t reported = 0;
     const ExpertsObserver observer = [&](const ExpertInputs &in) {
       const ExpertsCall &c = mixture.call;
       if (c.ids == nullptr) {  // rows in order
-        REQUIRE(std::equal(in.x, in.x + c.dim, c.x + told * c.x_stride));
+        REQUIRE(std::equal(in.x, in.x + c.dim, c.x + reported * c.x_stride));
         MatmulCall down;
         down.m = in.rows, down.n = c.dim, down.k = c.width;
         down.x = in.hidden, down.x_stride = in.hidden_stride;
         down.w = in.expert->down, down.w_type = c.type, down.layout = c.layout;
         down.w_stride = c.layout == WeightLayout::n_k ? c.width : c.dim;
         down.bias = in.expert->down_bias, down.bias_type = c.type;
-        down.y = from_hidden.floats() + told * c.out_stride, down.y_stride = c.out_stride;
+        down.y = from_hidden.floats() + reported * c.out_stride, down.y_stride = c.out_stride;
         down.accumulate = c.accumulate, down.round_x = true;
         matmul_reference(down);
       }
-      told += in.rows;
+      reported += in.rows;
     };
     mixture.call.observer = &observer;
     const Buffer out = mixture.run(false);
-    CHECK(told == mixture.call.rows * mixture.call.top_k);
+    CHECK(reported == mixture.call.rows * mixture.call.top_k);
     if (mixture.call.ids != nullptr) continue;
     ++checked;
     for (int64_t at = 0; at < out.size(); ++at)

@@ -8,23 +8,19 @@
 
 namespace kvern {
 
-namespace {
-
-void require_unquantized(const files::ModelConfig &config, const models::Packing &packing) {
-  if (!config.quantization || !packing.asks()) return;
+void require_unquantized(const files::ModelConfig &config) {
+  if (!config.quantization) return;
   config.fail("quantization_config",
               "the weights are quantized already (" + config.quantization.text() +
                   "): leave weights.bits, weights.head_bits and weights.embedding_bits away, or "
                   "take the model that this one was made from");
 }
 
-}  // namespace
-
 std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const LoadOptions &options) {
   const files::ModelConfig file = files::ModelConfig::read(folder);
   const models::Family &family = models::find_family(file);
   const files::ModelConfig config = models::with_defaults(file, family);
-  require_unquantized(config, options.packing);
+  if (options.packing.asks()) require_unquantized(config);
   const files::Weights weights = files::Weights::open(folder);
   weights.prefetch();
   models::WeightReader reader(weights, options.dtype, options.queue ? *options.queue : cpu_queue());

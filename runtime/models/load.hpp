@@ -26,6 +26,9 @@ struct LoadOptions {
 /// Tensors that the model does not use are no error.
 std::unique_ptr<Model> load_model(const std::filesystem::path &folder, const LoadOptions &options = {});
 
+/// Throws Error(model) where the weights are quantized already: they cannot be packed.
+void require_unquantized(const files::ModelConfig &config);
+
 /// config.json of `folder` with the defaults of its family, as the configuration class of transformers has them. Throws
 /// Error(model) if it cannot be read.
 files::ModelConfig read_model_config(const std::filesystem::path &folder);

@@ -162,7 +162,7 @@ PackedWeight quantize(const WeightReader &weights, const std::string &name, cons
 }  // namespace
 
 PackedWeight read_packed(WeightReader &weights, const std::string &name, const MatrixSource &source) {
-  if (weights.contains(name + ".codes")) return weights.keep_packed(name, map_packed(weights, name, source));
+  if (weights.has_packed(name)) return weights.keep_packed(name, map_packed(weights, name, source));
   if (has_four_bit_tensors(weights, name))
     return weights.keep_packed(name, read_four_bit_tensors(weights, name, source));
   const int bits = bits_of(weights.packing(), source.part);

@@ -75,9 +75,8 @@ void write_config(const fs::path &from, const fs::path &to, const models::Packin
                                    {"bits", packing.bits},
                                    {"group_size", packing.group_size == 0 ? 32 : packing.group_size},
                                    {"head_bits", packing.head_bits == 0 ? 8 : packing.head_bits},
-                                   {"embedding_bits", packing.embedding_bits},
                                    {"dtype", dtype_name(dtype)}};
-  if (packing.embedding_bits == 0) config["quantization_config"].erase("embedding_bits");
+  if (packing.embedding_bits != 0) config["quantization_config"]["embedding_bits"] = packing.embedding_bits;
   std::ofstream out(to / "config.json", std::ios::binary);
   out << config.dump(2) << '\n' << std::flush;
   if (!out) fail(to / "config.json", "cannot be written");

@@ -31,9 +31,8 @@ struct Packing {
   int bits = 0;            ///< of linear layers: 8, 4, or 0: as the folder has them
   int64_t group_size = 0;  ///< inputs with one scale: a multiple of 32; 0: 32
   int head_bits = 0;       ///< of the head: 8, 4, 16: as the folder has it; 0: 8 where `bits` is not 0
-  /// Of the table of token embeddings: 8, 4, 16: as the folder has it; 0: the packed matrix of a head that is tied to it, else 16.
+  /// Of the table of token embeddings: 8, 4, 16: as the folder has it; 0: 8 where a head of 8 bits is tied to it, else 16.
   int embedding_bits = 0;
-
   const Importance *importance =
       nullptr;  ///< nullable: all columns, and those of tensors that are not in it, count the same
 

@@ -13,11 +13,7 @@
 namespace kvern {
 namespace {
 
-void require_readable(const std::filesystem::path &folder, const Model &model,
-                      const files::ModelConfig &config) {
-  if (config.quantization)
-    config.fail("quantization_config", "the weights are quantized already (" + config.quantization.text() +
-                                           "): take the model that this one was made from");
+void require_text(const std::filesystem::path &folder, const Model &model) {
   if (model.info().encoder == EncoderKind::audio)
     throw Error(ErrorKind::model,
                 printable(folder.string(), 4096) +
@@ -57,12 +53,11 @@ models::Importance measure_importance(const std::filesystem::path &folder, const
   LoadOptions options;
   options.record = &record;
   options.queue = &recorder;
+  require_unquantized(files::ModelConfig::read(folder));
   const auto model = load_model(folder, options);
-  require_readable(folder, *model, read_model_config(folder));
+  require_text(folder, *model);
   const auto length = static_cast<int64_t>(windows.front().size());
-  if (const int64_t most = model->info().max_positions; most > 0 && length > most)
-    throw Error(ErrorKind::input, "--context " + std::to_string(length) + ": the model takes at most " +
-                                      std::to_string(most) + " tokens");
+  require_context(*model, length);
   recorder.watch(record.plain);
   CacheRequest request;
   request.max_rows = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <kvern/error.hpp>
+#include <kvern/model.hpp>
 
 namespace kvern {
 namespace {
@@ -13,6 +14,12 @@ Ids prefix_of(const Ids &whole, const Ids &plain) {
 }
 
 }  // namespace
+
+void require_context(const Model &model, int64_t context) {
+  if (const int64_t most = model.info().max_positions; most > 0 && context > most)
+    throw Error(ErrorKind::input, "--context " + std::to_string(context) + ": the model takes at most " +
+                                      std::to_string(most) + " tokens");
+}
 
 std::vector<Ids> cut_windows(const Ids &prefix, const Ids &text, int64_t length, int64_t at_most) {
   const auto share = static_cast<size_t>(length) - std::min(prefix.size(), static_cast<size_t>(length));

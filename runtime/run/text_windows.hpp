@@ -9,6 +9,10 @@
 namespace kvern {
 
 using Ids = std::vector<int64_t>;
+class Model;
+
+/// Throws Error(input) where the model takes fewer than `context` tokens, the length of a window (--context).
+void require_context(const Model &model, int64_t context);
 
 /// Consecutive windows of `length` tokens, at most `at_most` of them (0: all that are whole). Each begins with the special
 /// tokens that the tokenizer puts before a text; a rest that fills no window is left out. Throws Error(input) where the text

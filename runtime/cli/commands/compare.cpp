@@ -99,9 +99,7 @@ CompareArguments make_plan(const po::variables_map &map) {
 }
 
 std::vector<Ids> windows_of(const CompareArguments &plan, const Session &run) {
-  if (const int64_t max = run.model().info().max_positions; max > 0 && plan.context > max)
-    throw Error(ErrorKind::input, "--context " + std::to_string(plan.context) + ": the model takes at most " +
-                                      std::to_string(max) + " tokens");
+  require_context(run.model(), plan.context);
   if (!run.tokenizer()) Tokenizer::load(run.model_folder());  // says what is missing
   auto windows = text_windows(*run.tokenizer(), plan.text, plan.context, plan.windows);
   if (plan.recall > 0) end_with_passage(windows, plan.recall);

@@ -46,22 +46,24 @@ po::options_description options() {
 
 [[noreturn]] void refuse(const std::string &text) { throw Error(ErrorKind::usage, text); }
 
+int bits_beside_layers(const po::variables_map &map, const std::string &option) {
+  const int bits = map[option].as<int>();
+  if (bits != 16 && bits != 8 && bits != 4)
+    refuse("--" + option + ": expected 16, 8 or 4, found " + std::to_string(bits));
+  return bits;
+}
+
 models::Packing read_packing(const po::variables_map &map) {
   if (map.count("bits") == 0) refuse("--bits: is missing; 8 or 4");
   models::Packing packing;
   packing.bits = map["bits"].as<int>();
   packing.group_size = map["group-size"].as<int64_t>();
-  packing.head_bits = map["head-bits"].as<int>();
   if (packing.bits != 8 && packing.bits != 4)
     refuse("--bits: expected 8 or 4, found " + std::to_string(packing.bits));
   if (packing.group_size <= 0 || packing.group_size % 32 != 0)
     refuse("--group-size: expected a multiple of 32, found " + std::to_string(packing.group_size));
-  if (packing.head_bits != 16 && packing.head_bits != 8 && packing.head_bits != 4)
-    refuse("--head-bits: expected 16, 8 or 4, found " + std::to_string(packing.head_bits));
-  packing.embedding_bits = map["embedding-bits"].as<int>();
-  if (!map["embedding-bits"].defaulted() && packing.embedding_bits != 16 && packing.embedding_bits != 8 &&
-      packing.embedding_bits != 4)
-    refuse("--embedding-bits: expected 16, 8 or 4, found " + std::to_string(packing.embedding_bits));
+  packing.head_bits = bits_beside_layers(map, "head-bits");
+  packing.embedding_bits = map["embedding-bits"].defaulted() ? 0 : bits_beside_layers(map, "embedding-bits");
   return packing;
 }
 
